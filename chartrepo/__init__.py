@@ -1,0 +1,1 @@
+"""A repository of Helm charts."""

@@ -1,0 +1,65 @@
+"""What can go wrong, named after the fact. Which HTTP status says it is decided in `chartrepo.http.errors`."""
+
+
+class ChartrepoError(Exception):
+    """Something a caller can be told in one sentence: what, where, and what to do about it."""
+
+
+class PackageRefused(ChartrepoError):
+    """A package that breaks a rule.
+
+    Attributes:
+        problems: every rule that is broken, each a sentence that names the file, the field, the value and the remedy.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class ProvenanceRefused(ChartrepoError):
+    """A provenance file that is none, or that speaks of another package."""
+
+
+class InvalidName(ChartrepoError):
+    """A name that cannot be that of a repository, a chart or a package file."""
+
+
+class InvalidVersion(ChartrepoError):
+    """A text that Helm does not read as a version."""
+
+
+class InvalidConstraint(ChartrepoError):
+    """A text that Helm does not read as a version range."""
+
+
+class BodyTooLarge(ChartrepoError):
+    """An upload that is larger than the server takes."""
+
+
+class AlreadyPublished(ChartrepoError):
+    """The version is there already, and overwriting was not asked for or is not allowed."""
+
+
+class ChartNotFound(ChartrepoError):
+    """The repository has no chart of that name."""
+
+
+class VersionNotFound(ChartrepoError):
+    """The chart has no such version."""
+
+
+class FileNotFound(ChartrepoError):
+    """There is no such file: a package, a provenance file, or something inside a package."""
+
+
+class CatalogIncomplete(ChartrepoError):
+    """The catalog is being built: what it holds is true, what it lacks may be there all the same. Try again soon."""
+
+
+class CatalogUnavailable(ChartrepoError):
+    """The catalog's database does not answer, or is damaged and about to be rebuilt. Try again soon."""
+
+
+class WritesUnsafe(ChartrepoError):
+    """The storage cannot keep two writers apart, and nothing else was set up to do so."""

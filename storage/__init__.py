@@ -1,0 +1,1 @@
+"""Storage drivers: where bytes lie. They know nothing of charts."""

@@ -1,0 +1,201 @@
+"""What every storage driver does, and how it fails.
+
+A driver keeps named sequences of bytes (objects). It knows nothing of charts. Keys are relative, use `/`, and have been
+checked by whoever built them; a driver refuses only what would leave its root.
+
+Rules that hold for all drivers, and are tested for all of them by ``tests/storage/contract.py``:
+
+* A write is durable when `put` or `delete` returns. There is never half an object.
+* A `state` is an opaque text that changes whenever the bytes under a key may have changed. A listing tells it, so a
+  listing alone shows what changed.
+* The time of publication travels with the bytes and survives a copy of the storage. Where other hands put an object,
+  the storage's own time of modification stands in for it.
+* Conditions decide races; nothing here locks across processes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Final, NewType, Protocol, Self
+
+State = NewType("State", str)
+"""Names the bytes under a key at one moment: size and mtime in ns on disk, the ETag on S3."""
+
+
+class StorageError(Exception):
+    """Something a storage could not do. The message is one sentence for people and names the key."""
+
+
+class NotFound(StorageError):
+    """There is no object under the key."""
+
+
+class AlreadyExists(StorageError):
+    """The write asked for an empty key, and the key is taken."""
+
+
+class Changed(StorageError):
+    """The object is not, or no longer, in the state that the caller named."""
+
+
+class Unavailable(StorageError):
+    """The storage did not answer, or answered that it cannot for now. Nothing is known about the outcome."""
+
+
+class NoSpace(StorageError):
+    """The storage is full, or over its quota."""
+
+
+class Misconfigured(StorageError):
+    """The storage can never work as configured: no such bucket, no permission, not a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Write only over the object that is in this state."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """Write only where no object is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Anyway:
+    """Write whatever is there; for what is checked when it is read."""
+
+
+ABSENT: Final = _Absent()
+ANYWAY: Final = _Anyway()
+Condition = _Absent | _Anyway | Matching
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What is known of an object without reading it.
+
+    Attributes:
+        key: relative to the storage's root.
+        size: in bytes.
+        state: see `State`.
+        published: seconds since the epoch; None where only reading the object would tell (an S3 listing).
+    """
+
+    key: str
+    size: int
+    state: State
+    published: int | None
+
+
+class Reader(Protocol):
+    """An open object. It gives the bytes of exactly one state, or raises `Unavailable`; never a mixture."""
+
+    @property
+    def info(self) -> ObjectInfo:
+        """The object being read, with `published` always set."""
+        ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes, all that is left when negative; empty at the end.
+
+        Raises:
+            Unavailable: the rest cannot be had.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the file or connection. More than once is fine."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a storage turned out to do when it was probed.
+
+    Attributes:
+        description: where the objects lie, for people, without secrets.
+        conditional_writes: conditions hold against other processes and machines. Without them, writers must be kept
+            apart by other means.
+    """
+
+    description: str
+    conditional_writes: bool
+
+
+class Storage(Protocol):
+    """A place for objects. Safe to share between threads; not between a process and its forks."""
+
+    def check(self, *, writable: bool = True) -> Abilities:
+        """Find out, once at start, whether this storage can be used, creating a folder that is missing.
+
+        Raises:
+            Misconfigured: it can not, ever; the message says why and what to do.
+            Unavailable: it does not answer now.
+        """
+        ...
+
+    def put(
+        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+    ) -> ObjectInfo:
+        """Store the bytes of `source` (a file is read from where it stands to its end) under `key`.
+
+        `published` is in seconds since the epoch, now when None. An answer that got lost on the way is not mistaken
+        for a lost race: a driver recognises its own write.
+
+        Raises:
+            AlreadyExists: the condition was `ABSENT` and the key is taken.
+            Changed: the condition was `Matching` and the object is another, or gone.
+            NoSpace, Unavailable: as they say; on `NoSpace` nothing was written.
+        """
+        ...
+
+    def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
+        """Open an object, or `length` bytes of it from `start`.
+
+        Raises:
+            NotFound: there is none.
+            Changed: it is not in `state`, where one is named.
+            Unavailable: the storage does not answer.
+        """
+        ...
+
+    def stat(self, key: str) -> ObjectInfo:
+        """What `open` would say of the object, `published` included.
+
+        Raises:
+            NotFound, Unavailable.
+        """
+        ...
+
+    def delete(self, key: str, *, state: State | None = None) -> None:
+        """Remove an object; with `state`, only while it is in that state.
+
+        Raises:
+            NotFound: there is none.
+            Changed: it is in another state.
+            Unavailable: it may or may not be gone.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """All objects whose key begins with `prefix`, at any depth, in no promised order, without end of pages.
+
+        Raises:
+            Unavailable: the listing broke; what came before it holds.
+        """
+        ...
+
+    def url(self, key: str, *, expires: int, filename: str) -> str | None:
+        """An address under which anyone may GET the object for `expires` seconds, or None where there is no such thing.
+
+        `filename` is what a browser should call the download.
+        """
+        ...
