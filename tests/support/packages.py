@@ -1,7 +1,7 @@
 """Chart packages for tests: sound ones in one call, and every odd one a tar or gzip writer would refuse to make.
 
 ``package("app", "1.0.0")`` is what most tests want. ``archive`` takes entries one by one and writes their headers by
-hand, so that links, devices, lying sizes and broken checksums come out as asked. The same arguments give the same bytes.
+hand, so that links, devices, lying sizes and broken checksums come out as asked. Same arguments, same bytes.
 """
 
 import io

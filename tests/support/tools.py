@@ -1,0 +1,60 @@
+"""Programs that the tests drive but the project does not depend on, kept in a folder outside the tree."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+class UnobtainableError(Exception):
+    """A program is not on this machine and cannot be brought here. The message says what to install."""
+
+
+def give_up(problem: UnobtainableError) -> NoReturn:
+    """Skip the test on a developer's machine; fail it in CI, where everything has to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs this program: {problem}", pytrace=False)
+    pytest.skip(str(problem))
+
+
+def cache_folder() -> Path:
+    """The folder that outlives a run, so that the next one is quick."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "chartrepo-tests"
+
+
+def cached(name: str, obtain: Callable[[Path], Path]) -> Path:
+    """A program from the cache; made first, once, where it is not there.
+
+    Args:
+        name: the file's name in the cache. It holds the version, so that a new one is not taken for the old.
+        obtain: makes the program in the empty folder that it is given, and tells where.
+
+    Several processes may ask at once: one works and the others wait. An interrupted attempt leaves no half program.
+
+    Raises:
+        UnobtainableError: `obtain` did.
+    """
+    target = cache_folder() / name
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as workshop:
+                made = obtain(Path(workshop))
+                made.chmod(0o755)
+                made.rename(target)
+    return target
+
+
+def on_path(name: str) -> Path | None:
+    """Where a program lies on PATH."""
+    found = shutil.which(name)
+    return Path(found) if found else None
