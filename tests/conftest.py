@@ -1,11 +1,18 @@
 """Fixtures that more than one package's tests use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import helm as helms
-from tests.support import tools
+from tests.support import s3server, tools
+from tests.support.postgres import Postgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest of the markers that these fixtures go with."""
+    config.addinivalue_line("markers", "real_s3: drives a real S3 gateway, versitygw")
 
 
 def _helm_binary(major: int) -> Path:
@@ -32,3 +39,70 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Helm 3, then Helm 4, each with empty folders of its own."""
     binary: Path = request.getfixturevalue(f"helm{request.param}")
     return helms.Helm(binary, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server. A test that stops it starts it again."""
+    try:
+        server = Postgres()
+    except tools.UnobtainableError as problem:
+        tools.give_up(problem)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """The address of a fresh, empty database, `postgresql://...`, gone after the test."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The credentials of both S3 servers, in the environment."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in s3server.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def _moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3server.S3]:
+    with s3server.running_moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture
+def moto_s3(_moto: s3server.S3, s3_credentials: None) -> s3server.S3:
+    """A server that acts like S3: its address and a maker of buckets, with credentials in the environment."""
+    return _moto
+
+
+@pytest.fixture(scope="session")
+def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3server.Gateway]:
+    try:
+        gateway = s3server.Gateway(tmp_path_factory.mktemp("versitygw"))
+    except tools.UnobtainableError as problem:
+        tools.give_up(problem)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture
+def real_gateway(_gateway: s3server.Gateway, s3_credentials: None) -> s3server.Gateway:
+    """A real S3 gateway. A test that stops it starts it again."""
+    return _gateway
+
+
+@pytest.fixture
+def real_s3(real_gateway: s3server.Gateway) -> s3server.S3:
+    """A real S3 server: its address and a maker of buckets, with credentials in the environment."""
+    return real_gateway.s3

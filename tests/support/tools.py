@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,3 +59,30 @@ def on_path(name: str) -> Path | None:
     """Where a program lies on PATH."""
     found = shutil.which(name)
     return Path(found) if found else None
+
+
+def go_install(module: str, folder: Path) -> Path:
+    """Build a program from its Go module, as `cached` wants it.
+
+    Args:
+        module: path and version, as `example.org/cmd/program@v1.2.3`.
+        folder: takes the program.
+
+    Raises:
+        UnobtainableError: there is no Go, or it could not build it.
+    """
+    name = module.partition("@")[0].rpartition("/")[2]
+    go = on_path("go")
+    if go is None:
+        raise UnobtainableError(f"{name} is not on PATH, and neither is go to build it: install one of them")
+    answer = subprocess.run(
+        [go, "install", module],
+        env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise UnobtainableError(f"{name} is not on PATH, and go could not build it: {answer.stderr.strip()[-500:]}")
+    return folder / name
