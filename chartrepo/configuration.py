@@ -115,9 +115,8 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str], read_text: Callab
 
 def _from_environment(environ: Mapping[str, str], read_text: Callable[[Path], str]) -> dict[str, _Given]:
     in_kubernetes = "KUBERNETES_SERVICE_HOST" in environ
-    # Names are taken as they are spelled, so that CHARTREPO_port is refused and not taken for another word for the port.
     entries = (
-        (name.lower() if (name := variable.removeprefix(PREFIX)).isupper() else name, _Given(text, variable))
+        (variable.removeprefix(PREFIX).lower() if variable.isupper() else variable, _Given(text, variable))
         for variable, text in sorted(environ.items())
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and text
         if not (in_kubernetes and _is_service_link(variable, text))
@@ -200,7 +199,7 @@ def _known(
 
 
 def _suggestion(name: str, spelled: Callable[[str], str]) -> str:
-    plain = name.lower().replace("-", "_")
+    plain = name.lower().replace("-", "_").removeprefix(PREFIX.lower())
     names = [*_BY_NAME, *(f"{setting.name}_file" for setting in TABLE if setting.secret), *_ELSEWHERE]
     nearest = difflib.get_close_matches(plain, names, n=1, cutoff=0.5)
     if not nearest:
