@@ -46,8 +46,16 @@ class NoSpace(StorageError):
     """The storage is full, or over its quota."""
 
 
-class Misconfigured(StorageError):
-    """The storage can never work as configured: no such bucket, no permission, not a folder."""
+class Misconfigured(Unavailable):
+    """The storage does not work until somebody changes something: no such bucket, no permission, not a folder.
+
+    A kind of `Unavailable`, because it can also come up later (a folder becomes read-only, credentials are withdrawn)
+    and whoever copes with a storage that is away for a while copes with this.
+    """
+
+
+class InvalidKey(StorageError):
+    """A key that no driver takes; see `storage.keys`. Whoever built it has a bug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ class Abilities:
     Attributes:
         description: where the objects lie, for people, without secrets.
         conditional_writes: conditions hold against other processes and machines. Without them, writers must be kept
-            apart by other means.
+            apart by other means. False as well where nothing was tried, because nobody is going to write.
     """
 
     description: str
@@ -158,7 +166,7 @@ class Storage(Protocol):
         ...
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
-        """Open an object, or `length` bytes of it from `start`.
+        """Open an object, or `length` bytes of it from `start`; fewer where it ends before, none beyond its end.
 
         Raises:
             NotFound: there is none.
@@ -197,5 +205,13 @@ class Storage(Protocol):
         """An address under which anyone may GET the object for `expires` seconds, or None where there is no such thing.
 
         `filename` is what a browser should call the download.
+        """
+        ...
+
+    def remove_leftovers(self) -> int:
+        """Remove what writers left behind that died more than an hour ago, and say how much it was.
+
+        Raises:
+            Unavailable: the storage does not answer.
         """
         ...
