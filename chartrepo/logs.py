@@ -55,6 +55,7 @@ def configuration(style: Format, level: Level, *, colour: bool = False) -> dict[
     """
     formatter: dict[str, Any] = {"()": JsonFormatter} if style == "json" else {"()": TextFormatter, "colour": colour}
     passed_up = {"handlers": [], "propagate": True, "level": level.upper()}
+    complaints = {"level": "WARNING"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -62,9 +63,10 @@ def configuration(style: Format, level: Level, *, colour: bool = False) -> dict[
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
-            **dict.fromkeys(("gunicorn.error", "_granian"), passed_up),
+            "gunicorn.error": passed_up,
+            "_granian": passed_up,
             # These tell of each request they make; only their complaints are of interest.
-            **dict.fromkeys(("botocore", "boto3", "s3transfer", "urllib3", "sqlalchemy"), {"level": "WARNING"}),
+            **{name: dict(complaints) for name in ("botocore", "boto3", "s3transfer", "urllib3", "sqlalchemy")},
         },
     }
 

@@ -1,0 +1,267 @@
+"""Metrics for Prometheus, right with several worker processes: each counts in a file of its own, a scrape adds them up.
+
+Labels are bounded: routes are templates, methods and statuses the known ones, repositories those that exist. No name of
+a chart or version, and nothing else that a client makes up, becomes a label.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+from prometheus_client.values import MultiProcessValue
+
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.version import __version__
+
+UploadResult = Literal["created", "replaced", "refused", "conflict", "too_large", "denied", "failed"]
+SyncResult = Literal["done", "failed"]
+IndexForm = Literal["yaml", "json"]
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER: Final = "other"
+_REQUEST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_WORK_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFigures:
+    """What the catalog holds of one repository.
+
+    Attributes:
+        repository: its name, "" for the root.
+        charts: how many names.
+        versions: how many packages are served.
+        size: bytes of these packages.
+        set_aside: packages that lie in storage and are not served.
+    """
+
+    repository: str
+    charts: int
+    versions: int
+    size: int
+    set_aside: int
+
+
+class Unmeasured:
+    """What can be measured, for a server that does not measure: every method does nothing."""
+
+    def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        """Count an answered request.
+
+        Args:
+            route: the template that matched, such as `/<repository>/index.yaml`; None when none did.
+            method: as the client sent it.
+            status: of the answer.
+            seconds: until its last byte.
+        """
+
+    def upload(self, result: UploadResult) -> None:
+        """Count an upload by how it ended."""
+
+    def storage_call(self, operation: str, seconds: float, error: Exception | None = None) -> None:
+        """Count a call of a storage driver's method; `error` is what it raised."""
+
+    def sync(self, result: SyncResult, seconds: float, *, found: int = 0, changed: int = 0, now: float = 0) -> None:
+        """Count a comparison of storage and catalog.
+
+        Args:
+            result: how it ended.
+            seconds: how long it took.
+            found: packages that the storage listed; not looked at when the sync failed.
+            changed: entries added to, changed in and dropped from the catalog.
+            now: seconds since the epoch; not looked at when the sync failed.
+        """
+
+    def index_render(self, form: IndexForm, seconds: float) -> None:
+        """Count the rendering of an index."""
+
+    def worker_started(self) -> None:
+        """Count the calling process among the workers that live."""
+
+
+class Metrics(Unmeasured):
+    """Counts, in files under a directory that all processes of one server share.
+
+    The library keeps that directory in a variable of the process, so there is one `Metrics` to a process. It may be
+    made before workers are forked or in each of them.
+
+    Args:
+        directory: an existing directory, emptied by `prepare` before the first process of a server starts.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = str(directory)
+        # The library looks at the variable once, when it is imported, and again when it opens a file. The first is too
+        # early for us; a value class of our own choosing is its documented way around it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
+        values.ValueClass = MultiProcessValue()  # type: ignore[no-untyped-call] # it has no annotations
+        self._requests = Counter(
+            "chartrepo_http_requests", "Requests answered", ["route", "method", "status"], registry=None
+        )
+        self._request_seconds = Histogram(
+            "chartrepo_http_request_duration_seconds",
+            "Time until the last byte of an answer",
+            ["route", "method"],
+            registry=None,
+            buckets=_REQUEST_SECONDS,
+        )
+        self._uploads = Counter("chartrepo_uploads", "Uploads by how they ended", ["result"], registry=None)
+        self._storage_calls = Counter(
+            "chartrepo_storage_calls", "Calls of the storage", ["operation", "result"], registry=None
+        )
+        self._storage_seconds = Histogram(
+            "chartrepo_storage_call_duration_seconds",
+            "Time that calls of the storage took",
+            ["operation"],
+            registry=None,
+            buckets=_REQUEST_SECONDS,
+        )
+        self._syncs = Counter("chartrepo_syncs", "Comparisons of storage and catalog", ["result"], registry=None)
+        self._sync_seconds = Histogram(
+            "chartrepo_sync_duration_seconds", "Time a comparison took", registry=None, buckets=_WORK_SECONDS
+        )
+        self._sync_changes = Counter(
+            "chartrepo_sync_changes", "Catalog entries that comparisons added, changed or dropped", registry=None
+        )
+        self._sync_found = Gauge(
+            "chartrepo_sync_packages",
+            "Packages that the last comparison found in storage",
+            registry=None,
+            multiprocess_mode="mostrecent",
+        )
+        self._sync_success = Gauge(
+            "chartrepo_sync_last_success_timestamp_seconds",
+            "When storage and catalog were last brought in line",
+            registry=None,
+            multiprocess_mode="mostrecent",
+        )
+        self._renders = Histogram(
+            "chartrepo_index_render_duration_seconds",
+            "Time that rendering an index took",
+            ["form"],
+            registry=None,
+            buckets=_WORK_SECONDS,
+        )
+        self._workers = Gauge("chartrepo_workers", "Worker processes alive", registry=None, multiprocess_mode="livesum")
+        self._bound_requests: dict[tuple[str | None, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+
+        # A series that begins at zero lets the first failure be seen as a rise.
+        for upload in get_args(UploadResult):
+            self._uploads.labels(upload)
+        for sync in get_args(SyncResult):
+            self._syncs.labels(sync)
+
+    @staticmethod
+    def prepare(directory: Path) -> None:
+        """Make the directory, and drop what an earlier run of the server left in it.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        for file in directory.glob("*.db"):
+            file.unlink(missing_ok=True)
+
+    def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        """Count an answered request, see `Unmeasured.request`."""
+        key = (route, method, status)
+        bound = self._bound_requests.get(key)
+        if bound is None:
+            bound = self._bind_request(route, method, status)
+            # A method that nobody knows stays out, or clients could fill the memory with methods they make up.
+            if method in _METHODS:
+                self._bound_requests[key] = bound
+        count, observe = bound
+        count()
+        observe(seconds)
+
+    def _bind_request(
+        self, route: str | None, method: str, status: int
+    ) -> tuple[Callable[[], None], Callable[[float], None]]:
+        route = _OTHER if route is None else route
+        method = method if method in _METHODS else _OTHER
+        counter = self._requests.labels(route, method, str(status))
+        return counter.inc, self._request_seconds.labels(route, method).observe
+
+    def upload(self, result: UploadResult) -> None:
+        """Count an upload by how it ended."""
+        self._uploads.labels(result).inc()
+
+    def storage_call(self, operation: str, seconds: float, error: Exception | None = None) -> None:
+        """Count a call of the storage, see `Unmeasured.storage_call`."""
+        self._storage_calls.labels(operation, "ok" if error is None else type(error).__name__).inc()
+        self._storage_seconds.labels(operation).observe(seconds)
+
+    def sync(self, result: SyncResult, seconds: float, *, found: int = 0, changed: int = 0, now: float = 0) -> None:
+        """Count a comparison of storage and catalog, see `Unmeasured.sync`."""
+        self._syncs.labels(result).inc()
+        self._sync_seconds.observe(seconds)
+        self._sync_changes.inc(changed)
+        if result == "done":
+            self._sync_found.set(found)
+            self._sync_success.set(now)
+
+    def index_render(self, form: IndexForm, seconds: float) -> None:
+        """Count the rendering of an index."""
+        self._renders.labels(form).observe(seconds)
+
+    def worker_started(self) -> None:
+        """Count the calling process among the workers that live."""
+        self._workers.set(1)
+
+    def worker_died(self, pid: int) -> None:
+        """Count a process no longer among those that live; what it counted stays."""
+        mark_process_dead(pid, self._directory)  # type: ignore[no-untyped-call] # it has no annotations
+
+    def render(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> tuple[str, bytes]:
+        """Content type and body of an answer to a scrape.
+
+        Args:
+            figures: asks the catalog. It may raise `ChartrepoError`: the rest is rendered all the same, and
+                `chartrepo_catalog_up` is 0.
+        """
+        registry = CollectorRegistry(auto_describe=False)
+        MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call] # it has no annotations
+        registry.register(_Catalog(figures))
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
+
+
+class _Catalog(Collector):
+    """What the catalog knows at the moment of the scrape."""
+
+    def __init__(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> None:
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: a registry would else ask the catalog merely to learn the names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures by repository, whether they could be had, and the release."""
+        charts = GaugeMetricFamily("chartrepo_charts", "Charts, by repository", labels=["repository"])
+        versions = GaugeMetricFamily("chartrepo_chart_versions", "Packages served", labels=["repository"])
+        size = GaugeMetricFamily("chartrepo_package_bytes", "Bytes of the packages served", labels=["repository"])
+        aside = GaugeMetricFamily(
+            "chartrepo_packages_set_aside", "Packages in storage that are not served", labels=["repository"]
+        )
+        up = 1
+        try:
+            for each in self._figures():
+                charts.add_metric([each.repository], each.charts)
+                versions.add_metric([each.repository], each.versions)
+                size.add_metric([each.repository], each.size)
+                aside.add_metric([each.repository], each.set_aside)
+        except ChartrepoError:
+            up = 0
+        yield from (charts, versions, size, aside)
+        yield GaugeMetricFamily("chartrepo_catalog_up", "Whether the catalog answered this scrape", value=up)
+        build = GaugeMetricFamily("chartrepo_build_info", "The release that runs", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
