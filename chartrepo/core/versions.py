@@ -159,16 +159,18 @@ class _Bound:
         """The numbers that are stated."""
         return self.point.numbers[: self.stated]
 
+    @property
+    def exact(self) -> bool:
+        """Whether nothing is open."""
+        return self.stated == len(self.point.numbers)
 
-_ALL: Final = 3
-"""How many numbers a bound without wildcards states."""
 
 # One comparison each. `*` alone (nothing stated) is 0.0.0 to Masterminds, which shows in `<=*`, `>*`, `!=*` and `^*`;
 # a range that names such a bound is odd, but must mean here what it means in Helm.
 
 
 def _equal(version: _Point, bound: _Bound) -> bool:
-    return version.key == bound.point.key if bound.stated == _ALL else _tilde(version, bound)
+    return version.key == bound.point.key if bound.exact else _tilde(version, bound)
 
 
 def _not_equal(version: _Point, bound: _Bound) -> bool:
@@ -196,20 +198,17 @@ def _at_least(version: _Point, bound: _Bound) -> bool:
 
 
 def _at_most(version: _Point, bound: _Bound) -> bool:
-    match bound.stated:
-        case 3:
-            return version.key <= bound.point.key
-        case 1:
-            return version.numbers[:1] <= bound.numbers
-        case _:
-            return version.numbers[:2] <= bound.point.numbers[:2]
+    if bound.exact:
+        return version.key <= bound.point.key
+    same = bound.stated or 2
+    return version.numbers[:same] <= bound.point.numbers[:same]
 
 
 def _tilde(version: _Point, bound: _Bound) -> bool:
     if version.key < bound.point.key:
         return False
     # ~0.0.0 is "any" to Masterminds, as ~* is.
-    if bound.stated in {0, 3} and bound.point.numbers == (0, 0, 0):
+    if bound.point.numbers == (0, 0, 0) and (bound.exact or not bound.stated):
         return True
     same = min(bound.stated, 2)
     return version.numbers[:same] == bound.numbers[:same]
@@ -220,9 +219,8 @@ def _caret(version: _Point, bound: _Bound) -> bool:
         return False
     # The first number that is not zero stays, with those before it; where fewer are stated, all of those.
     numbers = bound.point.numbers
-    same = next((place for place, number in enumerate(numbers, 1) if number), 3)
-    if bound.stated in {1, 2}:
-        same = min(same, bound.stated)
+    stated = bound.stated or len(numbers)
+    same = next((place for place, number in enumerate(numbers[:stated], 1) if number), stated)
     return version.numbers[:same] == numbers[:same]
 
 
@@ -275,11 +273,13 @@ class Constraint:
     def __init__(self, text: str) -> None:
         if len(text.encode(errors="replace")) > MAX_CONSTRAINT_BYTES:
             raise InvalidConstraint(
-                f"{_quote.repr(text)} is longer than the {MAX_CONSTRAINT_BYTES} bytes a range may have"
+                f"{_quote.repr(text)} is longer than the {MAX_CONSTRAINT_BYTES} bytes that a range may have: shorten it"
             )
         groups = _HYPHEN.sub(r">= \1, <= \2 ", text).split("||")
         if len(groups) > MAX_CONSTRAINT_GROUPS:
-            raise InvalidConstraint(f"{_quote.repr(text)} has more than {MAX_CONSTRAINT_GROUPS} alternatives")
+            raise InvalidConstraint(
+                f"{_quote.repr(text)} has more than {MAX_CONSTRAINT_GROUPS} alternatives: ask for fewer"
+            )
         self._text = text
         self._alternatives = [self._comparisons(group) for group in groups]
 
@@ -308,8 +308,9 @@ class Constraint:
         core, dash, prerelease = text.partition("+")[0].partition("-")
         numbers = core.removeprefix("v").split(".")
         stated = next((place for place, number in enumerate(numbers) if number in _WILDCARDS), len(numbers))
-        if stated < _ALL:
-            text = ".".join([*numbers[:stated], *"000"[stated:]]) + dash + prerelease
+        zeros = "000"[stated:]
+        if zeros:
+            text = ".".join([*numbers[:stated], *zeros]) + dash + prerelease
         try:
             return _Bound(_Point.of(text), stated)
         except InvalidVersion:
