@@ -111,9 +111,10 @@ def optional(kind: Kind[T], word: str = "off") -> Kind[T | None]:
     def show(value: T | None) -> str:
         return word if value is None else kind.show(value)
 
-    choices = (word, *kind.choices) if kind.choices else ()
-    expected = _listed(choices) if choices else f"{kind.expected}, or {word}"
-    return Kind(expected, kind.metavar, parse, show, choices=choices)
+    if not kind.choices:
+        return Kind(f"{kind.expected}, or {word}", kind.metavar, parse, show)
+    choices = (word, *kind.choices)
+    return Kind(_listed(choices), "|".join(choices), parse, show, choices=choices)
 
 
 def _listed(choices: tuple[str, ...]) -> str:
@@ -136,9 +137,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def _show_duration(seconds: float) -> str:
-    for unit in ("d", "h", "m"):
+    # A minute and a day read better as 60s and 24h, an hour as 1h.
+    for unit, least in (("d", 2), ("h", 1), ("m", 2)):
         count, rest = divmod(seconds, _SECONDS[unit])
-        if count and not rest and count != 1:
+        if count >= least and not rest:
             return f"{count:.0f}{unit}"
     return f"{seconds:g}s" if seconds >= 1 or not seconds else f"{seconds * 1000:g}ms"
 

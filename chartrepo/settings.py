@@ -6,6 +6,7 @@ reference in the documentation are all made from it. Values are inert: nothing i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -16,6 +17,18 @@ T = TypeVar("T")
 
 PREFIX: Final = "CHARTREPO_"
 _METADATA: Final = "setting"
+
+
+class Section(StrEnum):
+    """The headings that settings stand under."""
+
+    LISTENING = "Listening"
+    STORAGE = "Storage"
+    S3 = "S3"
+    ACCESS = "Access"
+    INDEX = "Index and packages"
+    LIMITS = "Workers and limits"
+    OPERATION = "Logs and metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,7 @@ class Setting:
 
     name: str
     kind: Kind[Any]
-    section: str
+    section: Section
     help: str
     default: str
     derive: Callable[[Mapping[str, Any]], Any] | None
@@ -53,14 +66,14 @@ class Setting:
         return PREFIX + self.name.upper()
 
 
-def _setting(section: str, kind: Kind[T], text: str, *, default: T, secret: bool = False, flag: bool = True) -> T:
+def _setting(section: Section, kind: Kind[T], text: str, *, default: T, secret: bool = False, flag: bool = True) -> T:
     """A field of `Settings` with a fixed default."""
     setting = Setting("", kind, section, text, kind.show(default), None, secret, flag)
     return field(default=default, repr=not secret, metadata={_METADATA: setting})
 
 
 def _derived(
-    section: str,
+    section: Section,
     kind: Kind[T],
     text: str,
     *,
@@ -79,14 +92,6 @@ def _state_dir(values: Mapping[str, Any]) -> Path:
     return (storage.path if isinstance(storage, Folder) else Path("data")) / ".chartrepo"
 
 
-_LISTEN: Final = "Listening"
-_STORE: Final = "Storage"
-_S3: Final = "S3"
-_ACCESS: Final = "Access"
-_INDEX: Final = "Index and packages"
-_LIMITS: Final = "Workers and limits"
-_OPS: Final = "Logs and metrics"
-
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 _ENCRYPTION: Final[Kind[Encryption]] = kinds.one_of("AES256", "aws:kms", "aws:kms:dsse")
 
@@ -96,38 +101,38 @@ class Settings:
     """The effective value of every setting. Sizes are in bytes, durations in seconds."""
 
     host: str = _setting(
-        _LISTEN,
+        Section.LISTENING,
         kinds.HOST,
         "Address to listen on; 0.0.0.0 or :: for all of this machine",
         default="127.0.0.1",
     )
     port: int = _setting(
-        _LISTEN,
+        Section.LISTENING,
         kinds.PORT,
         "Port to listen on; 0 takes a free one",
         default=8080,
     )
     admin_host: str = _derived(
-        _LISTEN,
+        Section.LISTENING,
         kinds.HOST,
         "Address of the listener for health and metrics",
         derive=lambda values: values["host"],
         told="as host",
     )
     admin_port: int | None = _setting(
-        _LISTEN,
+        Section.LISTENING,
         kinds.optional(kinds.PORT),
         "Port of a second listener, for health and metrics alone; 0 takes a free one",
         default=None,
     )
     context_path: str = _setting(
-        _LISTEN,
+        Section.LISTENING,
         kinds.CONTEXT_PATH,
         "Path under which everything is served, as in http://host/charts",
         default="",
     )
     chart_url: str = _setting(
-        _LISTEN,
+        Section.LISTENING,
         kinds.URL,
         "Public URL of this server: the index then names packages by absolute URLs "
         "(this, the context path, the repository); when empty they are relative, which is right behind most proxies",
@@ -135,20 +140,20 @@ class Settings:
     )
 
     storage: Folder | Bucket = _setting(  # noqa: RUF009 - it returns a field, made anew for each
-        _STORE,
+        Section.STORAGE,
         kinds.STORAGE,
         "Where packages lie: a folder, or s3://bucket/prefix",
         default=Folder(Path("data")),
     )
     state_dir: Path = _derived(  # noqa: RUF009 - it returns a field, made anew for each
-        _STORE,
+        Section.STORAGE,
         kinds.PATH,
         "Folder on a local disk for all that is not a package: the catalog, locks, uploads under way",
         derive=_state_dir,
         told="STORAGE/.chartrepo; ./data/.chartrepo when storage is a bucket",
     )
     catalog: str = _derived(
-        _STORE,
+        Section.STORAGE,
         kinds.CATALOG,
         "Database of what the packages hold; it is rebuilt from storage when it is lost. "
         "PostgreSQL where several replicas must agree",
@@ -157,14 +162,14 @@ class Settings:
         secret=True,
     )
     sync_interval: float = _setting(
-        _STORE,
+        Section.STORAGE,
         kinds.duration(0, 7 * 86400),
         "How often storage is compared with the catalog, to find packages put there by other hands; "
         "0 = only at start and on POST /api/sync",
         default=60.0,
     )
     single_writer: bool = _setting(
-        _STORE,
+        Section.STORAGE,
         kinds.BOOLEAN,
         "Your word that no other server writes to this bucket; needed where the store ignores conditional writes "
         "and the catalog is not PostgreSQL",
@@ -172,70 +177,70 @@ class Settings:
     )
 
     s3_endpoint: str = _setting(
-        _S3,
+        Section.S3,
         kinds.URL,
         "URL of an S3-compatible store; empty for AWS",
         default="",
     )
     s3_region: str = _setting(
-        _S3,
+        Section.S3,
         kinds.text_of(r"[A-Za-z0-9-]{0,64}", "a region such as eu-central-1", "REGION"),
         "Region; when empty, the one of the AWS environment or profile, else us-east-1",
         default="",
     )
     s3_addressing: Literal["auto", "path", "virtual"] = _setting(
-        _S3,
+        Section.S3,
         kinds.one_of("auto", "path", "virtual"),
         "Where the bucket's name goes: into the path, into the host name (virtual), "
         "or by endpoint: path where s3_endpoint is set (auto)",
         default="auto",
     )
     s3_sse: Encryption | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
-        _S3,
+        Section.S3,
         kinds.optional(_ENCRYPTION),
         "Server-side encryption asked for with each object; off leaves it to the bucket's own rule",
         default=None,
     )
     s3_sse_kms_key: str = _setting(
-        _S3,
+        Section.S3,
         kinds.text_of(r"[A-Za-z0-9:/_.-]{0,2048}", "the id, alias or ARN of a KMS key", "KEY"),
         "KMS key for s3_sse; empty for the account's default key",
         default="",
     )
     s3_connect_timeout: float = _setting(
-        _S3,
+        Section.S3,
         kinds.duration(0.1, 300),
         "How long a connection to the store may take",
         default=5.0,
     )
     s3_read_timeout: float = _setting(
-        _S3,
+        Section.S3,
         kinds.duration(0.1, 900),
         "How long the store may be silent in an answer",
         default=30.0,
     )
     storage_redirect: bool = _setting(
-        _S3,
+        Section.S3,
         kinds.BOOLEAN,
         "Answer a package download with a redirect to a presigned URL of the store, instead of streaming it. "
         "The bytes then come unchecked, and clients must reach the store",
         default=False,
     )
     redirect_expires: float = _setting(
-        _S3,
+        Section.S3,
         kinds.duration(1, 7 * 86400),
         "How long a presigned URL works; the store's own limit is 7 days",
         default=300.0,
     )
 
     basic_auth_user: str = _setting(
-        _ACCESS,
+        Section.ACCESS,
         kinds.text_of("[^:]*", "a user name without a colon", "USER"),
         "User name for every route but the health checks; without it the server is read-only",
         default="",
     )
     basic_auth_password: str = _setting(
-        _ACCESS,
+        Section.ACCESS,
         kinds.text_of(".*", "a password", "PASSWORD"),
         "Password that goes with basic_auth_user",
         default="",
@@ -243,39 +248,39 @@ class Settings:
         flag=False,
     )
     auth_anonymous_get: bool = _setting(
-        _ACCESS,
+        Section.ACCESS,
         kinds.BOOLEAN,
         "Let everybody read, and ask for the credential only to write",
         default=False,
     )
     open_writes: bool = _setting(
-        _ACCESS,
+        Section.ACCESS,
         kinds.BOOLEAN,
         "Let everybody on this machine write without a credential, for trying things out; needs a loopback host",
         default=False,
     )
 
     allow_overwrite: Literal["never", "force", "always"] = _setting(
-        _INDEX,
+        Section.INDEX,
         kinds.one_of("never", "force", "always"),
         "Whether a published version may be replaced: not at all, when the upload says ?force, or by any upload",
         default="force",
     )
     index_format: Literal["auto", "yaml", "json"] = _setting(
-        _INDEX,
+        Section.INDEX,
         kinds.one_of("auto", "yaml", "json"),
         "Form of index.yaml: JSON (which is YAML too, and Helm reads it 4-5 times faster) to Helm 3.13 and newer and "
         "YAML to others (auto), or one of them to all, for caches that ignore Vary",
         default="auto",
     )
     publish_index: bool = _setting(
-        _INDEX,
+        Section.INDEX,
         kinds.BOOLEAN,
         "Also write index.yaml beside the packages, so that a plain web server or the bucket can serve them alone",
         default=False,
     )
     artifacthub_repository_id: str = _setting(
-        _INDEX,
+        Section.INDEX,
         kinds.text_of(r"[A-Za-z0-9-]{0,64}", "an id of letters, digits and -", "ID"),
         "repositoryID in artifacthub-repo.yml, which proves to Artifact Hub that the repository is yours; "
         "when empty there is no such file",
@@ -283,68 +288,68 @@ class Settings:
     )
 
     server: Literal["gunicorn", "granian"] = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.one_of("gunicorn", "granian"),
         "HTTP server that runs the workers; granian is the faster one and comes with chartrepo[granian]",
         default="gunicorn",
     )
     workers: int = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.whole(1, 1024),
         "Worker processes; one for each core is a good start",
         default=2,
     )
     threads: int = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.whole(1, 1024),
         "Requests that one worker handles at a time",
         default=8,
     )
     max_upload_size: int = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.SIZE,
         "Largest body of an upload; 413 as soon as it is passed",
         default=20 * 2**20,
     )
     upload_timeout: float = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.duration(1, 86400),
         "How long a client may take to send the body of an upload",
         default=300.0,
     )
     keepalive: float = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.duration(0, 3600),
         "How long an idle connection is kept; longer than the proxy in front keeps its own",
         default=75.0,
     )
     graceful_timeout: float = _setting(
-        _LIMITS,
+        Section.LIMITS,
         kinds.duration(0, 3600),
         "How long requests under way may still take after SIGTERM",
         default=30.0,
     )
 
     log_format: Literal["text", "json"] = _setting(
-        _OPS,
+        Section.OPERATION,
         kinds.one_of("text", "json"),
         "Logs as readable lines, or one JSON object a line",
         default="text",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        _OPS,
+        Section.OPERATION,
         kinds.one_of("debug", "info", "warning", "error"),
         "The least of what is logged",
         default="info",
     )
     access_log: bool = _setting(
-        _OPS,
+        Section.OPERATION,
         kinds.BOOLEAN,
         "Log a line for each request",
         default=True,
     )
     metrics: bool = _setting(
-        _OPS,
+        Section.OPERATION,
         kinds.BOOLEAN,
         "Serve /metrics for Prometheus",
         default=True,

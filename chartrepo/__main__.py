@@ -1,0 +1,5 @@
+"""`python -m chartrepo` is the command `chartrepo`."""
+
+from chartrepo.cli import main
+
+main()

@@ -1,0 +1,342 @@
+"""The command line. It is the only place where the parts are put together, and each is imported where it is used."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from chartrepo import kinds
+from chartrepo.configuration import CONFIG_VARIABLE, Configuration, load
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.settings import TABLE, Section, Setting, Settings
+from chartrepo.version import __version__
+from storage.base import StorageError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_DATA: Final = (Section.STORAGE, Section.S3, Section.OPERATION)
+"""What a command needs to know that works on packages and catalog, and does not listen."""
+
+
+class _Failure(click.ClickException):
+    """Ends the command with one line on standard error and status 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        from chartrepo.logs import escape  # noqa: PLC0415 - only a failure needs it
+
+        click.echo(f"chartrepo: {escape(self.format_message())}", file=file, err=True)
+
+
+class _Group(click.Group):
+    """Turns what can go wrong in a command into one line and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            _Failure: the command raised an error that is meant for people, or the system refused something.
+        """
+        try:
+            return super().invoke(ctx)
+        except (ChartrepoError, StorageError) as error:
+            raise _Failure(str(error)) from None
+        except BrokenPipeError:
+            # The reader of our output went away, as `head` does. Click knows how to end then.
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise _Failure(f"{where}{error.strerror or error}") from None
+
+
+class _SettingOption(click.Option):
+    """The flag of one setting. The value stays text, which `configuration.load` reads like that of any other source."""
+
+    def __init__(self, *declarations: Any, setting: Setting, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.setting = setting
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The values where they can be counted, and folders where one is asked for."""
+        if self.setting.kind in {kinds.PATH, kinds.STORAGE}:
+            return click.Path(file_okay=False).shell_complete(ctx, self, incomplete)
+        return [CompletionItem(choice) for choice in self.setting.kind.choices if choice.startswith(incomplete)]
+
+
+class _Command(click.Command):
+    """Lists the flags under the headings that the settings stand under."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options, then the settings section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                section = parameter.setting.section if isinstance(parameter, _SettingOption) else "Options"
+                sections.setdefault(section, []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
+
+
+def _setting_option(setting: Setting) -> Callable[[Function], Function]:
+    if setting.kind is kinds.BOOLEAN:
+        declared: dict[str, Any] = {"type": click.BOOL}
+        flag = f"{setting.option}/--no-{setting.option.removeprefix('--')}"
+    else:
+        declared = {"type": click.STRING, "metavar": setting.kind.metavar}
+        flag = setting.option
+    text = f"{setting.help}.  [{setting.default or 'empty'}]"
+    return click.option(setting.name, flag, cls=_SettingOption, setting=setting, default=None, help=text, **declared)
+
+
+def _configured(*sections: Section) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the flags of these sections, and its function the `Configuration` as first argument."""
+    settings = [setting for setting in TABLE if setting.flag and setting.section in sections]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def command(**arguments: Any) -> Any:
+            flags = {name: arguments.pop(name) for name in ("config", *(setting.name for setting in settings))}
+            return function(_load(flags), **arguments)
+
+        for setting in reversed(settings):
+            command = _setting_option(setting)(command)
+        return click.option(
+            "--config",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help=f"YAML file of settings; `chartrepo config --example` prints one.  [{CONFIG_VARIABLE}]",
+        )(command)
+
+    return decorate
+
+
+def _load(flags: Mapping[str, str | bool | None]) -> Configuration:
+    texts = {
+        name: kinds.BOOLEAN.show(value) if isinstance(value, bool) else value
+        for name, value in flags.items()
+        if value is not None
+    }
+    return load(os.environ, texts, lambda file: file.read_text(encoding="utf-8"))
+
+
+def _logging(settings: Settings) -> None:
+    from chartrepo import logs  # noqa: PLC0415 - see the module's docstring
+
+    logs.configure(settings.log_format, settings.log_level)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
+A first repository, with Helm:
+  chartrepo serve --open-writes &
+  helm create app && helm package app
+  curl --data-binary @app-0.1.0.tgz http://127.0.0.1:8080/api/charts
+  helm repo add mine http://127.0.0.1:8080 && helm repo update
+  helm install my-app mine/app
+
+Every setting is a flag, a variable CHARTREPO_<NAME> and a line of the YAML file; a flag beats a variable, a variable
+beats the file. `chartrepo config` shows what is in force, and why.""",
+)
+@click.version_option(__version__, prog_name="chartrepo", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Keep Helm charts and serve them: index.yaml for Helm, ChartMuseum's API for publishing.
+
+    Packages are plain files in a folder or a bucket, laid out as ChartMuseum does. All else is derived from them.
+    """
+
+
+@cli.command(
+    cls=_Command,
+    short_help="Serve the repository.",
+    epilog="""\b
+Examples:
+  chartrepo serve --open-writes
+      try it out: anybody on this machine may publish, nobody else can reach it
+  CHARTREPO_BASIC_AUTH_PASSWORD_FILE=/run/secrets/password \\
+  chartrepo serve --host 0.0.0.0 --storage /srv/charts --basic-auth-user ci --auth-anonymous-get
+      everybody reads, ci publishes
+  chartrepo serve --storage s3://charts/prod --catalog postgresql://chartrepo@db/chartrepo
+      one of several replicas on one bucket""",
+)
+@_configured(*Section)
+def serve(configuration: Configuration) -> None:
+    """Serve the repository until SIGTERM or SIGINT, then finish what is under way.
+
+    Without a credential (basic_auth_user and basic_auth_password) the server is read-only from every address.
+    """
+    _logging(configuration.settings)
+    from chartrepo.serve import run_server  # noqa: PLC0415 - see the module's docstring
+
+    run_server(configuration.settings)
+
+
+@cli.command(
+    "import",
+    cls=_Command,
+    short_help="Copy packages from a folder, a bucket or another repository.",
+    epilog="""\b
+Examples:
+  chartrepo import /var/chartmuseum --storage ./data
+  chartrepo import s3://old-bucket/charts --to team/app
+  chartrepo import https://charts.example.com --username ci --password-file ./password""",
+)
+@click.argument("source")
+@click.option("--to", "repository", metavar="REPO", default="", help="Repository to import into.  [the root]")
+@click.option("--username", metavar="USER", default="", help="User name for SOURCE, when it is a URL.")
+@click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="File that holds the password for SOURCE; - reads it from standard input.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", default=8, show_default=True, help="Packages at a time."
+)
+@_configured(*_DATA)
+def import_(
+    configuration: Configuration, *, source: str, repository: str, username: str, password_file: Path | None, jobs: int
+) -> None:
+    """Copy packages from SOURCE into the storage, with their provenance and their time of publication.
+
+    SOURCE is a folder, an S3 prefix (s3://bucket/prefix) or the URL of a chart repository. The repositories below a
+    folder or prefix are kept. A version that is there already stays as it is, so an import that was broken off is taken
+    up by running it again. What is refused is listed with the reason, and the exit status is then 1.
+    """
+    _logging(configuration.settings)
+    from chartrepo.importing import run_import  # noqa: PLC0415 - see the module's docstring
+
+    password = ""
+    if password_file is not None:
+        with click.open_file(str(password_file), encoding="utf-8") as file:
+            password = file.read().removesuffix("\n").removesuffix("\r")
+    sys.exit(
+        run_import(
+            configuration.settings,
+            source=source,
+            repository=repository,
+            username=username,
+            password=password,
+            jobs=jobs,
+        )
+    )
+
+
+@cli.command(cls=_Command, short_help="Build the catalog anew.")
+@_configured(*_DATA)
+def reindex(configuration: Configuration) -> None:
+    """Build the catalog anew out of the packages in storage.
+
+    It is never needed after a crash: the server brings the catalog in line by itself. Servers may run meanwhile; they
+    go over to the new catalog when it is complete.
+    """
+    _logging(configuration.settings)
+    from chartrepo.maintenance import run_reindex  # noqa: PLC0415 - see the module's docstring
+
+    run_reindex(configuration.settings)
+
+
+@cli.command(cls=_Command, short_help="Read every package and compare it with the catalog.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
+@_configured(*_DATA)
+def check(configuration: Configuration, *, as_json: bool) -> None:
+    """Read every package, and compare its digest and its entry with the catalog. Nothing is changed.
+
+    The exit status is 0 when all is well, 1 when something was found, 2 when the check could not be made.
+    """
+    _logging(configuration.settings)
+    from chartrepo.maintenance import run_check  # noqa: PLC0415 - see the module's docstring
+
+    sys.exit(run_check(configuration.settings, as_json=as_json))
+
+
+@cli.command(
+    short_help="Write a static index.yaml, as `helm repo index` does.",
+    epilog="""\b
+Example:
+  chartrepo index ./charts --url https://charts.example.com""",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--url", metavar="URL", default="", help="What the URLs of packages begin with.  [they are relative]")
+@click.option(
+    "--merge",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="An index whose entries are kept, where DIR does not have the same version.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the index as JSON, which Helm reads faster.")
+def index(*, folder: Path, url: str, merge: Path | None, as_json: bool) -> None:
+    """Write DIR/index.yaml for the packages below DIR, as `helm repo index` does, for a static web server."""
+    from chartrepo.maintenance import run_index  # noqa: PLC0415 - see the module's docstring
+
+    run_index(folder, url=url, merge=merge, as_json=as_json)
+
+
+@cli.command(cls=_Command, short_help="Show each effective setting and where it came from.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object: name to value and source.")
+@click.option("--example", is_flag=True, help="Print an annotated configuration file with every default instead.")
+@_configured(*Section)
+def config(configuration: Configuration, *, as_json: bool, example: bool) -> None:
+    """Show each setting's effective value and where it came from. Takes the flags of `serve`; hides secrets."""
+    if example:
+        from chartrepo.reference import annotated_file  # noqa: PLC0415 - see the module's docstring
+
+        click.echo(annotated_file(), nl=False)
+        return
+    rows = list(configuration.shown())
+    if as_json:
+        click.echo(json.dumps({name: {"value": value, "source": source} for name, value, source in rows}, indent=2))
+        return
+    names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, value, source in rows:
+        click.echo(f"{name:<{names}}  {value:<{values}}  {source}")
+
+
+@cli.group(short_help="Look after the catalog.")
+def catalog() -> None:
+    """Look after the catalog, the database that is derived from the packages."""
+
+
+@catalog.command(cls=_Command)
+@_configured(*_DATA)
+def prune(configuration: Configuration) -> None:
+    """Drop catalogs that other releases of chartrepo left behind, once none of their servers runs any more."""
+    _logging(configuration.settings)
+    from chartrepo.maintenance import run_prune  # noqa: PLC0415 - see the module's docstring
+
+    run_prune(configuration.settings)
+
+
+@cli.command(
+    short_help="Print the script for completion in your shell.",
+    epilog="""\b
+Examples:
+  echo 'eval "$(chartrepo completion bash)"' >> ~/.bashrc
+  echo 'eval "$(chartrepo completion zsh)"' >> ~/.zshrc
+  chartrepo completion fish > ~/.config/fish/completions/chartrepo.fish""",
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands, flags and their values in SHELL."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - see the module's docstring
+
+    completer = get_completion_class(shell)
+    if completer is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    click.echo(completer(cli, {}, "chartrepo", "_CHARTREPO_COMPLETE").source())
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit status."""
+    cli(prog_name="chartrepo")
