@@ -61,5 +61,13 @@ class CatalogUnavailable(ChartrepoError):
     """The catalog's database does not answer, or is damaged and about to be rebuilt. Try again soon."""
 
 
+class CatalogFull(ChartrepoError):
+    """The catalog's disk is full, or over its quota: it can be read, and not written."""
+
+
+class CatalogMisconfigured(ChartrepoError):
+    """The catalog can never work as configured: its address, its file system, or the storage it belongs to."""
+
+
 class WritesUnsafe(ChartrepoError):
     """The storage cannot keep two writers apart, and nothing else was set up to do so."""

@@ -1,0 +1,384 @@
+"""The catalog as the rest of the server sees it."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from chartrepo.catalog.engine import Engine, Row, Session
+from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
+from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
+from chartrepo.catalog.rows import (
+    from_name,
+    from_package,
+    from_set_aside,
+    is_text,
+    to_name,
+    to_package,
+    to_set_aside,
+)
+from chartrepo.catalog.sqlite import SQLite
+from chartrepo.core.errors import CatalogIncomplete, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
+from chartrepo.core.index import Form
+
+_AT_ONCE: Final = 500
+_SYNC: Final = "sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is new in a repository, read in one transaction that is open as long as this is used.
+
+    Attributes:
+        mark: what the repository is at now.
+        changed_at: when its index changed last, in seconds since the epoch; 0 where it never held anything.
+        whole: whether `charts` is the whole repository, and not what changed in it.
+        charts: each changed chart with all its versions, newest first, in the order of names; without versions where
+            the chart is gone. Read as it is asked for, so that a large repository need not be in memory at once.
+    """
+
+    mark: Mark
+    changed_at: int
+    whole: bool
+    charts: Iterator[tuple[str, list[Entry]]]
+
+
+class Building:
+    """A catalog that is being filled."""
+
+    def __init__(self, session: Session, queries: Queries) -> None:
+        self._session = session
+        self._queries = queries
+
+    def load(self, records: Iterable[PackageRecord | SetAside]) -> None:
+        """Add what was read out of the storage. Of two records of one file the later one counts."""
+        records = iter(records)
+        while some := list(islice(records, _AT_ONCE)):
+            packages = [from_package(record) for record in some if isinstance(record, PackageRecord)]
+            aside = [from_set_aside(record) for record in some if isinstance(record, SetAside)]
+            if packages:
+                self._session.run_many(self._queries.put_package, packages)
+            if aside:
+                self._session.run_many(self._queries.put_set_aside, aside)
+
+
+class Catalog:
+    """What was read out of the packages of one storage. Safe to share between threads, and to use after a fork.
+
+    Every method may raise
+
+    * `CatalogUnavailable`: the database does not answer, is missing or damaged.
+    * `CatalogMisconfigured`: the database holds the catalog of another storage.
+
+    Those that say so raise `CatalogIncomplete` while the catalog is being built, or was never built.
+
+    Args:
+        engine: the database.
+        queries: the statements in its dialect.
+        storage_id: names the storage; two storages never share a catalog.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, engine: Engine, queries: Queries, *, storage_id: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._engine = engine
+        self._queries = queries
+        self._storage_id = storage_id
+        self._clock = clock
+
+    # ---- reading
+
+    def mark(self, repository: str) -> Mark:
+        """Return what a repository is at.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        row = self._engine.one(self._queries.mark, {"repository": repository})
+        return Mark(self._check(row), (row and row[3]) or 0)
+
+    def package(self, repository: str, file: str) -> Served | None:
+        """Return what is needed to serve a package; None where the catalog knows none.
+
+        What an incomplete catalog knows is true too.
+        """
+        if not is_text(repository, file):
+            return None
+        row = self._engine.one(self._queries.served, {"repository": repository, "file": file})
+        return None if row is None else Served._make(row)
+
+    @contextmanager
+    def changes(self, repository: str, since: Mark | None, form: Form) -> Iterator[Changes]:
+        """Tell which charts of a repository changed since it was at `since`; all of them where that is unknown.
+
+        Args:
+            repository: its name.
+            since: an earlier mark of the repository, or None.
+            form: which text of the entries is wanted.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        queries = self._queries
+        with self._engine.reading() as session:
+            row = session.one(queries.mark, {"repository": repository})
+            mark = Mark(self._check(row), (row and row[3]) or 0)
+            # A database that was restored from a back-up has the same id, and revisions that were others before.
+            whole = since is None or since.catalog != mark.catalog or since.revision > mark.revision
+            if since is None or whole:
+                names = session.rows(queries.chart_names, {"repository": repository})
+            else:
+                names = session.rows(queries.changed_names, {"repository": repository, "revision": since.revision})
+            changed_at = session.one(queries.changed_at, {"name": repository})
+            charts = self._entries(session, repository, [name for (name,) in names], form)
+            yield Changes(mark, changed_at[0] if changed_at else 0, whole, charts)
+
+    def charts(
+        self, repository: str, form: Form, *, offset: int = 0, limit: int | None = None
+    ) -> dict[str, list[Entry]]:
+        """Return charts with all their versions, newest first.
+
+        Args:
+            repository: its name.
+            form: which text of the entries is wanted.
+            offset: how many names, in alphabetical order, to leave out.
+            limit: how many to return at most; None for all.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            names = [name for (name,) in session.rows(self._queries.chart_names, {"repository": repository})]
+            wanted = names[offset:] if limit is None else names[offset : offset + limit]
+            return dict(self._entries(session, repository, wanted, form))
+
+    def versions(self, repository: str, name: str) -> list[PackageRecord]:
+        """Return all versions of a chart, newest first; none where there is no such chart.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        if not is_text(repository, name):
+            return []
+        with self._reading() as session:
+            rows = session.rows(self._queries.versions, {"repository": repository, "name": name})
+            return [to_package(row) for row in rows]
+
+    def repositories(self) -> list[RepositoryStatus]:
+        """Return the repositories that hold something, by name.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            return [RepositoryStatus(*row) for row in session.rows(self._queries.repositories)]
+
+    def set_aside(self, repository: str | None = None) -> list[SetAside]:
+        """Return the packages that cannot be served, of one repository or folder, or all of them.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            found = [to_set_aside(row) for row in session.rows(self._queries.set_aside)]
+        return [record for record in found if repository is None or record.repository == repository]
+
+    def states(self) -> Iterator[Known]:
+        """Give every known package, in no order, as it was when the first one was asked for.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            for repository, file, state, provenance_state in session.rows(self._queries.package_states):
+                yield Known(repository, file, state, provenance_state, served=True)
+            for repository, file, state, _reason in session.rows(self._queries.set_aside):
+                yield Known(to_name(repository), to_name(file), state, None, served=False)
+
+    def records(self) -> Iterator[PackageRecord | SetAside]:
+        """Give everything that `Building.load` takes, in no order, as it was when the first one was asked for.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            yield from map(to_package, session.rows(self._queries.packages))
+            yield from map(to_set_aside, session.rows(self._queries.set_aside))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._engine.reading() as session:
+            self._check(session.one(self._queries.catalog))
+            yield session
+
+    def _entries(
+        self, session: Session, repository: str, names: Sequence[str], form: Form
+    ) -> Iterator[tuple[str, list[Entry]]]:
+        for start in range(0, len(names), CHARTS_AT_ONCE):
+            some = names[start : start + CHARTS_AT_ONCE]
+            found: dict[str, list[Entry]] = {name: [] for name in some}
+            values = {f"name_{number}": some[min(number, len(some) - 1)] for number in range(CHARTS_AT_ONCE)}
+            rows = session.rows(self._queries.entries[form], {"repository": repository, **values})
+            for name, version, file, created, stable, text in rows:
+                found[name].append(Entry(version, file, created, bool(stable), text))
+            yield from found.items()
+
+    def _check(self, row: Row | None) -> str:
+        """Return the catalog's id, if it may be used."""
+        if row is None:
+            raise CatalogIncomplete("the catalog was not built yet: try again soon")
+        identifier, complete, storage = row[:3]
+        if storage != self._storage_id:
+            raise CatalogMisconfigured(
+                f"the catalog was made for another storage ({storage!r}, not {self._storage_id!r}): "
+                "give each storage a catalog of its own"
+            )
+        if not complete:
+            raise CatalogIncomplete("the catalog is being built: try again soon")
+        return str(identifier)
+
+    # ---- writing
+
+    @contextmanager
+    def exclusive(self, repository: str, file: str) -> Iterator[Exclusive]:
+        """Hold the lock on one storage key, and write what is recorded when the block ends.
+
+        It is durable and seen by everybody then. It is written too when the block raises: what is recorded is what the
+        storage holds, whatever was refused afterwards. Then the block's error is raised, even if the writing fails.
+
+        Locks are not to be nested. Others may break the lock (a connection lost, a folder of locks removed), so storage
+        is written with conditions all the same.
+
+        Args:
+            repository: or a folder that can be none.
+            file: name of the package file.
+
+        Raises:
+            CatalogIncomplete: see the class; before the block, or after it when a rebuild began meanwhile.
+            CatalogFull: what was recorded was not written.
+        """
+        with self._engine.locking(from_name(f"{repository}/{file}")) as lock:
+            self._check(lock.one(self._queries.catalog))
+            held = Exclusive(lock, self._queries, repository, file)
+
+            def write() -> None:
+                if held.changed:
+                    with lock.writing() as session:
+                        self._check(session.one(self._queries.catalog))
+                        held.write(session, int(self._clock()))
+
+            try:
+                yield held
+            except Exception:
+                with suppress(ChartrepoError):
+                    write()
+                raise
+            write()
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a note for the background process, until the catalog is built anew.
+
+        Raises:
+            CatalogIncomplete: see the class.
+            CatalogFull: it was not kept.
+        """
+        with self._engine.writing() as session:
+            self._check(session.one(self._queries.catalog))
+            session.run(self._queries.put_note, {"name": name, "value": value})
+
+    def recall(self, name: str) -> str | None:
+        """Return a note, or None where there is none.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            row = session.one(self._queries.note, {"name": name})
+        return None if row is None else str(row[0])
+
+    # ---- building
+
+    @property
+    def complete(self) -> bool:
+        """Whether the catalog was built and can be used."""
+        try:
+            self._check(self._engine.one(self._queries.catalog, {}))
+        except CatalogIncomplete:
+            return False
+        return True
+
+    @property
+    def needs_rebuild(self) -> bool:
+        """Whether there is no catalog, a part of one, or one that somebody found damaged."""
+        try:
+            return not self.complete or self._engine.damaged()
+        except CatalogUnavailable:
+            if self._engine.damaged():
+                return True
+            raise
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Building]:
+        """Build the catalog anew, in a place of its own; it takes over, complete, when the block ends.
+
+        From the first line of the block no upload is acknowledged, until the end. So list the storage inside it. When
+        the block raises, what was there before stays and is used again, if it could be used.
+
+        Raises:
+            CatalogUnavailable: also when somebody else is building it.
+            CatalogFull: there is no room; what was there before stays.
+        """
+        with suppress(CatalogIncomplete, CatalogUnavailable):
+            self._check(self._engine.one(self._queries.catalog, {}))
+        identifier = secrets.token_hex(8)
+        with self._engine.rebuilding(identifier) as session:
+            yield Building(session, self._queries)
+            for statement in self._queries.sum_up:
+                session.run(statement)
+            session.run(self._queries.put_catalog, {"id": identifier, "complete": True, "storage": self._storage_id})
+
+    def sync_lock(self) -> AbstractContextManager[bool]:
+        """Hold the lock of the one sync that runs at a time, if nobody else does, and say whether it is held."""
+        return self._engine.attempt(_SYNC)
+
+    # ---- upkeep
+
+    def prune(self) -> list[str]:
+        """Drop the catalogs that other releases made for other versions of the schema; return their names."""
+        return self._engine.prune()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.close()
+
+
+def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[], float] = time.time) -> Catalog:
+    """Open a catalog. Nothing is connected to, and nothing made, before the first use.
+
+    Args:
+        url: `sqlite:///FILE`, relative to the current folder, or with four slashes from the root;
+            or `postgresql://...` as libpq reads it.
+        lock_dir: folder of the locks on storage keys; the same for all processes that write to the storage.
+        storage_id: names the storage, whatever it is called from here.
+        clock: seconds since the epoch.
+
+    Raises:
+        CatalogMisconfigured: it can never work; the message says why.
+    """
+    scheme, _, _ = url.partition(":")
+    if scheme == "sqlite":
+        file = sa.make_url(url).database
+        if not file or file == ":memory:":
+            raise CatalogMisconfigured(f"the catalog {url!r} names no file: write sqlite:///FILE")
+        return Catalog(SQLite(Path(file), lock_dir), SQLite.queries, storage_id=storage_id, clock=clock)
+    raise CatalogMisconfigured(
+        f"the catalog's address begins with {scheme!r}: write sqlite:///FILE or postgresql://..."
+    )

@@ -1,0 +1,127 @@
+"""The one way in which a single package's rows change."""
+
+from chartrepo.catalog.engine import KeyLock, Session
+from chartrepo.catalog.queries import Queries
+from chartrepo.catalog.records import PackageRecord, SetAside
+from chartrepo.catalog.rows import from_name, from_package, from_set_aside, is_text, to_package, to_set_aside
+
+
+class Exclusive:
+    """One storage key, while nobody else on this catalog may write it.
+
+    What is recorded is what the storage holds, as its writer has just seen or made it. The last one counts. It is
+    written when the block of `Catalog.exclusive` ends.
+    """
+
+    def __init__(self, lock: KeyLock, queries: Queries, repository: str, file: str) -> None:
+        self._lock = lock
+        self._queries = queries
+        self._repository = repository
+        self._file = file
+        self._found = _read(lock, queries, repository, file)
+        self._now = self._found
+
+    def package(self) -> PackageRecord | None:
+        """Return what is known of the package, or what was recorded since; None where it is not known to be served."""
+        return self._now if isinstance(self._now, PackageRecord) else None
+
+    def set_aside(self) -> SetAside | None:
+        """Return why the package is set aside, if it is."""
+        return self._now if isinstance(self._now, SetAside) else None
+
+    def record(self, package: PackageRecord) -> None:
+        """Say that the storage holds this package."""
+        self._check_key(package)
+        self._now = package
+
+    def put_aside(self, package: SetAside) -> None:
+        """Say that the storage holds a package that cannot be served."""
+        self._check_key(package)
+        self._now = package
+
+    def remove(self) -> None:
+        """Say that the storage holds no such package."""
+        self._now = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self._now != self._found
+
+    def write(self, session: Session, now: int) -> None:
+        """Write what was recorded, as something that came to be at `now`, in seconds since the epoch."""
+        found = _read(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
+        if found != self._now:
+            _Change(session, self._queries, self._repository, self._file).make(found, self._now, now)
+
+    def _check_key(self, package: PackageRecord | SetAside) -> None:
+        if (package.repository, package.file) != (self._repository, self._file):
+            raise ValueError(f"the lock is on {self._file!r}, not on {package.file!r}")
+
+
+def _read(source: KeyLock | Session, queries: Queries, repository: str, file: str) -> PackageRecord | SetAside | None:
+    if is_text(repository, file):
+        row = source.one(queries.package, {"repository": repository, "file": file})
+        if row is not None:
+            return to_package(row)
+    row = source.one(queries.one_set_aside, {"repository": from_name(repository), "file": from_name(file)})
+    return None if row is None else to_set_aside(row)
+
+
+class _Change:
+    def __init__(self, session: Session, queries: Queries, repository: str, file: str) -> None:
+        self._session = session
+        self._queries = queries
+        self._repository = repository
+        self._file = file
+
+    def make(self, before: PackageRecord | SetAside | None, after: PackageRecord | SetAside | None, now: int) -> None:
+        old = before if isinstance(before, PackageRecord) else None
+        new = after if isinstance(after, PackageRecord) else None
+        if old is not None or new is not None:
+            shown = _shown(old) != _shown(new)
+            # First of all: PostgreSQL holds this row until the end, so that changes of a repository go one by one.
+            row = self._session.one(
+                self._queries.bump, {"name": self._repository, "changed_at": now if shown else None}
+            )
+            if shown and row is not None:
+                self._change_charts(old, new, row[0])
+        self._replace(before, after)
+
+    def _replace(self, before: PackageRecord | SetAside | None, after: PackageRecord | SetAside | None) -> None:
+        queries, session = self._queries, self._session
+        if isinstance(before, PackageRecord) and not isinstance(after, PackageRecord):
+            session.run(queries.drop_package, {"repository": self._repository, "file": self._file})
+        if isinstance(before, SetAside) and not isinstance(after, SetAside):
+            key = {"repository": from_name(self._repository), "file": from_name(self._file)}
+            session.run(queries.drop_set_aside, key)
+        if isinstance(after, PackageRecord):
+            session.run(queries.put_package, from_package(after))
+        elif isinstance(after, SetAside):
+            session.run(queries.put_set_aside, from_set_aside(after))
+
+    def _change_charts(self, old: PackageRecord | None, new: PackageRecord | None, revision: int) -> None:
+        # One file name can stand for two charts, one after the other: a-1-2.0.tgz.
+        growth: dict[str, tuple[int, int]] = {}
+        for package, sign in ((old, -1), (new, 1)):
+            if package is not None:
+                versions, size = growth.get(package.name, (0, 0))
+                growth[package.name] = (versions + sign, size + sign * package.size)
+        for name, (versions, size) in growth.items():
+            self._session.run(
+                self._queries.change_chart,
+                {
+                    "repository": self._repository,
+                    "name": name,
+                    "revision": revision,
+                    "versions": versions,
+                    "size": size,
+                },
+            )
+
+
+def _shown(package: PackageRecord | None) -> object:
+    """Return all of a package that an index or a sum shows."""
+    if package is None:
+        return None
+    return (package.name, package.version, package.created, package.size, package.entry_json, package.entry_yaml)

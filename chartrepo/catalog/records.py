@@ -1,0 +1,138 @@
+"""The values that go into the catalog and come out of it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRecord:
+    """Everything that was read out of one package.
+
+    Attributes:
+        repository: as `team/app`, empty for the root repository.
+        file: the package's file name, `<name>-<version>.tgz`; unique in its repository.
+        name: the chart's.
+        version: as the chart writes it.
+        state: the storage's name for the bytes that were read.
+        provenance_state: the same for the `.prov` that was looked at, None when there was none.
+        signed: whether that `.prov` counts, which is while it names this package's digest.
+        digest: plain hex SHA-256 of the package.
+        size: of the package, in bytes.
+        created: time of publication, in seconds since the epoch.
+        entry_json: the index entry, without `urls`, as JSON.
+        entry_yaml: the same as YAML.
+        warnings: what an upload of it would be refused for.
+    """
+
+    repository: str
+    file: str
+    name: str
+    version: str
+    state: str
+    provenance_state: str | None
+    signed: bool
+    digest: str
+    size: int
+    created: int
+    entry_json: str
+    entry_yaml: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A package that cannot be served.
+
+    Attributes:
+        repository: the folder it lies in, which may be none that can be a repository.
+        file: its name in there.
+        state: the storage's name for the bytes that were refused; other bytes are read again.
+        reason: one sentence for people.
+    """
+
+    repository: str
+    file: str
+    state: str
+    reason: str
+
+
+class Served(NamedTuple):
+    """What is needed to serve one package, with fields as in `PackageRecord`."""
+
+    state: str
+    provenance_state: str | None
+    signed: bool
+    digest: str
+    size: int
+    created: int
+    name: str
+    version: str
+
+
+class Known(NamedTuple):
+    """What a listing of the storage is compared with.
+
+    Attributes:
+        repository: or the folder, where the package is set aside.
+        file: the package's file name.
+        state: as in `PackageRecord` and `SetAside`.
+        provenance_state: as in `PackageRecord`; None where the package is set aside.
+        served: whether it is not set aside.
+    """
+
+    repository: str
+    file: str
+    state: str
+    provenance_state: str | None
+    served: bool
+
+
+class Mark(NamedTuple):
+    """Names the content of one repository: two that are equal stand for the same content.
+
+    Attributes:
+        catalog: random, another one for every catalog that was ever built.
+        revision: grows with every change in the repository; 0 where it holds nothing and never did.
+    """
+
+    catalog: str
+    revision: int
+
+
+class Entry(NamedTuple):
+    """One version of a chart, as an index shows it.
+
+    Attributes:
+        version: as the chart writes it.
+        file: the package's file name, from which the URL is made.
+        created: in seconds since the epoch.
+        stable: not a prerelease.
+        text: the index entry without `urls`, in the form that was asked for.
+    """
+
+    version: str
+    file: str
+    created: int
+    stable: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryStatus:
+    """What one repository holds.
+
+    Attributes:
+        name: as `team/app`, empty for the root repository.
+        charts: how many it has.
+        versions: of all charts.
+        size: of all packages, in bytes.
+        revision: see `Mark`.
+        changed_at: when its index changed last, in seconds since the epoch.
+    """
+
+    name: str
+    charts: int
+    versions: int
+    size: int
+    revision: int
+    changed_at: int
