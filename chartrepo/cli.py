@@ -78,7 +78,7 @@ class _Command(click.Command):
         """Write the command's own options, then the settings section by section."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 section = parameter.setting.section if isinstance(parameter, _SettingOption) else "Options"
                 sections.setdefault(section, []).append(record)

@@ -29,6 +29,7 @@ _ELSEWHERE: Final = {
     "catalog_url": "catalog",
     "database_url": "catalog",
     "debug": "log_level",
+    "disable_delete": "allow_delete",
     "disable_force_overwrite": "allow_overwrite",
     "disable_metrics": "metrics",
     "enable_metrics": "metrics",

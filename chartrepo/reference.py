@@ -61,7 +61,7 @@ _WIDTH: Final = 118
 
 
 def annotated_file() -> str:
-    """The text of `config/chartrepo.yaml`. Without the comment signs before the names it sets every default."""
+    """The text of `config/chartrepo.yaml`. Without the signs before its names it sets every default."""
     values = {name: value for name, value, _ in load({}, {}, Path.read_text).shown()}
     parts = [_FILE_HEAD]
     for section, settings in groupby(TABLE, key=lambda setting: setting.section):

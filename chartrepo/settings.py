@@ -266,6 +266,13 @@ class Settings:
         "Whether a published version may be replaced: not at all, when the upload says ?force, or by any upload",
         default="force",
     )
+    allow_delete: bool = _setting(
+        Section.INDEX,
+        kinds.BOOLEAN,
+        "Let packages be deleted over the network. When this is false and allow_overwrite is never, "
+        "a package cannot change, and caches are told to keep it for good",
+        default=True,
+    )
     index_format: Literal["auto", "yaml", "json"] = _setting(
         Section.INDEX,
         kinds.one_of("auto", "yaml", "json"),
