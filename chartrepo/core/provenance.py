@@ -1,0 +1,172 @@
+"""Provenance files: what a `.prov` says of a package. Who signed it, and whether that holds, is not looked at here.
+
+Helm writes a clear-signed OpenPGP message (RFC 9580, section 7): the chart's metadata as YAML, a line `...`, and the
+digests of the files it speaks of.
+
+    -----BEGIN PGP SIGNED MESSAGE-----
+    Hash: SHA512
+
+    name: app
+    version: 1.0.0
+
+    ...
+    files:
+      app-1.0.0.tgz: sha256:<64 hexadecimal digits>
+    -----BEGIN PGP SIGNATURE-----
+    ...
+    -----END PGP SIGNATURE-----
+
+`helm verify` looks up the package's file name under `files` and compares the digest; so do we.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from chartrepo.core import yaml11
+from chartrepo.core.errors import ProvenanceRefused
+from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value, shown
+
+MAX_BYTES: Final = 1024 * 1024
+"""The largest provenance file that is read. It repeats Chart.yaml, a few KiB, and adds less than 1 KiB; what is beyond
+this would, as an entry of the index, harm every reader of the repository."""
+
+_MAX_NODES: Final = 100_000
+_MAX_DEPTH: Final = 100
+
+_BEGIN_MESSAGE = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_BEGIN_SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
+_END_SIGNATURE = b"-----END PGP SIGNATURE-----"
+_HEADER = re.compile(rb" *Hash *:[ -~]*")
+_END_OF_METADATA = b"\n...\n"
+_SUM = re.compile("sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a provenance file says.
+
+    Attributes:
+        name: the chart's name as stated.
+        version: the chart's version as stated.
+        files: file name to SHA-256, in plain hexadecimal digits.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, str]
+
+    @property
+    def package(self) -> str:
+        """The file name of the package that the stated name and version belong to."""
+        return f"{self.name}-{self.version}.tgz"
+
+
+def parse(data: bytes) -> Provenance:
+    """Read a provenance file.
+
+    Raises:
+        ProvenanceRefused: Helm does not read it as one, it is larger than `MAX_BYTES`, or it does not state the chart's
+            name and version.
+    """
+    if len(data) > MAX_BYTES:
+        raise _refused(f"has {len(data)} bytes, and {MAX_BYTES} are the most")
+    # Helm reads the two parts before and behind the first such line, and no others.
+    metadata, *parts = _signed_text(data).split(_END_OF_METADATA)
+    if not parts:
+        raise _refused("has no line '...' between the chart's metadata and the digests")
+    stated = _mapping(metadata, "metadata")
+    files = _mapping(parts[0], "list of digests").get("files")
+    if not isinstance(files, dict) or not files:
+        raise _refused("names no files and their digests")
+    return Provenance(
+        name=_text(stated, "name"),
+        version=_text(stated, "version"),
+        files={file: _digest(file, value) for file, value in files.items()},
+    )
+
+
+def names_package(provenance: Provenance, file: str, digest: str) -> bool:
+    """Whether `helm verify` would find this package in the provenance file.
+
+    Args:
+        provenance: what the provenance file says.
+        file: the package's file name, `<name>-<version>.tgz`.
+        digest: SHA-256 of its bytes, in plain hexadecimal digits.
+    """
+    return provenance.files.get(file) == digest
+
+
+def check_names_package(provenance: Provenance, file: str, digest: str) -> None:
+    """Make sure that `names_package`.
+
+    Raises:
+        ProvenanceRefused: the provenance file speaks of another package; the message names both.
+    """
+    if names_package(provenance, file, digest):
+        return
+    named = provenance.files.get(file)
+    if named is None:
+        others = ", ".join(shown(other) for other in list(provenance.files)[:3])
+        raise ProvenanceRefused(
+            f"the provenance file speaks of {others}, not of {shown(file)}: send the one that was made for this package"
+        )
+    raise ProvenanceRefused(
+        f"the provenance file gives {shown(file)} the digest sha256:{named}, but the package has sha256:{digest}: "
+        "send the package that was signed, or sign this one"
+    )
+
+
+def _signed_text(data: bytes) -> bytes:
+    """The text inside a clear-signed message, as Go's `clearsign` reads it: line ends are LF, none is the last.
+
+    Anything may stand before and after the message.
+    """
+    _, found, rest = b"\n".join([b"", data]).partition(b"\n" + _BEGIN_MESSAGE)
+    lines = (line.removesuffix(b"\r") for line in rest.split(b"\n"))
+    if not found or next(lines):
+        raise _refused(f"has no line {_BEGIN_MESSAGE.decode()!r}")
+    for line in lines:
+        if not line.strip():
+            break
+        if not _HEADER.fullmatch(line):
+            raise _refused(f"has the header {shown(line.decode(errors='replace'))}, and only 'Hash' is allowed")
+    text = []
+    for line in lines:
+        if line == _BEGIN_SIGNATURE:
+            break
+        # Lines that begin with a dash were escaped so that none looks like a marker; spaces at an end are not signed.
+        text.append(line.removeprefix(b"- ").rstrip(b" \t"))
+    if not any(line.startswith(_END_SIGNATURE) for line in lines):
+        raise _refused("has no signature at its end")
+    return b"\n".join(text)
+
+
+def _mapping(data: bytes, what: str) -> dict[str, Value]:
+    try:
+        value = yaml11.load(data, Budget(_MAX_NODES, _MAX_DEPTH))
+    except InvalidYamlError as error:
+        raise _refused(f"has a {what} that Helm does not read ({error})") from None
+    if not isinstance(value, dict):
+        raise _refused(f"has a {what} that is no mapping of keys to values")
+    return value
+
+
+def _text(stated: Mapping[str, Value], field: str) -> str:
+    value = stated.get(field)
+    text = yaml11.text_of(value) if isinstance(value, Scalar) else value
+    if not text or not isinstance(text, str):
+        raise _refused(f"does not state the chart's {field}")
+    return text
+
+
+def _digest(file: str, value: Value) -> str:
+    found = _SUM.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise _refused(f"gives {shown(file)} no digest of the form 'sha256:' and 64 hexadecimal digits in lower case")
+    return found[1]
+
+
+def _refused(what: str) -> ProvenanceRefused:
+    return ProvenanceRefused(f"the provenance file {what}: make it with 'helm package --sign'")
