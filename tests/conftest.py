@@ -13,6 +13,7 @@ from tests.support.postgres import Postgres
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the markers that these fixtures go with."""
     config.addinivalue_line("markers", "real_s3: drives a real S3 gateway, versitygw")
+    config.addinivalue_line("markers", "containers: builds images and starts containers, with podman")
 
 
 def _helm_binary(major: int) -> Path:

@@ -36,6 +36,19 @@ def answers(url: str) -> bool:
         return False
 
 
+def eventually(ready: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
+    """Wait for something to become true.
+
+    Raises:
+        ServerError: the time was up.
+    """
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise ServerError(f"{what}: not so within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
 class Process:
     """A child that leads a process group of its own, with all it prints in one file.
 
@@ -87,18 +100,17 @@ class Process:
         return self._child.poll()
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
-        """Wait for something to become true.
+        """Wait for something to become true of the child.
 
         Raises:
             ServerError: the child ended first, or the time was up.
         """
-        deadline = time.monotonic() + seconds
-        while not ready():
-            if self.status is not None:
-                raise ServerError(f"{self._command} ended with {self.status} before {what}:\n{self.printed}")
-            if time.monotonic() > deadline:
-                raise ServerError(f"{self._command} took over {seconds:.0f} s for: {what}\n{self.printed}")
-            time.sleep(0.02)
+        try:
+            eventually(lambda: self.status is not None or ready(), what=what, seconds=seconds)
+        except ServerError as late:
+            raise ServerError(f"{self._command}: {late}\n{self.printed}") from None
+        if self.status is not None:
+            raise ServerError(f"{self._command} ended with {self.status} before {what}:\n{self.printed}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the child alone, as an init system does."""
