@@ -24,8 +24,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chartrepo.core import yaml11
-from chartrepo.core.errors import ProvenanceRefused
+from chartrepo.core import versions, yaml11
+from chartrepo.core.chart import MAX_FILE_NAME, STATE_PREFIX
+from chartrepo.core.errors import InvalidVersion, ProvenanceRefused
 from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value, shown
 
 MAX_BYTES: Final = 1024 * 1024
@@ -57,11 +58,6 @@ class Provenance:
     version: str
     files: Mapping[str, str]
 
-    @property
-    def package(self) -> str:
-        """The file name of the package that the stated name and version belong to."""
-        return f"{self.name}-{self.version}.tgz"
-
 
 def parse(data: bytes) -> Provenance:
     """Read a provenance file.
@@ -85,6 +81,31 @@ def parse(data: bytes) -> Provenance:
         version=_text(stated, "version"),
         files={file: _digest(file, value) for file, value in files.items()},
     )
+
+
+def package_file(provenance: Provenance) -> str:
+    """The file name of the package that a provenance file speaks of, by the name and version that it states.
+
+    Raises:
+        ProvenanceRefused: it gives no digest for that file, or no package could be called so.
+    """
+    name, version = provenance.name, provenance.version
+    file = f"{name}-{version}.tgz"
+    if file not in provenance.files:
+        raise _refused(f"states {shown(name)} {shown(version)}, but gives no digest of {shown(file)}")
+    try:
+        versions.check(version)
+    except InvalidVersion as error:
+        raise _refused(f"states the version {error}") from None
+    # What the file is stored as is made of this name, which nobody has read in a package yet.
+    if (
+        not name.isprintable()
+        or not {"/", "\\"}.isdisjoint(name)
+        or name.startswith(STATE_PREFIX)
+        or len(file.encode()) > MAX_FILE_NAME
+    ):
+        raise _refused(f"states the name {shown(name)}, which no package here can have")
+    return file
 
 
 def names_package(provenance: Provenance, file: str, digest: str) -> bool:
