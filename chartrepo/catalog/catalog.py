@@ -188,7 +188,7 @@ class Catalog:
             CatalogIncomplete: see the class.
         """
         with self._reading() as session:
-            found = [to_set_aside(row) for row in session.rows(self._queries.set_aside)]
+            found = [to_set_aside(row) for row in session.stream(self._queries.set_aside)]
         return [record for record in found if repository is None or record.repository == repository]
 
     def states(self) -> Iterator[Known]:
@@ -198,9 +198,9 @@ class Catalog:
             CatalogIncomplete: see the class.
         """
         with self._reading() as session:
-            for repository, file, state, provenance_state in session.rows(self._queries.package_states):
+            for repository, file, state, provenance_state in session.stream(self._queries.package_states):
                 yield Known(repository, file, state, provenance_state, served=True)
-            for repository, file, state, _reason in session.rows(self._queries.set_aside):
+            for repository, file, state, _reason in session.stream(self._queries.set_aside):
                 yield Known(to_name(repository), to_name(file), state, None, served=False)
 
     def records(self) -> Iterator[PackageRecord | SetAside]:
@@ -210,8 +210,8 @@ class Catalog:
             CatalogIncomplete: see the class.
         """
         with self._reading() as session:
-            yield from map(to_package, session.rows(self._queries.packages))
-            yield from map(to_set_aside, session.rows(self._queries.set_aside))
+            yield from map(to_package, session.stream(self._queries.packages))
+            yield from map(to_set_aside, session.stream(self._queries.set_aside))
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -338,12 +338,13 @@ class Catalog:
         """
         with suppress(CatalogIncomplete, CatalogUnavailable):
             self._check(self._engine.one(self._queries.catalog, {}))
-        identifier = secrets.token_hex(8)
-        with self._engine.rebuilding(identifier) as session:
+        with self._engine.rebuilding() as session:
             yield Building(session, self._queries)
             for statement in self._queries.sum_up:
                 session.run(statement)
-            session.run(self._queries.put_catalog, {"id": identifier, "complete": True, "storage": self._storage_id})
+            session.run(
+                self._queries.put_catalog, {"id": secrets.token_hex(8), "complete": True, "storage": self._storage_id}
+            )
 
     def sync_lock(self) -> AbstractContextManager[bool]:
         """Hold the lock of the one sync that runs at a time, if nobody else does, and say whether it is held."""
@@ -373,12 +374,23 @@ def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[
     Raises:
         CatalogMisconfigured: it can never work; the message says why.
     """
-    scheme, _, _ = url.partition(":")
+    scheme = url.partition(":")[0]
     if scheme == "sqlite":
         file = sa.make_url(url).database
         if not file or file == ":memory:":
             raise CatalogMisconfigured(f"the catalog {url!r} names no file: write sqlite:///FILE")
-        return Catalog(SQLite(Path(file), lock_dir), SQLite.queries, storage_id=storage_id, clock=clock)
+        sqlite = SQLite(Path(file), lock_dir)
+        return Catalog(sqlite, sqlite.queries, storage_id=storage_id, clock=clock)
+    if scheme in ("postgresql", "postgres"):
+        try:
+            from chartrepo.catalog.postgresql import PostgreSQL  # noqa: PLC0415 - psycopg is an extra
+        except ImportError as error:
+            raise CatalogMisconfigured(
+                f"a PostgreSQL catalog needs a driver that cannot be imported ({error}): "
+                "install it with pip install 'chartrepo[postgresql]'"
+            ) from None
+        postgresql = PostgreSQL(url, storage_id)
+        return Catalog(postgresql, postgresql.queries, storage_id=storage_id, clock=clock)
     raise CatalogMisconfigured(
         f"the catalog's address begins with {scheme!r}: write sqlite:///FILE or postgresql://..."
     )

@@ -16,7 +16,11 @@ class Session(Protocol):
         ...
 
     def rows(self, statement: str, values: Values = ..., /) -> Iterator[Row]:
-        """Run a statement; give its rows in pieces, as they are asked for."""
+        """Run a statement; give its rows, which may all be in memory."""
+        ...
+
+    def stream(self, statement: str, /) -> Iterator[Row]:
+        """Run a statement; give its rows in pieces as they are asked for. Read one to its end before the next."""
         ...
 
     def run(self, statement: str, values: Values = ..., /) -> None:
@@ -70,7 +74,7 @@ class Engine(Protocol):
         """Hold a lock by name, if nobody else does, and say whether it is held."""
         ...
 
-    def rebuilding(self, identifier: str) -> AbstractContextManager[Session]:
+    def rebuilding(self) -> AbstractContextManager[Session]:
         """Open an empty catalog that takes the place of this one when the block ends, and is dropped when it raises.
 
         Until then this one is incomplete, for all who use it. The tables are there and empty.

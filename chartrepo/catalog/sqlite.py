@@ -12,6 +12,7 @@ who still have the old file open cannot touch what belongs to the new one.
 import errno
 import os
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from sqlalchemy.dialects import sqlite as dialect
 from chartrepo.catalog.engine import Row, Values
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.locks import LockFolder
+from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.schema import SCHEMA_VERSION, tables
 from chartrepo.core.errors import CatalogFull, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
@@ -37,9 +39,6 @@ LOCK_SECONDS: Final = 60.0
 _NOTHING: Final[Values] = {}
 _BEYOND_USE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _REBUILD: Final = "rebuild"
-
-_inherited: Final[list["_Connection"]] = []
-"""Connections that a forked process must neither use nor close."""
 
 
 class _Identity(NamedTuple):
@@ -76,6 +75,9 @@ class _Session:
         cursor = self._raw.execute(statement, values)
         self._open.append(cursor)
         return cursor
+
+    def stream(self, statement: str, /) -> Iterator[Row]:
+        return self.rows(statement)
 
     def run(self, statement: str, values: Values = _NOTHING, /) -> None:
         self._raw.execute(statement, values)
@@ -129,9 +131,7 @@ class SQLite:
         self._link = file.with_name(f"{file.stem}-v{SCHEMA_VERSION}{file.suffix}")
         self._locks = LockFolder(lock_dir, patience=lock_seconds)
         self._busy_seconds = busy_seconds
-        self._idle: list[_Connection] = []
-        self._process = os.getpid()
-        self._closed = False
+        self._pool = Pool[_Connection](lambda connection: connection.raw.close())
 
     # ---- transactions
 
@@ -142,7 +142,7 @@ class SQLite:
             row: Row | None = connection.raw.execute(statement, values).fetchone()
         except sqlite3.Error as error:
             raise self._failed(connection, error) from None
-        self._give(connection)
+        self._pool.give(connection)
         return row
 
     @contextmanager
@@ -176,9 +176,9 @@ class SQLite:
             session.end()
             with suppress(sqlite3.Error):
                 connection.raw.execute("ROLLBACK")
-            self._give(connection)
+            self._pool.give(connection)
             raise
-        self._give(connection)
+        self._pool.give(connection)
 
     @contextmanager
     def locking(self, key: bytes) -> Iterator[_KeyLock]:
@@ -207,27 +207,14 @@ class SQLite:
         return _Identity(found.st_dev, found.st_ino)
 
     def _take(self) -> _Connection:
-        if self._process != os.getpid():
-            _inherited.extend(self._idle)
-            self._idle = []
-            self._process = os.getpid()
         current = self._current()
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return self._connect()
+        while (connection := self._pool.take()) is not None:
             if connection.file == current:
                 if _identity(f"{connection.path}-wal") == connection.log:
                     return connection
                 raise self._beyond_use(connection, "its write-ahead log was removed")
             connection.raw.close()
-
-    def _give(self, connection: _Connection) -> None:
-        if self._closed or self._process != os.getpid():
-            connection.raw.close()
-        else:
-            self._idle.append(connection)
+        return self._connect()
 
     def _connect(self) -> _Connection:
         while True:
@@ -289,7 +276,7 @@ class SQLite:
     # ---- building
 
     @contextmanager
-    def rebuilding(self, identifier: str) -> Iterator[_Session]:
+    def rebuilding(self) -> Iterator[_Session]:
         """Fill a new file, then move the link to it."""
         with self.attempt(_REBUILD) as mine:
             if not mine:
@@ -299,7 +286,7 @@ class SQLite:
                 was_complete = self._stop()
                 try:
                     self._sweep()
-                    fresh = self._link.with_name(f"{self._link.stem}-{identifier}{self._link.suffix}")
+                    fresh = self._link.with_name(f"{self._link.stem}-{secrets.token_hex(8)}{self._link.suffix}")
                     with self._building(fresh) as session:
                         yield session
                     self._move_link(fresh)
@@ -400,10 +387,7 @@ class SQLite:
 
     def close(self) -> None:
         """Close the connections that are idle; those in use are closed when they are given back."""
-        self._closed = True
-        if self._process == os.getpid():
-            while self._idle:
-                self._idle.pop().raw.close()
+        self._pool.close()
 
 
 def _identity(path: str) -> _Identity | None:

@@ -1,0 +1,321 @@
+"""The catalog in a schema of its own in a PostgreSQL database, which several replicas share.
+
+Locks are advisory ones. They are the database's, not the schema's, so that releases side by side keep each other out of
+one storage key.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.dialects.postgresql import psycopg as dialect
+
+from chartrepo.catalog.engine import Row, Values
+from chartrepo.catalog.pool import Pool
+from chartrepo.catalog.queries import Queries
+from chartrepo.catalog.schema import SCHEMA_VERSION, tables
+from chartrepo.core.errors import (
+    CatalogFull,
+    CatalogIncomplete,
+    CatalogMisconfigured,
+    CatalogUnavailable,
+    ChartrepoError,
+)
+
+SCHEMA: Final = f"chartrepo_v{SCHEMA_VERSION}"
+
+_NOTHING: Final[Values] = {}
+_DEFAULTS: Final[Values] = {
+    "application_name": "chartrepo",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What the user's address may overrule: a server that vanished is noticed within seconds."""
+
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# The storage is worked on while a lock is held, so that a limit for idle transactions would break it.
+_BEGIN_WRITING: Final = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+    "SET LOCAL lock_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+_LOCK: Final = "SELECT pg_advisory_xact_lock(%(key)s)"
+_LOCK_SHARED: Final = "SELECT pg_advisory_xact_lock_shared(%(key)s)"
+_TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(%(key)s)"
+_TRY_LOCK_SESSION: Final = "SELECT pg_try_advisory_lock(%(key)s)"
+_UNLOCK_SESSION: Final = "SELECT pg_advisory_unlock(%(key)s)"
+_HAS_SCHEMA: Final = "SELECT to_regnamespace(%(name)s) IS NOT NULL"
+_HAS_TABLE: Final = "SELECT to_regclass(%(name)s) IS NOT NULL"
+_SCHEMAS: Final = "SELECT nspname FROM pg_namespace ORDER BY nspname"
+
+
+class _Session:
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
+        return self._connection.execute(statement, values).fetchone()
+
+    def rows(self, statement: str, values: Values = _NOTHING, /) -> Iterator[Row]:
+        return iter(self._connection.execute(statement, values))
+
+    def stream(self, statement: str, /) -> Iterator[Row]:
+        with self._connection.cursor(name="stream") as cursor:
+            cursor.itersize = 1000
+            yield from cursor.execute(statement)
+
+    def run(self, statement: str, values: Values = _NOTHING, /) -> None:
+        self._connection.execute(statement, values)
+
+    def run_many(self, statement: str, values: Sequence[Values], /) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(statement, values)
+
+
+class _KeyLock:
+    def __init__(self, engine: "PostgreSQL", connection: _Connection) -> None:
+        self._engine = engine
+        self._connection = connection
+
+    def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
+        return self._connection.execute(statement, values).fetchone()
+
+    @contextmanager
+    def writing(self) -> Iterator[_Session]:
+        self._connection.execute(_LOCK_SHARED, {"key": self._engine.gate})
+        yield _Session(self._connection)
+        self._connection.execute("COMMIT")
+
+
+class PostgreSQL:
+    """A catalog in a PostgreSQL database; an `Engine`.
+
+    Args:
+        url: as libpq reads it.
+        storage_id: names the storage whose keys are locked.
+
+    Raises:
+        CatalogMisconfigured: the address cannot be read.
+    """
+
+    queries = Queries(tables(SCHEMA), dialect.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+
+    def __init__(self, url: str, storage_id: str) -> None:
+        try:
+            self._parameters: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(url)}
+        except psycopg.Error as error:
+            raise CatalogMisconfigured(f"the catalog's address cannot be read: {_first_line(error)}") from None
+        self._storage_id = storage_id
+        self._pool = Pool[_Connection](lambda connection: connection.close())
+        self.gate = self._number("gate")
+
+    def _number(self, *names: str) -> int:
+        """Return the number of an advisory lock on this schema, or of a storage key in any schema."""
+        text = "\0".join((SCHEMA, *names))
+        return _number(text.encode())
+
+    # ---- transactions
+
+    def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
+        """Run one statement that reads, in a transaction of its own."""
+        connection, row = self._first(statement, values)
+        self._pool.give(connection)
+        return row
+
+    @contextmanager
+    def reading(self) -> Iterator[_Session]:
+        """Open a transaction that reads."""
+        with self._transaction(_BEGIN_READING) as connection:
+            yield _Session(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[_Session]:
+        """Open a transaction that writes; those of one repository wait for each other at its row."""
+        with self._transaction(_BEGIN_WRITING) as connection:
+            connection.execute(_LOCK_SHARED, {"key": self.gate})
+            yield _Session(connection)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def locking(self, key: bytes) -> Iterator[_KeyLock]:
+        """Hold the lock on a storage key in the transaction that will write, against all who use the database."""
+        with self._transaction(_BEGIN_WRITING) as connection:
+            connection.execute(_LOCK, {"key": _number(self._storage_id.encode() + b"\0" + key)})
+            yield _KeyLock(self, connection)
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[bool]:
+        """Hold a lock by name, if nobody else on this database does."""
+        key = {"key": self._number(name)}
+        connection, row = self._first(_TRY_LOCK_SESSION, key)
+        held = row is not None and bool(row[0])
+        try:
+            yield held
+        finally:
+            try:
+                if held:
+                    connection.execute(_UNLOCK_SESSION, key)
+            except psycopg.Error:
+                connection.close()  # which lets go of the lock too
+            else:
+                self._pool.give(connection)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[_Connection]:
+        connection, _ = self._first(begin)
+        try:
+            yield connection
+        except psycopg.Error as error:
+            connection.close()
+            raise _meaning(error) from None
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        self._roll_back(connection)
+
+    def _roll_back(self, connection: _Connection) -> None:
+        """End what was not committed, and keep the connection where it still is one."""
+        try:
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.close()
+        else:
+            self._pool.give(connection)
+
+    # ---- connections
+
+    def _first(self, statement: str, values: Values | None = None) -> tuple[_Connection, Row | None]:
+        """Run the first statement of a use, on a connection that works, and return both it and the only row.
+
+        A connection that was idle may have been cut long ago. Nothing was done on it yet, so the next one is tried.
+        """
+        while True:
+            idle = self._pool.take()
+            connection = idle or self._connect()
+            try:
+                # Several statements in one text cannot be prepared.
+                cursor = connection.execute(statement, values, prepare=None if values is not None else False)
+                return connection, cursor.fetchone() if cursor.description else None
+            except psycopg.Error as error:
+                was_cut = connection.closed
+                connection.close()
+                if idle is None or not was_cut:
+                    raise _meaning(error) from None
+
+    def _connect(self) -> _Connection:
+        try:
+            return psycopg.connect(**self._parameters, autocommit=True)
+        except psycopg.Error as error:
+            raise _meaning(error) from None
+
+    # ---- building
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[_Session]:
+        """Fill the tables anew in one transaction, with everybody told that they are incomplete until it ends."""
+        self._create()
+        with self._transaction(_BEGIN_WRITING) as connection:
+            row = connection.execute(_TRY_LOCK, {"key": self._number("build")}).fetchone()
+            if row is None or not row[0]:
+                raise CatalogUnavailable("the catalog is being built by another process")
+            was_complete = self._set_complete(complete=False)
+            try:
+                for statement in self.queries.empty:
+                    connection.execute(statement)
+                yield _Session(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo(connection, was_complete=was_complete)
+                raise
+            connection.execute("ANALYZE")
+
+    def _undo(self, connection: _Connection, *, was_complete: bool) -> None:
+        """Give back what was there before; whoever finds it incomplete will build it."""
+        with suppress(psycopg.Error, CatalogUnavailable):
+            connection.execute("ROLLBACK")
+            if was_complete:
+                self._set_complete(complete=True)
+
+    def _set_complete(self, *, complete: bool) -> bool:
+        """Say whether the catalog may be used, when nobody is writing; return what was said before.
+
+        Whoever writes looks whether it is complete after the package is in storage. So what was written before this
+        returns is in storage before the listing begins that the new catalog is made from.
+        """
+        with self._transaction(_BEGIN_WRITING) as connection:
+            connection.execute(_LOCK, {"key": self.gate})
+            row = connection.execute(self.queries.catalog).fetchone()
+            connection.execute(self.queries.set_complete, {"complete": complete})
+            connection.execute("COMMIT")
+        return row is not None and bool(row[1])
+
+    def _create(self) -> None:
+        with self._transaction(_BEGIN_WRITING) as connection:
+            connection.execute(_LOCK, {"key": self._number("create")})
+            session = _Session(connection)
+            try:
+                # Where somebody made the schema for us we may not be allowed to.
+                if not _is_true(session.one(_HAS_SCHEMA, {"name": SCHEMA})):
+                    session.run(f"CREATE SCHEMA {SCHEMA}")
+                if not _is_true(session.one(_HAS_TABLE, {"name": f"{SCHEMA}.catalog"})):
+                    for statement in (*self.queries.create_tables, *self.queries.create_indexes):
+                        session.run(statement)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise CatalogMisconfigured(
+                    f"the database of the catalog does not let us make the schema {SCHEMA!r} ({_first_line(error)}): "
+                    "grant CREATE on the database to this user"
+                ) from None
+            connection.execute("COMMIT")
+
+    # ---- upkeep
+
+    def damaged(self) -> bool:
+        """Return that it is not: PostgreSQL looks after itself."""
+        return False
+
+    def prune(self) -> list[str]:
+        """Drop the schemas of other schema versions; return their names."""
+        with self._transaction(_BEGIN_WRITING) as connection:
+            names = [name for (name,) in connection.execute(_SCHEMAS)]
+            others = [name for name in names if name != SCHEMA and re.fullmatch(r"chartrepo_v[0-9]+", name)]
+            for name in others:
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+            connection.execute("COMMIT")
+        return others
+
+    def close(self) -> None:
+        """Close the connections that are idle; those in use are closed when they are given back."""
+        self._pool.close()
+
+
+def _number(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+def _is_true(row: Row | None) -> bool:
+    return row is not None and bool(row[0])
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _meaning(error: psycopg.Error) -> ChartrepoError:
+    """Say what a failure means to those who know no SQL."""
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+        return CatalogIncomplete("the catalog was not built yet: try again soon")
+    if isinstance(error, psycopg.errors.DiskFull):
+        return CatalogFull("the disk of the catalog's PostgreSQL is full: make room, then try again")
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return CatalogUnavailable("another upload of this package takes too long: try again soon")
+    return CatalogUnavailable(f"the catalog's PostgreSQL fails: {_first_line(error)}")
