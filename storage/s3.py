@@ -1,0 +1,617 @@
+"""Objects in a bucket of an S3 service. The only module that imports boto3, which costs 30 MB and 0.3 s.
+
+boto3 repeats nothing here. It would also repeat a DELETE whose answer got lost, and so remove what somebody else put
+there meanwhile; and of a PUT that it repeated, it would report the second answer: 412, because the first had worked.
+"""
+
+import io
+import logging
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Self, TypeVar, cast
+from urllib.parse import quote, urlsplit
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError, NameResolutionError
+
+from storage import keys, s3_answers
+from storage.base import (
+    ABSENT,
+    ANYWAY,
+    Abilities,
+    AlreadyExists,
+    Changed,
+    Condition,
+    InvalidKey,
+    Matching,
+    Misconfigured,
+    NoSpace,
+    NotFound,
+    ObjectInfo,
+    State,
+    StorageError,
+    Unavailable,
+)
+from storage.options import S3Options
+from storage.s3_answers import Meaning, Unsupported
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import (
+        DeleteObjectRequestTypeDef,
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        HeadObjectOutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        ObjectTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+_LOG: Final = logging.getLogger(__name__)
+
+_PUBLISHED: Final = "chartrepo-published"
+_WRITE: Final = "chartrepo-write"
+_PROBE: Final = f"{keys.RESERVED}-probe-"
+_DEAD_AFTER: Final = 3600
+"""Seconds after which a probe has no server any more that waits for it."""
+
+_SMALL: Final = 1 << 20
+"""Bodies up to this many bytes are sent at once. boto3 lets the service agree to a longer one first."""
+
+_NO_STATE: Final = State("0" * 32)
+"""A state in which no object is."""
+
+_SECONDS: Final = re.compile(r"-?[0-9]{1,12}")
+_SHOWN: Final = 300
+_FIRST_PAUSE: Final = 0.1
+_MISSING: Final = 404
+_CONFLICT: Final = 409
+_PRECONDITION_FAILED: Final = 412
+_RANGE_NOT_SATISFIABLE: Final = 416
+
+_NO_CREDENTIALS: Final = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.ProfileNotFound,
+)
+
+T = TypeVar("T")
+
+
+def connect(options: S3Options) -> "S3Client":
+    """Make a client for `S3Storage`. Threads may share it; processes may not. Nothing is sent yet.
+
+    Raises:
+        Misconfigured: the options contradict themselves, or boto3's own configuration is broken.
+    """
+    try:
+        session = boto3.session.Session()
+        return session.client(
+            "s3",
+            endpoint_url=options.endpoint,
+            region_name=options.region or session.region_name or "us-east-1",
+            config=Config(
+                signature_version="s3v4",
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": options.addressing},
+                connect_timeout=options.connect_timeout,
+                read_timeout=options.read_timeout,
+                max_pool_connections=options.pool_size,
+                retries={"mode": "standard", "total_max_attempts": 1},
+                tcp_keepalive=True,
+            ),
+        )
+    except (aws.BotoCoreError, ValueError) as error:
+        raise Misconfigured(f"cannot talk to S3: {error}") from None
+
+
+class S3Reader:
+    """A `storage.base.Reader` of an answer that is still under way."""
+
+    def __init__(self, info: ObjectInfo, body: "StreamingBody | None", left: int) -> None:
+        """Give `left` bytes out of `body`, which is None where there are none."""
+        self.info = info
+        self._body = body
+        self._left = left
+
+    def read(self, size: int = -1, /) -> bytes:
+        """See `storage.base.Reader`."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        if self._body is None or not wanted:
+            return b""
+        try:
+            data = self._body.read(wanted)
+        except (aws.BotoCoreError, HTTPError, OSError) as error:
+            raise self._broken(type(error).__name__) from None
+        if not data or (size < 0 and len(data) < wanted):
+            raise self._broken(f"{wanted} bytes are missing")
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        """See `storage.base.Reader`. An object that was not read to its end costs the connection."""
+        if self._body is not None:
+            self._body.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self.close()
+
+    def _broken(self, why: str) -> Unavailable:
+        return Unavailable(f"the connection broke while {keys.shown(self.info.key)} was being read: {why}; try again")
+
+
+class S3Storage:
+    """A `storage.base.Storage` under a prefix in a bucket.
+
+    Each write is one PUT with a condition, and carries a random id. Where its answer is lost, or says that the key is
+    taken, the object's id tells whether it was this write that took it.
+
+    A conditional DELETE is honoured by few services yet. On the others, `delete` compares before it deletes, and a
+    replacement in the moment between is lost: whoever deletes and replaces at once needs a lock of its own there.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str, prefix: str, options: S3Options) -> None:
+        """Keep objects under `prefix`, which is empty or ends with a slash. Nothing is asked yet."""
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+        self._options = options
+        self._conditional = True
+        self._conditional_delete = True
+        self._reported: set[str] = set()
+
+    def check(self, *, writable: bool = True) -> Abilities:
+        """See `storage.base.Storage`. Writes an object of a random name, and removes it."""
+        where = f"bucket {self._bucket}"
+        if self._prefix:
+            where += f", prefix {self._prefix}"
+        if self._options.endpoint:
+            where += f", at {urlsplit(self._options.endpoint).netloc.rpartition('@')[2]}"
+        try:
+            self._repeat(lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1))
+        except _FailedError as failed:
+            raise failed.to("use", where, Misconfigured) from None
+        if writable:
+            self._probe()
+        return Abilities(where, conditional_writes=writable and self._conditional)
+
+    def put(
+        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+    ) -> ObjectInfo:
+        """See `storage.base.Storage`."""
+        keys.check(key)
+        return self._put(key, source, condition, int(time.time()) if published is None else published)
+
+    def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> S3Reader:
+        """See `storage.base.Storage`."""
+        keys.check(key)
+        if length == 0:
+            return self._open_nothing(key, state)
+        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key}
+        if state is not None:
+            request["IfMatch"] = _tag(state)
+        if start or length is not None:
+            request["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+        try:
+            answer = self._repeat(lambda: self._client.get_object(**request))
+        except _FailedError as failed:
+            if failed.meaning.status == _PRECONDITION_FAILED:
+                raise _changed(key) from None
+            if failed.meaning.status == _RANGE_NOT_SATISFIABLE:
+                return self._open_nothing(key, state)
+            raise failed.to("read", keys.shown(key)) from None
+        # An answer to a range says "bytes 0-9/100".
+        total = answer.get("ContentRange", "").rpartition("/")[2]
+        size = int(total) if total.isdecimal() else answer["ContentLength"]
+        if "Range" in request and not total:
+            answer["Body"].close()
+            raise Misconfigured(f"cannot read a part of {keys.shown(key)}: the service does not know ranges")
+        return S3Reader(_info(key, answer, size), answer["Body"], answer["ContentLength"])
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See `storage.base.Storage`."""
+        keys.check(key)
+        return self._look(key).info
+
+    def delete(self, key: str, *, state: State | None = None) -> None:
+        """See `storage.base.Storage`. After a lost answer, DELETE is repeated only over the very object it was for."""
+        keys.check(key)
+        seen = self._look(key)
+        if state is not None and seen.info.state != state:
+            raise _changed(key)
+        self._delete(key, state, seen)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See `storage.base.Storage`. Objects that no key can name are left out with a warning."""
+        keys.check_prefix(prefix)
+        for content in self._contents(self._prefix + prefix):
+            key = content["Key"].removeprefix(self._prefix)
+            if keys.is_sound(key):
+                yield ObjectInfo(key, content["Size"], _state(content["ETag"]), None)
+            elif key and not key.endswith("/") and f"/{keys.RESERVED}" not in f"/{key}" and key not in self._reported:
+                self._reported.add(key)
+                _LOG.warning("%s is left out: no key of ours can name it", keys.shown(key))
+
+    def url(self, key: str, *, expires: int, filename: str) -> str | None:
+        """See `storage.base.Storage`."""
+        keys.check(key)
+        try:
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": self._prefix + key,
+                    "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",
+                },
+                ExpiresIn=expires,
+            )
+        except aws.BotoCoreError as error:
+            raise _FailedError(_meaning(error)).to("sign an address for", keys.shown(key)) from None
+
+    def remove_leftovers(self) -> int:
+        """See `storage.base.Storage`. A PUT leaves nothing behind; these are probes of servers that died in `check`."""
+        removed = 0
+        for content in self._contents(self._prefix + _PROBE):
+            if content["LastModified"].timestamp() < time.time() - _DEAD_AFTER:
+                key = content["Key"].removeprefix(self._prefix)
+                try:
+                    self._delete_once(key, None)
+                except _FailedError as failed:
+                    raise failed.to("delete", keys.shown(key), Unavailable) from None
+                removed += 1
+        return removed
+
+    # Writing
+
+    def _put(self, key: str, source: bytes | BinaryIO, condition: Condition, published: int) -> ObjectInfo:
+        body = _body(source)
+        write = secrets.token_hex(16)
+        request = self._put_request(key, condition, {_PUBLISHED: str(published), _WRITE: write})
+        if not self._conditional:
+            self._compare(key, condition)
+        doubtful = False  # whether a PUT may have worked without our hearing of it
+        failed: _FailedError
+        for _ in self._attempts():
+            request["Body"] = _from_its_start(body)
+            try:
+                answer = self._ask(lambda: self._client.put_object(**request))
+                return ObjectInfo(key, _size(body), _state(answer["ETag"]), published)
+            except _FailedError as error:
+                failed = error
+            if failed.meaning.passing and failed.meaning.status != _CONFLICT:
+                doubtful = True
+            elif (info := self._settle(failed, key, condition, write, doubtful=doubtful)) is not None:
+                return info
+        seen = self._look_for(key)
+        if seen is not None and seen.write == write:
+            return seen.info
+        if seen is not None and condition is ABSENT and not doubtful:
+            raise _lost(key, condition)
+        raise failed.to("write", keys.shown(key))
+
+    def _settle(
+        self, failed: "_FailedError", key: str, condition: Condition, write: str, *, doubtful: bool
+    ) -> ObjectInfo | None:
+        """Say what an answer to a PUT means that tells of another write.
+
+        Returns:
+            The object, where the other write is an earlier attempt of our own; None where the two came at once, and it
+            is worth another try.
+        """
+        refused = failed.meaning.status == _PRECONDITION_FAILED or (
+            failed.meaning.status == _MISSING and isinstance(condition, Matching)
+        )
+        if not refused and failed.meaning.status != _CONFLICT:
+            raise failed.to("write", keys.shown(key))
+        seen = self._look_for(key)
+        if seen is not None and seen.write == write:
+            return seen.info
+        if refused and seen is None and doubtful:
+            raise Unavailable(f"the answer to writing {keys.shown(key)} got lost, and nothing is there now; try again")
+        if refused:
+            raise _lost(key, condition)
+        return None
+
+    def _put_request(self, key: str, condition: Condition, metadata: dict[str, str]) -> "PutObjectRequestTypeDef":
+        request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key, "Metadata": metadata}
+        if self._conditional and condition is ABSENT:
+            request["IfNoneMatch"] = "*"
+        elif self._conditional and isinstance(condition, Matching):
+            request["IfMatch"] = _tag(condition.state)
+        if self._options.encryption is not None:
+            request["ServerSideEncryption"] = self._options.encryption
+        if self._options.kms_key is not None:
+            request["SSEKMSKeyId"] = self._options.kms_key
+        return request
+
+    def _compare(self, key: str, condition: Condition) -> None:
+        """Look whether a condition holds, for a service that would not. Callers keep each other out meanwhile."""
+        seen = self._look_for(key)
+        if (condition is ABSENT and seen is not None) or (
+            isinstance(condition, Matching) and (seen is None or seen.info.state != condition.state)
+        ):
+            raise _lost(key, condition)
+
+    def _delete(self, key: str, state: State | None, seen: "_Seen") -> None:
+        doubtful = False
+        failed: _FailedError
+        for _ in self._attempts():
+            try:
+                return self._delete_once(key, state)
+            except _FailedError as error:
+                failed = error
+            if failed.meaning.status == _PRECONDITION_FAILED:
+                raise _changed(key)
+            if failed.meaning.kind is Unsupported and state is not None and self._conditional_delete:
+                self._conditional_delete = False
+                continue
+            if not failed.meaning.passing and not (doubtful and failed.meaning.status == _MISSING):
+                raise failed.to("delete", keys.shown(key)) from None
+            doubtful = True
+            now = self._look_for(key)
+            if now is None:
+                return None
+            if now != seen:
+                break
+        raise failed.to("delete", keys.shown(key), Unavailable)
+
+    def _delete_once(self, key: str, state: State | None) -> None:
+        request: DeleteObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key}
+        if state is not None and self._conditional_delete:
+            request["IfMatch"] = _tag(state)
+        self._ask(lambda: self._client.delete_object(**request))
+
+    def _probe(self) -> None:
+        """Find out what the service does with conditions.
+
+        Raises:
+            Misconfigured: it cannot be written to, or loses what has to be kept with an object.
+        """
+        key = f"{_PROBE}{secrets.token_hex(8)}"
+        published = 1_000_000_000
+        try:
+            self._conditional = self._conditional_delete = True
+            self._conditional = self._probe_put(key, published)
+            seen = self._look(key)
+            if seen.info.published != published or not seen.write:
+                raise Misconfigured(
+                    f"bucket {self._bucket} does not keep metadata with its objects, where their time of publication "
+                    "belongs: use another service"
+                )
+            try:
+                self._delete_once(key, _NO_STATE)
+                self._conditional_delete = False
+            except _FailedError as failed:
+                self._conditional_delete = failed.meaning.status == _PRECONDITION_FAILED
+        finally:
+            with suppress(_FailedError):
+                self._delete_once(key, None)
+
+    def _probe_put(self, key: str, published: int) -> bool:
+        """Write the probe, and tell whether conditions on writes are honoured."""
+        try:
+            state = self._put(key, b"1", ABSENT, published).state
+            for condition in (ABSENT, Matching(_NO_STATE)):
+                with suppress(AlreadyExists, Changed):
+                    self._put(key, b"2", condition, published)
+                    return False
+            self._put(key, b"3", Matching(state), published)
+        except (Unsupported, Changed):
+            self._put(key, b"4", ANYWAY, published)
+            return False
+        return True
+
+    # Looking
+
+    def _look(self, key: str) -> "_Seen":
+        try:
+            answer = self._repeat(lambda: self._client.head_object(Bucket=self._bucket, Key=self._prefix + key))
+        except _FailedError as failed:
+            raise failed.to("look at", keys.shown(key)) from None
+        info = _info(key, answer, answer["ContentLength"])
+        return _Seen(info, _metadata(answer).get(_WRITE), answer["LastModified"])
+
+    def _look_for(self, key: str) -> "_Seen | None":
+        try:
+            return self._look(key)
+        except NotFound:
+            return None
+
+    def _open_nothing(self, key: str, state: State | None) -> S3Reader:
+        """Open a part of an object that has no bytes."""
+        info = self._look(key).info
+        if state is not None and info.state != state:
+            raise _changed(key)
+        return S3Reader(info, None, 0)
+
+    def _contents(self, prefix: str) -> "Iterator[ObjectTypeDef]":
+        request: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": prefix}
+        while True:
+            try:
+                page = self._repeat(lambda: self._client.list_objects_v2(**request))
+            except _FailedError as failed:
+                raise failed.to("list", f"bucket {self._bucket}", Unavailable) from None
+            yield from page.get("Contents", [])
+            if not page["IsTruncated"]:
+                return
+            token = page.get("NextContinuationToken")
+            if not token or token == request.get("ContinuationToken"):
+                raise Unavailable(f"cannot list bucket {self._bucket}: the service does not say how to go on")
+            request["ContinuationToken"] = token
+
+    # Asking
+
+    def _attempts(self) -> Iterator[None]:
+        """Give as many turns as there are attempts, with longer and longer pauses between them."""
+        for number in range(self._options.attempts):
+            if number:
+                time.sleep(_FIRST_PAUSE * 4 ** (number - 1) * random.uniform(0.5, 1))  # noqa: S311 - spreads load
+            yield
+
+    def _repeat(self, call: Callable[[], T]) -> T:
+        """Ask for something that changes nothing, again where that may help."""
+        failed: _FailedError
+        for _ in self._attempts():
+            try:
+                return self._ask(call)
+            except _FailedError as error:
+                failed = error
+                if not failed.meaning.passing:
+                    break
+        raise failed
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (aws.ClientError, aws.BotoCoreError, ResponseParserError, HTTPError) as error:
+            raise _FailedError(_meaning(error)) from None
+
+
+class _FailedError(Exception):
+    """A call that failed. It does not leave this module."""
+
+    def __init__(self, meaning: Meaning) -> None:
+        super().__init__(meaning.reason)
+        self.meaning = meaning
+
+    def to(self, action: str, name: str, instead: type[StorageError] | None = None) -> StorageError:
+        """The error for the caller; of the kind `instead`, where the answer cannot mean what it seems to."""
+        kind = self.meaning.kind
+        if instead is not None and not issubclass(kind, Unavailable | NoSpace | InvalidKey):
+            kind = instead
+        if kind is NotFound:
+            return NotFound(f"there is no {name}")
+        return kind(f"cannot {action} {name}: {self.meaning.reason}")
+
+
+class _Seen(NamedTuple):
+    """An object as a HEAD shows it; equal only to what no other write has touched.
+
+    Attributes:
+        info: what everybody may know of it.
+        write: the id of the write that put it there; None where other hands did.
+        modified: when, by the service's clock.
+    """
+
+    info: ObjectInfo
+    write: str | None
+    modified: datetime
+
+
+class _Section(io.RawIOBase):
+    """The rest of a file, as a file that begins where the other one stands: boto3 rewinds to 0 wherever it began."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._start = file.tell()
+        self.size = file.seek(0, io.SEEK_END) - self._start
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset + self._start if whence == io.SEEK_SET else offset, whence) - self._start
+
+
+def _body(source: bytes | BinaryIO) -> bytes | _Section:
+    if isinstance(source, bytes):
+        return source
+    section = _Section(source)
+    section.seek(0)
+    return section.read() if section.size <= _SMALL else section
+
+
+def _size(body: bytes | _Section) -> int:
+    return len(body) if isinstance(body, bytes) else body.size
+
+
+def _from_its_start(body: bytes | _Section) -> "bytes | BinaryIO":
+    if isinstance(body, bytes):
+        return body
+    body.seek(0)
+    return cast("BinaryIO", body)
+
+
+def _state(tag: str) -> State:
+    """The state that an ETag names. Some services forget the quotes in listings, and proxies weaken it."""
+    return State(tag.removeprefix("W/").strip('"'))
+
+
+def _tag(state: State) -> str:
+    return f'"{state}"'
+
+
+def _info(key: str, answer: "HeadObjectOutputTypeDef | GetObjectOutputTypeDef", size: int) -> ObjectInfo:
+    published = _metadata(answer).get(_PUBLISHED, "")
+    return ObjectInfo(
+        key,
+        size,
+        _state(answer["ETag"]),
+        int(published) if _SECONDS.fullmatch(published) else int(answer["LastModified"].timestamp()),
+    )
+
+
+def _metadata(answer: "HeadObjectOutputTypeDef | GetObjectOutputTypeDef") -> dict[str, str]:
+    """What was written with the object, under names in small letters, whatever the service made of them."""
+    return {name.lower(): value for name, value in answer["Metadata"].items()}
+
+
+def _changed(key: str) -> Changed:
+    return Changed(f"{keys.shown(key)} is not what it was any more")
+
+
+def _lost(key: str, condition: Condition) -> StorageError:
+    return AlreadyExists(f"{keys.shown(key)} exists already") if condition is ABSENT else _changed(key)
+
+
+def _meaning(error: Exception) -> Meaning:
+    """What an error of boto3 says."""
+    if isinstance(error, aws.ClientError):
+        answer = error.response
+        return s3_answers.of_answer(
+            answer.get("Error", {}).get("Code", ""), answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        )
+    if isinstance(error, _NO_CREDENTIALS):
+        return Meaning(
+            Misconfigured,
+            f"{_sentence(error)}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role",
+        )
+    if isinstance(error, aws.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Meaning(Misconfigured, "the service's certificate is not trusted; set AWS_CA_BUNDLE to who signed it")
+    if isinstance(error, aws.EndpointConnectionError) and isinstance(error.kwargs.get("error"), NameResolutionError):
+        return Meaning(Misconfigured, f"{_sentence(error)}, since its name is not known; look at the endpoint's name")
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError | ResponseParserError | HTTPError):
+        return Meaning(Unavailable, f"{_sentence(error)}; try again later")
+    return Meaning(Misconfigured, _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of what boto3 says of its error."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN].rstrip(".")

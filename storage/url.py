@@ -1,0 +1,84 @@
+"""From what people write (`DIR`, or `s3://bucket/prefix`) to drivers."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from storage import keys
+from storage.base import Misconfigured, Storage
+from storage.local import LocalStorage
+from storage.observed import Observe, ObservedStorage
+from storage.options import S3Options
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """What lies at one location.
+
+    Attributes:
+        packages: the objects that everybody may know of.
+        state: the server's own, which no key of `packages` reaches and no listing of it shows.
+        folder: where `state` lies when it is a folder, for what must be in one: databases and locks.
+    """
+
+    packages: Storage
+    state: Storage
+    folder: Path | None
+
+
+def open_storage(location: str, options: S3Options | None = None, *, observe: Observe | None = None) -> Storages:
+    """Make the drivers for a location. Nothing is touched or asked until they are used.
+
+    Args:
+        location: a folder, or `s3://bucket` or `s3://bucket/prefix`. The state lies in `<folder>/.chartrepo`, or under
+            `.chartrepo/<prefix>` in the same bucket.
+        options: for S3.
+        observe: is told of each call to either; see `storage.observed`.
+
+    Raises:
+        Misconfigured: the location is neither, or boto3 cannot be set up.
+    """
+    scheme = _SCHEME.match(location)
+    if scheme is None:
+        storages = _local(location)
+    elif scheme[1].lower() == "s3":
+        storages = _s3(location, location[scheme.end() :], options or S3Options())
+    else:
+        raise Misconfigured(f"storage {location!r}: {scheme[1]!r} is not known; use a folder or s3://bucket/prefix")
+    if observe is None:
+        return storages
+    return Storages(
+        ObservedStorage(storages.packages, observe), ObservedStorage(storages.state, observe), storages.folder
+    )
+
+
+def _local(location: str) -> Storages:
+    if not location or "\0" in location:
+        raise Misconfigured(f"storage {location!r} is not a folder: use a folder or s3://bucket/prefix")
+    # An absolute path, so that it stays the same folder when the process moves.
+    folder = Path(os.path.abspath(location), keys.RESERVED)  # noqa: PTH100 - resolve() would follow a link once for all
+    return Storages(LocalStorage(folder.parent), LocalStorage(folder, private=True), folder)
+
+
+def _s3(location: str, rest: str, options: S3Options) -> Storages:
+    bucket, _, path = rest.partition("/")
+    path = path.strip("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise Misconfigured(f"storage {location!r} names no bucket: use s3://bucket or s3://bucket/prefix")
+    if path and not keys.is_sound(path):
+        raise Misconfigured(f"storage {location!r} has a prefix that cannot be one: use names with `/` between them")
+    # boto3 is for those who need it.
+    from storage.s3 import S3Storage, connect  # noqa: PLC0415
+
+    client = connect(options)
+    prefix = f"{path}/" if path else ""
+    return Storages(
+        S3Storage(client, bucket, prefix, options),
+        S3Storage(client, bucket, f"{keys.RESERVED}/{prefix}", options),
+        None,
+    )
