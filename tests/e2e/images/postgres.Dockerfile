@@ -8,4 +8,4 @@ RUN apt-get update && apt-get install --yes --no-install-recommends postgresql &
 COPY postgres.sh /usr/local/bin/
 USER postgres
 VOLUME /var/lib/postgresql
-ENTRYPOINT ["/bin/sh", "/usr/local/bin/postgres.sh"]
+ENTRYPOINT ["/usr/local/bin/postgres.sh"]

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Makes the database at the first start, as the official image does, and runs the server.
 set -eu
 data=/var/lib/postgresql/data
