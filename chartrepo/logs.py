@@ -190,7 +190,7 @@ class AccessLog:
             request=request,
         )
         try:
-            os.write(self._descriptor, line.encode("ascii", "backslashreplace"))
+            os.write(self._descriptor, line.encode("ascii"))
         except OSError:
             # The reader of the log is gone, or its pipe is full. That is no reason to fail a request.
             return
@@ -235,11 +235,11 @@ def _bounded(encode: Callable[[str], str], text: str, longest: int) -> str:
     return encoded if len(encoded) <= longest + 8 else encode(text[: longest // 12])
 
 
-_PLAIN_WORD: Final = re.compile(r"[!-~]+")
+_PLAIN_WORD: Final = re.compile(r"[!-\[\]-~]+")
 
 
 def _word(text: str) -> str:
-    """The text without a blank or a control character in it, so that it ends where it seems to."""
+    """The text in ASCII without a blank in it, so that it ends where it seems to."""
     if _PLAIN_WORD.fullmatch(text):
         return text
-    return re.sub(r"\s", "%20", escape(text)) or "-"
+    return text.encode("unicode_escape").decode("ascii").replace(" ", "\\x20") or "-"

@@ -1,0 +1,232 @@
+"""What a scrape shows, of one process and of several."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.measured import MeasuredStorage
+from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
+from chartrepo.version import __version__
+from storage.base import ABSENT, Abilities, NotFound, ObjectInfo, State
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> Metrics:
+    Metrics.prepare(tmp_path)
+    return Metrics(tmp_path)
+
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+
+
+def scrape(metrics: Metrics, figures: Iterable[RepositoryFigures] = ()) -> dict[Sample, float]:
+    """Every sample, by name and labels."""
+    _, body = metrics.render(lambda: figures)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def sample(found: dict[Sample, float], name: str, **labels: str) -> float:
+    return found[f"chartrepo_{name}", frozenset(labels.items())]
+
+
+class TestRequests:
+    def test_are_counted_by_route_method_and_status(self, metrics: Metrics) -> None:
+        for status in (200, 200, 503):
+            metrics.request("/<repository>/index.yaml", "GET", status, 0.003)
+        found = scrape(metrics)
+        route = "/<repository>/index.yaml"
+        assert sample(found, "http_requests_total", route=route, method="GET", status="200") == 2
+        assert sample(found, "http_requests_total", route=route, method="GET", status="503") == 1
+
+    def test_are_timed_in_a_histogram(self, metrics: Metrics) -> None:
+        metrics.request("/x", "GET", 200, 0.003)
+        metrics.request("/x", "GET", 200, 7)
+        found = scrape(metrics)
+        name, labels = "http_request_duration_seconds", {"route": "/x", "method": "GET"}
+        assert sample(found, f"{name}_bucket", le="0.0025", **labels) == 0
+        assert sample(found, f"{name}_bucket", le="0.005", **labels) == 1
+        assert sample(found, f"{name}_bucket", le="+Inf", **labels) == 2
+        assert sample(found, f"{name}_sum", **labels) == pytest.approx(7.003)
+
+    def test_for_no_route_are_counted_together(self, metrics: Metrics) -> None:
+        metrics.request(None, "GET", 404, 0.1)
+        assert sample(scrape(metrics), "http_requests_total", route="other", method="GET", status="404") == 1
+
+    def test_with_methods_that_clients_make_up_add_no_series_and_no_memory(self, metrics: Metrics) -> None:
+        for number in range(50):
+            metrics.request("/x", f"M{number}", 405, 0.1)
+        found = scrape(metrics)
+        assert sample(found, "http_requests_total", route="/x", method="other", status="405") == 50
+        assert len([name for name, _ in found if name == "chartrepo_http_requests_total"]) == 1
+        assert metrics._bound_requests == {}
+
+
+class TestOtherCounts:
+    def test_uploads_by_result_begin_at_zero(self, metrics: Metrics) -> None:
+        metrics.upload("created")
+        found = scrape(metrics)
+        assert sample(found, "uploads_total", result="created") == 1
+        assert sample(found, "uploads_total", result="refused") == 0
+
+    def test_syncs_tell_when_the_last_one_succeeded_and_what_it_found(self, metrics: Metrics) -> None:
+        metrics.sync("done", 1.5, found=10, changed=2, now=1_700_000_000)
+        metrics.sync("failed", 0.5)
+        found = scrape(metrics)
+        assert sample(found, "syncs_total", result="done") == 1
+        assert sample(found, "syncs_total", result="failed") == 1
+        assert sample(found, "sync_packages") == 10
+        assert sample(found, "sync_changes_total") == 2
+        assert sample(found, "sync_last_success_timestamp_seconds") == 1_700_000_000
+        assert sample(found, "sync_duration_seconds_count") == 2
+
+    def test_renderings_by_form(self, metrics: Metrics) -> None:
+        metrics.index_render("json", 0.2)
+        assert sample(scrape(metrics), "index_render_duration_seconds_count", form="json") == 1
+
+
+class TestCatalog:
+    def test_figures_are_shown_by_repository(self, metrics: Metrics) -> None:
+        found = scrape(metrics, [RepositoryFigures("", 1, 2, 3, 4), RepositoryFigures('te"am\n', 5, 6, 7, 0)])
+        assert sample(found, "charts", repository="") == 1
+        assert sample(found, "chart_versions", repository="") == 2
+        assert sample(found, "package_bytes", repository="") == 3
+        assert sample(found, "packages_set_aside", repository="") == 4
+        assert sample(found, "charts", repository='te"am\n') == 5
+        assert sample(found, "catalog_up") == 1
+
+    def test_that_does_not_answer_leaves_the_rest_standing(self, metrics: Metrics) -> None:
+        def figures() -> Iterable[RepositoryFigures]:
+            raise CatalogUnavailable("the database is gone")
+
+        metrics.upload("created")
+        _, body = metrics.render(figures)
+        assert b"chartrepo_catalog_up 0.0" in body
+        assert b'chartrepo_uploads_total{result="created"} 1.0' in body
+
+    def test_the_release_is_shown(self, metrics: Metrics) -> None:
+        assert sample(scrape(metrics), "build_info", version=__version__) == 1
+
+    def test_the_content_type_is_the_text_format(self, metrics: Metrics) -> None:
+        assert metrics.render(list)[0].startswith("text/plain; version=0.0.4")
+
+
+def in_another_process(directory: Path, code: str) -> int:
+    """Run code that has `metrics` in a process of its own, and give the process's id."""
+    program = f"""
+import os
+from pathlib import Path
+from chartrepo.metrics import Metrics
+metrics = Metrics(Path({str(directory)!r}))
+{code}
+print(os.getpid())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+class TestProcesses:
+    def test_counts_of_all_processes_are_added_up(self, metrics: Metrics, tmp_path: Path) -> None:
+        metrics.request("/x", "GET", 200, 0.1)
+        for _ in range(2):
+            in_another_process(tmp_path, 'metrics.request("/x", "GET", 200, 0.1)')
+        found = scrape(metrics)
+        assert sample(found, "http_requests_total", route="/x", method="GET", status="200") == 3
+        assert sample(found, "http_request_duration_seconds_count", route="/x", method="GET") == 3
+
+    def test_a_fork_counts_for_itself(self, metrics: Metrics, tmp_path: Path) -> None:
+        forking = """
+metrics.upload("created")
+pid = os.fork()
+metrics.upload("created")
+if not pid:
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+        in_another_process(tmp_path, forking)
+        assert sample(scrape(metrics), "uploads_total", result="created") == 3
+
+    def test_a_dead_worker_is_not_alive_but_what_it_counted_stays(self, metrics: Metrics, tmp_path: Path) -> None:
+        metrics.worker_started()
+        pid = in_another_process(tmp_path, 'metrics.worker_started(); metrics.upload("created")')
+        assert sample(scrape(metrics), "workers") == 2
+        metrics.worker_died(pid)
+        found = scrape(metrics)
+        assert sample(found, "workers") == 1
+        assert sample(found, "uploads_total", result="created") == 1
+
+    def test_a_start_forgets_what_an_earlier_run_left(self, tmp_path: Path) -> None:
+        in_another_process(tmp_path, 'metrics.upload("created")')
+        Metrics.prepare(tmp_path)
+        assert sample(scrape(Metrics(tmp_path)), "uploads_total", result="created") == 0
+
+    def test_preparing_makes_the_directory_and_touches_nothing_else_in_it(self, tmp_path: Path) -> None:
+        directory = tmp_path / "a" / "b"
+        Metrics.prepare(directory)
+        (directory / "note.txt").touch()
+        Metrics.prepare(directory)
+        assert [file.name for file in directory.iterdir()] == ["note.txt"]
+
+
+class _Absent:
+    """A storage in which nothing can be found."""
+
+    def check(self, *, writable: bool = True) -> Abilities:
+        return Abilities("nothing", conditional_writes=writable)
+
+    def put(self, key: str, source: bytes | BinaryIO, **_conditions: object) -> ObjectInfo:
+        return ObjectInfo(key, len(source) if isinstance(source, bytes) else 0, State("1"), None)
+
+    def stat(self, key: str, **_conditions: object) -> None:
+        raise NotFound(key)
+
+    open = delete = stat
+
+    def list(self, prefix: str = "") -> Iterable[ObjectInfo]:
+        yield ObjectInfo(prefix, 1, State("1"), None)
+
+    def url(self, key: str, *, expires: int, filename: str) -> str | None:
+        return f"{key}?{expires}&{filename}"
+
+
+class TestMeasuredStorage:
+    @pytest.fixture
+    def storage(self, metrics: Metrics) -> MeasuredStorage:
+        return MeasuredStorage(_Absent(), metrics)  # type: ignore[arg-type] # it takes any condition
+
+    def test_calls_are_counted_by_operation_and_result(self, metrics: Metrics, storage: MeasuredStorage) -> None:
+        storage.put("a", b"1", condition=ABSENT)
+        for call in (storage.open, storage.stat, storage.delete):
+            with pytest.raises(NotFound):
+                call("a")
+        assert [each.key for each in storage.list("p")] == ["p"]
+        found = scrape(metrics)
+        assert sample(found, "storage_calls_total", operation="put", result="ok") == 1
+        assert sample(found, "storage_calls_total", operation="list", result="ok") == 1
+        for operation in ("open", "stat", "delete"):
+            assert sample(found, "storage_calls_total", operation=operation, result="NotFound") == 1
+            assert sample(found, "storage_call_duration_seconds_count", operation=operation) == 1
+
+    def test_what_asks_nothing_of_the_store_is_handed_on(self, storage: MeasuredStorage) -> None:
+        assert storage.check(writable=False) == Abilities("nothing", conditional_writes=False)
+        assert storage.url("k", expires=5, filename="f") == "k?5&f"
+
+
+def test_a_server_that_does_not_measure_has_the_same_methods() -> None:
+    silent = Unmeasured()
+    silent.request("/x", "GET", 200, 0.1)
+    silent.upload("created")
+    silent.storage_call("open", 0.1, NotFound("x"))
+    silent.sync("done", 1.0)
+    silent.index_render("yaml", 0.1)
+    silent.worker_started()
+    assert vars(silent) == {}
