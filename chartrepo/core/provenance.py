@@ -27,7 +27,8 @@ from typing import Final
 from chartrepo.core import versions, yaml11
 from chartrepo.core.chart import MAX_FILE_NAME, STATE_PREFIX
 from chartrepo.core.errors import InvalidVersion, ProvenanceRefused
-from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value, shown
+from chartrepo.core.messages import shown
+from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value
 
 MAX_BYTES: Final = 1024 * 1024
 """The largest provenance file that is read. It repeats Chart.yaml, a few KiB, and adds less than 1 KiB; what is beyond

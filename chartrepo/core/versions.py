@@ -6,7 +6,6 @@ one or two numbers stand for three, numbers may begin with zeros.
 """
 
 import re
-import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import semver
 
 from chartrepo.core.errors import InvalidConstraint, InvalidVersion
+from chartrepo.core.messages import shown
 
 MAX_VERSION_BYTES: Final = 256
 """The longest version that Helm 4.2 and newer read."""
@@ -32,9 +32,6 @@ _VERSION = re.compile(
     r"v?0*([0-9]{1,20})(?:\.0*([0-9]{1,20}))?(?:\.0*([0-9]{1,20}))?"
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:{_METADATA})?"
 )
-
-_quote = reprlib.Repr()
-_quote.maxstring = 80
 
 
 def check(text: str) -> None:
@@ -117,7 +114,7 @@ def _match(text: str) -> re.Match[str]:
 
 
 def _what_is_wrong(text: str) -> str:
-    quoted = _quote.repr(text)
+    quoted = shown(text)
     if len(text) > MAX_VERSION_BYTES:
         return f"{quoted} is longer than the {MAX_VERSION_BYTES} bytes that a version may have: shorten it"
     if re.match(r"v?[0-9.]*[0-9]{20}", text):
@@ -273,13 +270,11 @@ class Constraint:
     def __init__(self, text: str) -> None:
         if len(text.encode(errors="replace")) > MAX_CONSTRAINT_BYTES:
             raise InvalidConstraint(
-                f"{_quote.repr(text)} is longer than the {MAX_CONSTRAINT_BYTES} bytes that a range may have: shorten it"
+                f"{shown(text)} is longer than the {MAX_CONSTRAINT_BYTES} bytes that a range may have: shorten it"
             )
         groups = _HYPHEN.sub(r">= \1, <= \2 ", text).split("||")
         if len(groups) > MAX_CONSTRAINT_GROUPS:
-            raise InvalidConstraint(
-                f"{_quote.repr(text)} has more than {MAX_CONSTRAINT_GROUPS} alternatives: ask for fewer"
-            )
+            raise InvalidConstraint(f"{shown(text)} has more than {MAX_CONSTRAINT_GROUPS} alternatives: ask for fewer")
         self._text = text
         self._alternatives = [self._comparisons(group) for group in groups]
 
@@ -318,8 +313,7 @@ class Constraint:
 
     def _refused(self) -> InvalidConstraint:
         return InvalidConstraint(
-            f"{_quote.repr(self._text)} is not a version range: write one as ^1.2, ~1.2.3, 1.x, '>=1.2 <2' "
-            "or '1.2 || 1.4'"
+            f"{shown(self._text)} is not a version range: write one as ^1.2, ~1.2.3, 1.x, '>=1.2 <2' or '1.2 || 1.4'"
         )
 
 
