@@ -1,0 +1,376 @@
+"""Chart packages: what Helm accepts, read in one pass and without keeping more than the few files it takes.
+
+The rules are those of Helm's chart loader. Where Helm 3 and 4 differ the stricter one decides, for a package must load in
+both. What Helm accepts though nobody means it, so that an upload is refused for it, is told as a reservation.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chartrepo.core import yaml11
+from chartrepo.core.chart import CHART_YAML, REQUIREMENTS_YAML, ChartVersion, Draft, lock_problems
+from chartrepo.core.errors import PackageRefused
+from chartrepo.core.messages import shown
+from chartrepo.core.tarball import Entry, Gunzip, Readable, Tar
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a package may be. One set of limits covers a package with all packages inside it.
+
+    Attributes:
+        total: bytes of all files must be below this; Helm's limit.
+        file: bytes of the largest file; Helm's limit up to 4.2.
+        entries: tar headers and gzip members. Helm knows no limit.
+        extensions: bytes of pax headers and long names.
+        metadata: bytes of Chart.yaml, requirements.yaml and lock files.
+        nodes: YAML values in all files that Helm parses.
+        depth: of YAML collections in each other.
+        subcharts: levels of charts in charts.
+    """
+
+    total: int = 100 * 1024 * 1024
+    file: int = 5 * 1024 * 1024
+    entries: int = 10_000
+    extensions: int = 2 * 1024 * 1024
+    metadata: int = 2 * 1024 * 1024
+    nodes: int = 250_000
+    depth: int = 100
+    subcharts: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a package says of itself.
+
+    Attributes:
+        chart: the version it holds.
+        reservations: why an upload of it is refused though Helm accepts it; one sentence each, as in `PackageRefused`.
+    """
+
+    chart: ChartVersion
+    reservations: tuple[str, ...]
+
+
+def read_package(source: Readable, limits: Limits = Limits()) -> Package:  # noqa: B008 - frozen
+    """Read a chart package to its end.
+
+    Args:
+        source: the bytes of the package, from where it stands.
+        limits: how large it may be.
+
+    Raises:
+        PackageRefused: Helm does not load it, or it is never served: a path or a name that leads out of its folder.
+    """
+    budget = _Budget(limits)
+    stream = Gunzip(source, budget)
+    chart = _Chart("", budget)
+    outer = _Outer()
+    for file in _files(stream, budget):
+        outer.see(file)
+        chart.add(file.path, file)
+    if not outer.folders:
+        raise PackageRefused("the package holds no files: pack the chart with `helm package`")
+    problems = chart.problems()
+    if problems:
+        raise PackageRefused(*_few(problems))
+    reservations = [*outer.reservations(), *chart.reservations, *chart.draft.reservations()]
+    fault = stream.fault_after_here()
+    if fault:
+        reservations.append(fault)
+    return Package(chart.draft.finish(), tuple(_few(reservations)))
+
+
+def read_files(
+    source: Readable,
+    wanted: Callable[[str], bool],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> dict[str, bytes]:
+    """Read files out of a chart package, without judging the chart.
+
+    Args:
+        source: the bytes of the package, from where it stands.
+        wanted: says of a path inside the chart (`values.yaml`, `templates/x.yaml`) whether to return that file.
+        limits: how large the package may be.
+
+    Returns:
+        The files by path, without byte order marks; of two with one path the later one, as Helm has it.
+
+    Raises:
+        PackageRefused: the archive is damaged or too large.
+    """
+    budget = _Budget(limits)
+    return {file.path: file.content() for file in _files(Gunzip(source, budget), budget) if wanted(file.path)}
+
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_MOST_MESSAGES: Final = 20
+
+
+def _few(messages: list[str]) -> list[str]:
+    if len(messages) <= _MOST_MESSAGES:
+        return messages
+    return [*messages[:_MOST_MESSAGES], f"and {len(messages) - _MOST_MESSAGES} more"]
+
+
+class _Budget:
+    """What is left of the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.yaml = yaml11.Budget(limits.nodes, limits.depth)
+        self._bytes = limits.total
+        self._entries = limits.entries
+        self._extensions = limits.extensions
+        self._metadata = limits.metadata
+
+    def spend_entry(self) -> None:
+        self._entries -= 1
+        if self._entries < 0:
+            raise PackageRefused(f"the package has more than {self.limits.entries} entries: leave out what is no chart")
+
+    def spend_bytes(self, size: int) -> None:
+        self._bytes -= size
+        if self._bytes <= 0:
+            raise PackageRefused(
+                f"the package holds {self.limits.total} bytes or more when unpacked, which Helm does not load: "
+                "leave large files out"
+            )
+
+    def spend_extension(self, size: int) -> None:
+        self._extensions -= size
+        if self._extensions < 0:
+            raise PackageRefused(
+                f"the archive's extended headers hold more than {self.limits.extensions} bytes: {_REPACK}"
+            )
+
+    def spend_metadata(self, size: int) -> bool:
+        """Say whether one more file about the chart may be read."""
+        self._metadata -= size
+        return self._metadata >= 0
+
+
+_REPACK: Final = "pack the chart again with `helm package`"
+
+
+class _File:
+    """A file of a chart while it can be read.
+
+    Attributes:
+        written: its path in the archive.
+        folder: the first component of that, which should be the same for all.
+        path: the rest of it, inside the chart, in its shortest form.
+        is_bare: a link or device, which Helm loads as an empty file.
+    """
+
+    __slots__ = ("_tar", "folder", "is_bare", "path", "size", "written")
+
+    def __init__(self, entry: Entry, tar: Tar, limit: int) -> None:
+        self.written = entry.path
+        self.folder, self.path = _split(entry.path)
+        self.is_bare = entry.is_bare
+        self._tar = tar
+        self.size = entry.size
+        if entry.size > limit:
+            raise PackageRefused(
+                f"{shown(self.path)} holds {entry.size} bytes, and Helm loads at most {limit} of one file: leave it out"
+            )
+        if entry.is_bare and entry.size > 0:
+            raise PackageRefused(f"{shown(self.path)} is a link that claims to hold {entry.size} bytes: {_REPACK}")
+
+    def content(self) -> bytes:
+        """All that it holds; once."""
+        return b"" if self.is_bare else self._tar.read(self.size).removeprefix(_BYTE_ORDER_MARK)
+
+    def read(self, size: int, /) -> bytes:
+        """Its next bytes, so that an archive can be read out of it."""
+        return self._tar.read(size)
+
+
+def _files(stream: Gunzip, budget: _Budget) -> Iterator[_File]:
+    tar = Tar(stream, budget)
+    for entry in tar:
+        if not entry.is_directory:
+            yield _File(entry, tar, budget.limits.file)
+
+
+def _split(written: str) -> tuple[str, str]:
+    """The folder a path begins with and the path inside it, checked in Helm's order."""
+    separator = "\\" if "\\" in written else "/"
+    folder, _, inside = written.partition(separator)
+    path = inside.replace(separator, "/")
+    if path.startswith("/"):
+        raise PackageRefused(f"{shown(written)} leads to an absolute path: {_REPACK}")
+    if not path or not _SHORTEST.fullmatch(path):
+        path = posixpath.normpath(path)
+    if path == ".":
+        raise PackageRefused(
+            f"{shown(written)} lies outside the chart's folder: put it into the folder, or leave it out"
+        )
+    if path.startswith(".."):
+        raise PackageRefused(f"{shown(written)} leads out of the chart's folder, or seems to: rename it")
+    if _DRIVE.match(path):
+        raise PackageRefused(f"{shown(written)} is a path with a drive letter: rename it")
+    if folder == CHART_YAML:
+        raise PackageRefused(f"{shown(written)} has Chart.yaml for a folder: {_REPACK}")
+    if folder == "..":
+        raise PackageRefused(f"{shown(written)} leads out of the package: {_REPACK}")
+    return folder, path
+
+
+_SHORTEST: Final = re.compile(r"(?:[^./][^/]*/)*[^./][^/]*")
+"""What needs no shortening; not all of it, but nearly all that there is."""
+_DRIVE: Final = re.compile("[a-zA-Z]:/")
+
+
+class _Outer:
+    """What can be odd about the archive itself."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, str] = {}
+        self._links: list[str] = []
+        self._chart_yamls = 0
+
+    def see(self, file: _File) -> None:
+        if file.folder not in self.folders and len(self.folders) < _MOST_MESSAGES:
+            self.folders[file.folder] = file.written
+        if file.is_bare and len(self._links) < _MOST_MESSAGES:
+            self._links.append(file.path)
+        if file.path == CHART_YAML:
+            self._chart_yamls += 1
+
+    def reservations(self) -> Iterator[str]:
+        for folder in ("", "."):
+            if folder in self.folders:
+                written = shown(self.folders[folder])
+                yield f"{written} does not lie in a folder with the chart's name: {_REPACK}"
+        if len(self.folders) > 1:
+            names = ", ".join(shown(folder) for folder in self.folders)
+            yield f"the package has several folders at its top ({names}), which Helm mixes into one chart: {_REPACK}"
+        if self._chart_yamls > 1:
+            yield f"the package holds {self._chart_yamls} files {CHART_YAML}, which Helm mixes: {_REPACK}"
+        for path in self._links:
+            yield f"{shown(path)} is a link or device, which Helm loads as an empty file: put the file itself there"
+
+
+class _Chart:
+    """A chart while its files come by: the package's own, or one in its charts/ folder."""
+
+    def __init__(self, folder: str, budget: _Budget, level: int = 0) -> None:
+        if level > budget.limits.subcharts:
+            raise PackageRefused(
+                f"{shown(folder)}: charts lie in charts more than {budget.limits.subcharts} levels deep: flatten them"
+            )
+        self.draft = Draft(folder)
+        self.reservations: list[str] = []
+        self._folder = folder
+        self._budget = budget
+        self._level = level
+        self._has_chart_yaml = False
+        self._has_chart_yml = False
+        self._is_readable = True
+        self._is_file = level > 0
+        self._faults: list[str] = []
+        self._requirements: list[yaml11.Value] = []
+        self._subcharts: dict[str, _Chart] = {}
+
+    def add(self, path: str, file: _File) -> None:
+        """Take in a file of the chart, as far as Helm parses it on loading."""
+        self._is_file = False
+        match path:
+            case "Chart.yaml":
+                self._has_chart_yaml = True
+                document = self._document(path, file)
+                if document is None:
+                    self._is_readable = False
+                else:
+                    self.draft.read_chart_yaml(document)
+                if file.is_bare:
+                    self._faults.append(
+                        f"{self._folder}{path}: is a link, which Helm loads as an empty file: {_REPACK}"
+                    )
+            case "requirements.yaml":
+                document = self._document(path, file)
+                if document is not None:
+                    self._requirements.append(document)
+            case "Chart.lock" | "requirements.lock":
+                document = self._document(path, file)
+                if document is not None:
+                    self._faults += lock_problems(document, self._folder + path)
+            case "values.yaml":
+                try:
+                    yaml11.check_values(file.content(), self._budget.yaml)
+                except yaml11.InvalidYamlError as error:
+                    self._faults.append(f"{self._folder}{path}: {error}")
+            case "Chart.yml":
+                self._has_chart_yml = True
+            case _ if path.startswith("charts/") and not path.endswith(".prov"):
+                self._add_to_subchart(path.removeprefix("charts/"), file)
+
+    def _document(self, path: str, file: _File) -> yaml11.Value | None:
+        try:
+            if not self._budget.spend_metadata(file.size):
+                raise yaml11.InvalidYamlError(
+                    f"is too large: {self._budget.limits.metadata} bytes is the most for all files about charts"
+                )
+            return yaml11.load(file.content(), self._budget.yaml)
+        except yaml11.InvalidYamlError as error:
+            self._faults.append(f"{self._folder}{path}: {error}")
+            return None
+
+    def _add_to_subchart(self, path: str, file: _File) -> None:
+        name, slash, inside = path.partition("/")
+        if name.startswith(("_", ".")):
+            return
+        folder = f"{self._folder}charts/{name}/"
+        if not name.endswith(".tgz"):
+            if name not in self._subcharts:
+                self._subcharts[name] = _Chart(folder, self._budget, self._level + 1)
+            if slash:
+                self._subcharts[name].add(inside, file)
+        elif name not in self._subcharts:  # of several with one name Helm takes the first
+            subchart = self._subcharts[name] = _Chart(folder, self._budget, self._level + 1)
+            if slash:
+                raise PackageRefused(f"{self._folder}charts/{path}: lies in a folder that is called .tgz: rename it")
+            subchart.read_archive(file)
+
+    def read_archive(self, file: _File) -> None:
+        """Take in the files of a package inside the package."""
+        any_file = False
+        try:
+            for inner in _files(Gunzip(file, self._budget), self._budget):
+                any_file = True
+                self.add(inner.path, inner)
+        except PackageRefused as refused:
+            raise PackageRefused(f"{file.path}: {refused}") from None
+        if not any_file:
+            raise PackageRefused(f"{file.path}: the package holds no files: pack it again with `helm package`")
+
+    def problems(self) -> list[str]:
+        """All that Helm refuses, once all files came by."""
+        for document in self._requirements:
+            changed = self.draft.read_requirements(document)
+            if changed and not self._level:
+                self.reservations.append(
+                    f"{REQUIREMENTS_YAML}: sets {', '.join(changed)}, with which Helm overrides {CHART_YAML}: "
+                    "leave only dependencies in it"
+                )
+        found = list(self._faults)
+        if not self._has_chart_yaml:
+            found.append(self._missing())
+        elif self._is_readable:
+            found += self.draft.problems()
+            if not self._level:
+                found += self.draft.problems_of_installing()
+        for subchart in self._subcharts.values():
+            found += subchart.problems()
+        return found
+
+    def _missing(self) -> str:
+        if self._is_file:
+            return f"{self._folder.rstrip('/')}: is no chart: take it out of charts/, or begin its name with '_'"
+        hint = "rename Chart.yml" if self._has_chart_yml else "put it into the chart's folder"
+        return f"{self._folder}{CHART_YAML}: is missing: {hint}"

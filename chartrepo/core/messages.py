@@ -1,0 +1,11 @@
+"""How values of others appear in messages."""
+
+from typing import Final
+
+LONGEST: Final = 80
+"""In characters; what is longer is cut."""
+
+
+def shown(text: str) -> str:
+    """`text` in quotes, escaped so that it stays on one line, and cut where it is long."""
+    return repr(text) if len(text) <= LONGEST else repr(text[:LONGEST]) + "..."

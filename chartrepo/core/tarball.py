@@ -1,0 +1,415 @@
+"""Gzip and tar, read forward once and within bounds.
+
+What is accepted is what Go's `compress/gzip` and `archive/tar` accept, for Helm reads packages with them: several gzip
+members, an archive without its end marker, pax and GNU long names, sizes in base 256. Only sparse files are refused
+though Go reads them; nothing that makes charts writes them.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from chartrepo.core.errors import PackageRefused
+from chartrepo.core.messages import shown
+
+BLOCK: Final = 512
+CHUNK: Final = 1 << 16
+"""How much is read, and how much inflated, at a time."""
+
+_ZERO_BLOCK: Final = bytes(BLOCK)
+_MAX_EXTENSION: Final = 1 << 20
+"""Go's limit for one pax header or long name."""
+
+_MOST_AFTER_END: Final = 1 << 20
+_REPACK: Final = "pack the chart again with `helm package`"
+_UPLOAD_AGAIN: Final = f"upload it again, or {_REPACK}"
+_CUT_OFF: Final = f"the archive is cut off: {_UPLOAD_AGAIN}"
+_DAMAGED: Final = f"the archive is damaged: {_UPLOAD_AGAIN}"
+
+
+class Readable(Protocol):
+    """What bytes are read from: a file, or an object in a storage."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, and none only at the end."""
+        ...
+
+
+class Spendable(Protocol):
+    """What an archive and all archives inside it may hold together."""
+
+    def spend_entry(self) -> None:
+        """Count a tar header, or a gzip member."""
+        ...
+
+    def spend_bytes(self, size: int) -> None:
+        """Count what one file holds, before it is read."""
+        ...
+
+    def spend_extension(self, size: int) -> None:
+        """Count a pax header or a long name, before it is read."""
+        ...
+
+
+class Gunzip:
+    """The bytes that a gzip file stands for."""
+
+    def __init__(self, source: Readable, budget: Spendable) -> None:
+        self._source = source
+        self._budget = budget
+        self._input = b""  # read and not yet inflated
+        self._inflate: Any = None
+        self._members = 0
+        self._checksum = 0
+        self._length = 0
+        self._fault = ""
+        self._buffer = b""
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes; fewer only at the end.
+
+        Raises:
+            PackageRefused: the gzip file is damaged or cut off before those bytes.
+        """
+        end = self._at + size
+        if end <= len(self._buffer):
+            piece = self._buffer[self._at : end]
+            self._at = end
+            return piece
+        data = bytearray()
+        while len(data) < size:
+            piece = self._buffer[self._at : self._at + size - len(data)]
+            self._at += len(piece)
+            data += piece
+            if not piece and not self._more():
+                break
+        return bytes(data)
+
+    def skip(self, size: int) -> int:
+        """Pass over the next `size` bytes and return how many of them there were."""
+        left = size
+        while left > len(self._buffer) - self._at:
+            left -= len(self._buffer) - self._at
+            if not self._more():
+                return size - left
+        self._at += left
+        return size
+
+    def fault_after_here(self) -> str:
+        """What is wrong with all that is left, which should be zeros and an intact end; empty if nothing is."""
+        passed = 0
+        try:
+            while not self._buffer[self._at :].strip(b"\0"):
+                passed += len(self._buffer) - self._at
+                if passed > _MOST_AFTER_END:
+                    return f"more than {_MOST_AFTER_END} bytes follow the end of the archive: {_REPACK}"
+                if not self._more():
+                    return ""
+        except PackageRefused as refused:
+            return str(refused)
+        return f"something follows the end of the archive: {_REPACK}"
+
+    def _more(self) -> bool:
+        """Fill the buffer with what comes next, and say whether there was anything."""
+        self._buffer, self._at = b"", 0
+        while not self._buffer:
+            if self._fault:
+                raise PackageRefused(self._fault)
+            if self._inflate is None and not self._begin_member():
+                return False
+            self._inflate_chunk()
+        return True
+
+    def _inflate_chunk(self) -> None:
+        if not self._input:
+            self._input = self._source.read(CHUNK)
+            if not self._input:
+                raise PackageRefused(f"the gzip file is cut off: {_UPLOAD_AGAIN}")
+        try:
+            self._buffer = self._inflate.decompress(self._input, CHUNK)
+        except zlib.error:
+            raise PackageRefused(f"the gzip file is damaged: {_UPLOAD_AGAIN}") from None
+        self._checksum = zlib.crc32(self._buffer, self._checksum)
+        self._length += len(self._buffer)
+        self._input = self._inflate.unconsumed_tail
+        if self._inflate.eof:
+            self._input = self._inflate.unused_data
+            self._inflate = None
+            self._end_member()
+
+    def _end_member(self) -> None:
+        """Compare the checksum. As in Go, a wrong one is a fault of what comes next, not of what was read."""
+        trailer = self._take(8)
+        if len(trailer) < 8:  # noqa: PLR2004 - as taken
+            self._fault = f"the gzip file is cut off: {_UPLOAD_AGAIN}"
+        elif trailer != struct.pack("<II", self._checksum, self._length & 0xFFFFFFFF):
+            self._fault = (
+                f"the gzip file's checksum is wrong, so that its bytes are not what was packed: {_UPLOAD_AGAIN}"
+            )
+
+    def _begin_member(self) -> bool:
+        """Read the header of RFC 1952, section 2.3; False where the file ends instead, after a member."""
+        header = self._take(10)
+        if not header and self._members:
+            return False
+        if len(header) < 10 or header[:3] != b"\x1f\x8b\x08":  # noqa: PLR2004 - as taken
+            raise PackageRefused(
+                f"something that is not gzip follows the gzip file: {_REPACK}"
+                if self._members
+                else f"the package is not a gzip file: {_REPACK}, which makes a .tgz"
+            )
+        flags = header[3]
+        if flags & _HAS_EXTRA:
+            size = self._take(2)
+            header += size + self._take(int.from_bytes(size, "little"))
+        for flag in (_HAS_NAME, _HAS_COMMENT):
+            if flags & flag:
+                header += self._take_text()
+        if flags & _HAS_CHECKSUM and self._take(2) != struct.pack("<H", zlib.crc32(header) & 0xFFFF):
+            raise PackageRefused(f"the gzip file's header is damaged: {_UPLOAD_AGAIN}")
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._budget.spend_entry()
+        self._members += 1
+        self._checksum = self._length = 0
+        return True
+
+    def _take(self, size: int) -> bytes:
+        """Bytes of the gzip file itself; fewer only at its end."""
+        while len(self._input) < size and (more := self._source.read(CHUNK)):
+            self._input += more
+        taken, self._input = self._input[:size], self._input[size:]
+        return taken
+
+    def _take_text(self) -> bytes:
+        """A text with the zero byte at its end."""
+        while (end := self._input.find(b"\0", 0, _LONGEST_TEXT)) < 0:
+            more = self._source.read(CHUNK) if len(self._input) < _LONGEST_TEXT else b""
+            if not more:
+                raise PackageRefused(f"the gzip file's header is damaged: {_UPLOAD_AGAIN}")
+            self._input += more
+        return self._take(end + 1)
+
+
+_HAS_CHECKSUM, _HAS_EXTRA, _HAS_NAME, _HAS_COMMENT = 2, 4, 8, 16
+_LONGEST_TEXT: Final = 512
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of an archive.
+
+    Attributes:
+        path: as written in the archive; bytes that are not UTF-8 are replaced.
+        size: in bytes, as stated.
+        is_directory: what Go takes for one: by its type, its mode, or a name that ends with a slash in old archives.
+        is_bare: a link, device or pipe, which has a header but no bytes.
+    """
+
+    path: str
+    size: int
+    is_directory: bool
+    is_bare: bool
+
+
+class Tar:
+    """The entries of an archive, in order. What was not read of one is passed over when the next is asked for."""
+
+    def __init__(self, stream: Gunzip, budget: Spendable) -> None:
+        self._stream = stream
+        self._budget = budget
+        self._left = 0
+        self._padding = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries.
+
+        Raises:
+            PackageRefused: the archive is damaged or cut off, or the budget is used up.
+        """
+        pax: dict[str, str] = {}
+        long_name = ""
+        while header := self._header():
+            self._budget.spend_entry()
+            kind = header.kind
+            if kind in (b"x", b"g"):
+                pax = _pax_records(self._extension(header))
+                if kind == b"g":  # Go hands it out as an entry of its own, which ends what was said of the next
+                    pax, long_name = {}, ""
+            elif kind in (b"L", b"K"):
+                name = _text(self._extension(header))
+                long_name = name if kind == b"L" else long_name
+            else:
+                yield self._entry(header, pax, long_name)
+                pax, long_name = {}, ""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` of the bytes of the entry given last; none at its end.
+
+        Raises:
+            PackageRefused: the archive ends before them.
+        """
+        data = self._stream.read(min(size, self._left))
+        if len(data) < min(size, self._left):
+            raise PackageRefused(_CUT_OFF)
+        self._left -= len(data)
+        return data
+
+    def _entry(self, header: "_Header", pax: dict[str, str], long_name: str) -> Entry:
+        if header.kind == b"S" or (pax and any(pax.get(key) for key in _SPARSE)):
+            raise PackageRefused(f"{shown(header.path)} is stored as a sparse file: {_REPACK}")
+        path, size = long_name or pax.get("path") or header.path, header.size
+        if pax.get("size"):
+            size = int(pax["size"])
+        is_bare = header.kind in _BARE
+        if size < 0 and not is_bare:
+            raise PackageRefused(f"{shown(path)} has a size below zero: {_REPACK}")
+        self._begin(0 if is_bare else size)
+        self._budget.spend_bytes(self._left)
+        is_directory = header.kind == b"5" or header.is_directory or (header.kind == b"\0" and path.endswith("/"))
+        return Entry(path, size, is_directory, is_bare)
+
+    def _extension(self, header: "_Header") -> bytes:
+        if not 0 <= header.size <= _MAX_EXTENSION:
+            raise PackageRefused(f"the archive has an extended header of {header.size} bytes: {_REPACK}")
+        self._budget.spend_extension(header.size)
+        self._begin(header.size)
+        return self.read(header.size)
+
+    def _begin(self, size: int) -> None:
+        self._left = size
+        self._padding = -size % BLOCK
+
+    def _header(self) -> "_Header | None":
+        """The next header; None at the end, whether it is marked or not."""
+        if self._stream.skip(self._left) < self._left:
+            raise PackageRefused(_CUT_OFF)
+        self._stream.skip(self._padding)
+        self._begin(0)
+        block = self._stream.read(BLOCK)
+        if block == _ZERO_BLOCK:
+            block = self._stream.read(BLOCK)
+            if block in (b"", _ZERO_BLOCK):
+                return None
+            raise PackageRefused(f"the archive goes on after a block of zeros: {_REPACK}")
+        if not block:
+            return None
+        if len(block) < BLOCK:
+            raise PackageRefused(_CUT_OFF)
+        return _Header(block)
+
+
+_BARE: Final = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
+_SPARSE: Final = ("GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.map", "GNU.sparse.offset")
+_TYPE_BITS: Final = 0xFFFFF000
+_DIRECTORY_BITS: Final = 0o40000
+
+
+class _Header:
+    """A tar header, in any of the layouts that Go tells apart: V7, ustar and pax, GNU, star."""
+
+    __slots__ = ("is_directory", "kind", "path", "size")
+
+    def __init__(self, block: bytes) -> None:
+        if not _checksum_fits(block):
+            raise PackageRefused(_DAMAGED)
+        self.kind = block[156:157]
+        self.path = _text(block[:100])
+        self.size = _number(block[124:136])
+        mode = _number(block[100:108])
+        self.is_directory = mode & _TYPE_BITS == _DIRECTORY_BITS
+        others = [block[108:116], block[116:124], block[136:148]]
+        prefix = b""
+        magic = block[257:265]
+        if magic[:6] == b"ustar\0":
+            others += [block[329:337], block[337:345]]
+            prefix = block[345:500]
+            if block[508:] == b"tar\0":
+                others += [block[476:488], block[488:500]]
+                prefix = block[345:476]
+        elif magic == b"ustar  \0":
+            others += [block[329:337], block[337:345]]
+            prefix = _prefix_of_old_go(block)
+        for field in others:
+            _number(field)  # Go refuses an archive for any number in it that is none
+        if prefix[:1] not in (b"", b"\0"):
+            self.path = f"{_text(prefix)}/{self.path}"
+
+
+def _checksum_fits(block: bytes) -> bool:
+    stated = _number(block[148:156]) - _BLANK_CHECKSUM
+    rest = block[:148] + block[156:]
+    if rest.isascii():
+        # The fast way to add bytes: Adler-32's lower half is their sum and 1, modulo 65,521, which ASCII cannot reach.
+        return stated == (zlib.adler32(rest) & 0xFFFF) - 1
+    unsigned = sum(rest)
+    return stated in (unsigned, unsigned - 256 * sum(byte >> 7 for byte in rest))  # old writers added signed bytes
+
+
+_BLANK_CHECKSUM: Final = 8 * 0x20
+"""The checksum is made with blanks in its own field."""
+
+
+def _prefix_of_old_go(block: bytes) -> bytes:
+    """Go before 1.8 wrote a path's first part where GNU keeps times, and its reader still looks for it there."""
+    try:
+        for field in (block[345:357], block[357:369]):
+            if field[0]:
+                _number(field)
+    except PackageRefused:
+        prefix = block[345:500].partition(b"\0")[0]
+        return prefix if prefix.isascii() else b""
+    return b""
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _number(field: bytes) -> int:
+    """An octal number, or one in base 256 where the first bit is set; that one may be below zero."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big", signed=False) & ~(1 << (8 * len(field) - 1))
+        if field[0] & 0x40:
+            value -= 1 << (8 * len(field) - 1)
+        if not -(2**63) <= value < 2**63:
+            raise PackageRefused(_DAMAGED)
+        return value
+    digits = field.strip(b" \0").partition(b"\0")[0]
+    if not digits:
+        return 0
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
+        raise PackageRefused(_DAMAGED)
+    return int(digits, 8)
+
+
+def _pax_records(data: bytes) -> dict[str, str]:
+    """The records of a pax header: length, blank, key, equals sign, value, line feed. Go's numbers are checked."""
+    records: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at, at + _LONGEST_LENGTH)
+        length = data[at:space] if space > 0 else b""
+        end = at + int(length) if length.isdigit() else 0
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if not (equals and max(space, at + _SHORTEST_RECORD - 1) < end <= len(data) and data[end - 1 : end] == b"\n"):
+            raise PackageRefused(_DAMAGED)
+        name = key.decode("utf-8", "replace")
+        if b"\0" in (value if name in _PAX_TEXTS else key) or not _PAX_NUMBERS.get(name, _ANYTHING).fullmatch(value):
+            raise PackageRefused(_DAMAGED)
+        records[name] = value.decode("utf-8", "replace")
+        at = end
+    return records
+
+
+_LONGEST_LENGTH: Final = 20
+_SHORTEST_RECORD: Final = 5
+_PAX_TEXTS: Final = frozenset(("path", "linkpath", "uname", "gname"))
+_ANYTHING: Final = re.compile(b".*", re.DOTALL)
+_PAX_NUMBERS: Final = {
+    **dict.fromkeys(("uid", "gid", "size"), re.compile(rb"(?:[-+]?[0-9]{1,18})?")),
+    **dict.fromkeys(("atime", "mtime", "ctime"), re.compile(rb"(?:[-+]?[0-9]{1,18}(?:\.[0-9]*)?)?")),
+}
