@@ -9,8 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
-
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
@@ -376,8 +374,8 @@ def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        file = sa.make_url(url).database
-        if not file or file == ":memory:":
+        file = url.removeprefix("sqlite:///")
+        if file in (url, "", ":memory:"):
             raise CatalogMisconfigured(f"the catalog {url!r} names no file: write sqlite:///FILE")
         sqlite = SQLite(Path(file), lock_dir)
         return Catalog(sqlite, sqlite.queries, storage_id=storage_id, clock=clock)

@@ -82,7 +82,7 @@ class _Change:
             shown = _shown(old) != _shown(new)
             # First of all: PostgreSQL holds this row until the end, so that changes of a repository go one by one.
             row = self._session.one(
-                self._queries.bump, {"name": self._repository, "changed_at": now if shown else None}
+                self._queries.advance, {"name": self._repository, "changed_at": now if shown else None}
             )
             if shown and row is not None:
                 self._change_charts(old, new, row[0])
@@ -109,7 +109,7 @@ class _Change:
                 growth[package.name] = (versions + sign, size + sign * package.size)
         for name, (versions, size) in growth.items():
             self._session.run(
-                self._queries.change_chart,
+                self._queries.grow_chart,
                 {
                     "repository": self._repository,
                     "name": name,

@@ -13,7 +13,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy.dialects.postgresql import psycopg as dialect
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from chartrepo.catalog.engine import Row, Values
 from chartrepo.catalog.pool import Pool
@@ -91,9 +92,12 @@ class _KeyLock:
 
     @contextmanager
     def writing(self) -> Iterator[_Session]:
-        self._connection.execute(_LOCK_SHARED, {"key": self._engine.gate})
-        yield _Session(self._connection)
-        self._connection.execute("COMMIT")
+        try:
+            self._connection.execute(_LOCK_SHARED, {"key": self._engine.gate})
+            yield _Session(self._connection)
+            self._connection.execute("COMMIT")
+        except psycopg.Error as error:
+            raise _meaning(error) from None
 
 
 class PostgreSQL:
@@ -107,7 +111,7 @@ class PostgreSQL:
         CatalogMisconfigured: the address cannot be read.
     """
 
-    queries = Queries(tables(SCHEMA), dialect.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+    queries = Queries(tables(SCHEMA), psycopg_dialect.dialect(), insert)  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
 
     def __init__(self, url: str, storage_id: str) -> None:
         try:

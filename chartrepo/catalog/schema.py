@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 SCHEMA_VERSION: Final = 1
 """Counts up with every change below, and with every change of what is written into the columns.
@@ -13,7 +12,7 @@ It is part of the SQLite file's name and of the PostgreSQL schema's name, so tha
 """
 
 # Names are compared and sorted by their bytes, as SQLite does anyway.
-_TEXT: Final = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ LOCK_SECONDS: Final = 60.0
 _NOTHING: Final[Values] = {}
 _BEYOND_USE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _REBUILD: Final = "rebuild"
+_TRIES: Final = 10
 
 
 class _Identity(NamedTuple):
@@ -46,16 +47,19 @@ class _Identity(NamedTuple):
     inode: int
 
 
-class _Connection(NamedTuple):
-    """An open connection, and the files it was opened on.
+_Log = tuple[_Identity, _Identity]
 
-    Neither number can come to mean another file while it is open. The log is that of the file as long as it is.
+
+class _Connection(NamedTuple):
+    """An open connection, and the files it was opened on: the catalog's, the log, and the log's index.
+
+    As long as it is open the numbers cannot come to mean other files, and SQLite leaves the log where it is.
     """
 
     raw: sqlite3.Connection
     path: str
     file: _Identity
-    log: _Identity
+    log: _Log
 
 
 class _ReplacedError(Exception):
@@ -111,7 +115,7 @@ class SQLite:
         CatalogMisconfigured: the file would lie on a network file system.
     """
 
-    queries = Queries(tables(), dialect.dialect(paramstyle="named"))
+    queries = Queries(tables(), dialect.dialect(paramstyle="named"), dialect.insert)
 
     def __init__(
         self,
@@ -141,7 +145,7 @@ class SQLite:
         try:
             row: Row | None = connection.raw.execute(statement, values).fetchone()
         except sqlite3.Error as error:
-            raise self._failed(connection, error) from None
+            raise self._failed(connection.raw, connection.path, error) from None
         self._pool.give(connection)
         return row
 
@@ -171,7 +175,7 @@ class SQLite:
             connection.raw.execute("COMMIT")
         except sqlite3.Error as error:
             session.end()
-            raise self._failed(connection, error) from None
+            raise self._failed(connection.raw, connection.path, error) from None
         except BaseException:
             session.end()
             with suppress(sqlite3.Error):
@@ -197,7 +201,7 @@ class SQLite:
     def _current(self) -> _Identity:
         """Which file is the catalog's now."""
         try:
-            found = os.stat(self._link)  # noqa: PTH116 - asked before every answer, and Path.stat takes twice as long
+            found = os.stat(self._link)  # noqa: PTH116 - as in _identity
         except FileNotFoundError:
             raise CatalogUnavailable(
                 f"there is no catalog {self._link.name!r}: it is built from storage soon"
@@ -210,20 +214,28 @@ class SQLite:
         current = self._current()
         while (connection := self._pool.take()) is not None:
             if connection.file == current:
-                if _identity(f"{connection.path}-wal") == connection.log:
+                if _log(connection.path) == connection.log:
                     return connection
-                raise self._beyond_use(connection, "its write-ahead log was removed")
+                # Others would make another log, and neither would see what is in that of the other.
+                raise self._beyond_use(connection.raw, connection.path, "its write-ahead log was removed")
             connection.raw.close()
         return self._connect()
 
     def _connect(self) -> _Connection:
-        while True:
-            with suppress(_ReplacedError):
-                return self._open()
+        for _ in range(_TRIES):
+            current = self._current()
+            path = os.path.realpath(self._link)
+            try:
+                return self._open(path, current)
+            except _ReplacedError:
+                continue
+            except (CatalogUnavailable, CatalogFull):
+                # Nobody need hear of a file that was replaced while it was opened.
+                if self._current() == current:
+                    raise
+        raise CatalogUnavailable(f"the catalog {str(self._link)!r} keeps being replaced, or its folder takes no log")
 
-    def _open(self) -> _Connection:
-        current = self._current()
-        path = os.path.realpath(self._link)
+    def _open(self, path: str, current: _Identity) -> _Connection:
         try:
             # mode=rw: a file that is missing is not made.
             raw = sqlite3.connect(
@@ -234,44 +246,39 @@ class SQLite:
                 check_same_thread=False,
             )
         except sqlite3.Error as error:
-            self._check_in_place(current)
             raise CatalogUnavailable(f"the catalog {path!r} cannot be opened: {error}") from None
         try:
             raw.execute("PRAGMA synchronous = FULL")
             raw.execute("PRAGMA journal_mode = WAL")
             raw.execute(self.queries.catalog).fetchone()  # opens the log, and fails where this is no catalog
         except sqlite3.Error as error:
-            connection = _Connection(raw, path, current, current)
-            failure = self._failed(connection, error)
-            self._check_in_place(current)
-            raise failure from None
-        log = _identity(f"{path}-wal")
-        if log is None or self._current() != current:
+            raise self._failed(raw, path, error) from None
+        log = _log(path)
+        if log is None or _identity(path) != current:
             raw.close()
             raise _ReplacedError
         return _Connection(raw, path, current, log)
 
-    def _check_in_place(self, identity: _Identity) -> None:
-        if self._current() != identity:
-            raise _ReplacedError
-
-    def _failed(self, connection: _Connection, error: sqlite3.Error) -> ChartrepoError:
+    def _failed(self, raw: sqlite3.Connection, path: str, error: sqlite3.Error) -> ChartrepoError:
         """Give up a connection, and say what its failure means."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
         if code in _BEYOND_USE:
-            return self._beyond_use(connection, str(error))
-        connection.raw.close()
+            return self._beyond_use(raw, path, str(error))
+        raw.close()
         if code == sqlite3.SQLITE_FULL:
-            return CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room, then try again")
+            return self._full()
         if code == sqlite3.SQLITE_BUSY:
             return CatalogUnavailable("the catalog is busy with other writes: try again soon")
         return CatalogUnavailable(f"the catalog {str(self._link)!r} fails: {error}")
 
-    def _beyond_use(self, connection: _Connection, reason: str) -> CatalogUnavailable:
-        connection.raw.close()
+    def _beyond_use(self, raw: sqlite3.Connection, path: str, reason: str) -> CatalogUnavailable:
+        raw.close()
         with suppress(OSError):  # on a full disk whoever builds the catalog finds out by itself
-            Path(f"{connection.path}.damaged").touch()
+            Path(f"{path}.damaged").touch()
         return CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged ({reason}) and is built anew soon")
+
+    def _full(self) -> CatalogFull:
+        return CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room, then try again")
 
     # ---- building
 
@@ -297,7 +304,7 @@ class SQLite:
                 self._sweep()
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room") from None
+                    raise self._full() from None
                 raise CatalogUnavailable(f"the catalog {str(self._link)!r} cannot be built: {error}") from None
 
     def _stop(self) -> bool:
@@ -342,7 +349,7 @@ class SQLite:
             fresh.unlink(missing_ok=True)
             if isinstance(error, sqlite3.Error):
                 if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-                    raise CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room") from None
+                    raise self._full() from None
                 raise CatalogUnavailable(f"the catalog {str(self._link)!r} cannot be built: {error}") from None
             raise
 
@@ -392,10 +399,15 @@ class SQLite:
 
 def _identity(path: str) -> _Identity | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - as in SQLite._current
+        found = os.stat(path)  # noqa: PTH116 - asked before every answer, and Path.stat takes twice as long
     except OSError:
         return None
     return _Identity(found.st_dev, found.st_ino)
+
+
+def _log(path: str) -> _Log | None:
+    log, index = _identity(f"{path}-wal"), _identity(f"{path}-shm")
+    return (log, index) if log and index else None
 
 
 def _sync(path: Path) -> None:
