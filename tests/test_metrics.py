@@ -4,16 +4,14 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chartrepo.core.errors import CatalogUnavailable
-from chartrepo.measured import MeasuredStorage
 from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
 from chartrepo.version import __version__
-from storage.base import ABSENT, Abilities, NotFound, ObjectInfo, State
+from storage.base import NotFound
 
 
 @pytest.fixture
@@ -92,6 +90,14 @@ class TestOtherCounts:
     def test_renderings_by_form(self, metrics: Metrics) -> None:
         metrics.index_render("json", 0.2)
         assert sample(scrape(metrics), "index_render_duration_seconds_count", form="json") == 1
+
+    def test_storage_calls_by_operation_and_result(self, metrics: Metrics) -> None:
+        metrics.storage_call("open", 0.01)
+        metrics.storage_call("open", 0.01, NotFound("there is no 'x'"))
+        found = scrape(metrics)
+        assert sample(found, "storage_calls_total", operation="open", result="ok") == 1
+        assert sample(found, "storage_calls_total", operation="open", result="NotFound") == 1
+        assert sample(found, "storage_call_duration_seconds_count", operation="open") == 2
 
 
 class TestCatalog:
@@ -175,50 +181,6 @@ os.waitpid(pid, 0)
         (directory / "note.txt").touch()
         Metrics.prepare(directory)
         assert [file.name for file in directory.iterdir()] == ["note.txt"]
-
-
-class _Absent:
-    """A storage in which nothing can be found."""
-
-    def check(self, *, writable: bool = True) -> Abilities:
-        return Abilities("nothing", conditional_writes=writable)
-
-    def put(self, key: str, source: bytes | BinaryIO, **_conditions: object) -> ObjectInfo:
-        return ObjectInfo(key, len(source) if isinstance(source, bytes) else 0, State("1"), None)
-
-    def stat(self, key: str, **_conditions: object) -> None:
-        raise NotFound(key)
-
-    open = delete = stat
-
-    def list(self, prefix: str = "") -> Iterable[ObjectInfo]:
-        yield ObjectInfo(prefix, 1, State("1"), None)
-
-    def url(self, key: str, *, expires: int, filename: str) -> str | None:
-        return f"{key}?{expires}&{filename}"
-
-
-class TestMeasuredStorage:
-    @pytest.fixture
-    def storage(self, metrics: Metrics) -> MeasuredStorage:
-        return MeasuredStorage(_Absent(), metrics)  # type: ignore[arg-type] # it takes any condition
-
-    def test_calls_are_counted_by_operation_and_result(self, metrics: Metrics, storage: MeasuredStorage) -> None:
-        storage.put("a", b"1", condition=ABSENT)
-        for call in (storage.open, storage.stat, storage.delete):
-            with pytest.raises(NotFound):
-                call("a")
-        assert [each.key for each in storage.list("p")] == ["p"]
-        found = scrape(metrics)
-        assert sample(found, "storage_calls_total", operation="put", result="ok") == 1
-        assert sample(found, "storage_calls_total", operation="list", result="ok") == 1
-        for operation in ("open", "stat", "delete"):
-            assert sample(found, "storage_calls_total", operation=operation, result="NotFound") == 1
-            assert sample(found, "storage_call_duration_seconds_count", operation=operation) == 1
-
-    def test_what_asks_nothing_of_the_store_is_handed_on(self, storage: MeasuredStorage) -> None:
-        assert storage.check(writable=False) == Abilities("nothing", conditional_writes=False)
-        assert storage.url("k", expires=5, filename="f") == "k?5&f"
 
 
 def test_a_server_that_does_not_measure_has_the_same_methods() -> None:
