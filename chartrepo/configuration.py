@@ -250,7 +250,7 @@ def _refuse_contradictions(configuration: Configuration) -> None:
         )
     if settings.admin_port and (settings.admin_port, settings.admin_host) == (settings.port, settings.host):
         raise SettingsError(f"port and admin_port are both {settings.port}: choose two")
-    if settings.s3_sse_kms_key and not (settings.s3_sse or "").startswith("aws:kms"):
+    if settings.s3_sse_kms_key and settings.s3_sse != "aws:kms":
         raise SettingsError("s3_sse_kms_key needs s3_sse: aws:kms")
 
 

@@ -65,8 +65,8 @@ class Unmeasured:
     def upload(self, result: UploadResult) -> None:
         """Count an upload by how it ended."""
 
-    def storage_call(self, operation: str, seconds: float, error: Exception | None = None) -> None:
-        """Count a call of a storage driver's method; `error` is what it raised."""
+    def storage_call(self, operation: str, seconds: float, failed: str | None = None) -> None:
+        """Count a call of a storage driver's method; `failed` names the class of what it raised."""
 
     def sync(self, result: SyncResult, seconds: float, *, found: int = 0, changed: int = 0, now: float = 0) -> None:
         """Count a comparison of storage and catalog.
@@ -194,9 +194,9 @@ class Metrics(Unmeasured):
         """Count an upload by how it ended."""
         self._uploads.labels(result).inc()
 
-    def storage_call(self, operation: str, seconds: float, error: Exception | None = None) -> None:
+    def storage_call(self, operation: str, seconds: float, failed: str | None = None) -> None:
         """Count a call of the storage, see `Unmeasured.storage_call`."""
-        self._storage_calls.labels(operation, "ok" if error is None else type(error).__name__).inc()
+        self._storage_calls.labels(operation, failed or "ok").inc()
         self._storage_seconds.labels(operation).observe(seconds)
 
     def sync(self, result: SyncResult, seconds: float, *, found: int = 0, changed: int = 0, now: float = 0) -> None:

@@ -92,8 +92,8 @@ def _state_dir(values: Mapping[str, Any]) -> Path:
     return (storage.path if isinstance(storage, Folder) else Path("data")) / ".chartrepo"
 
 
-Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
-_ENCRYPTION: Final[Kind[Encryption]] = kinds.one_of("AES256", "aws:kms", "aws:kms:dsse")
+Encryption = Literal["AES256", "aws:kms"]
+_ENCRYPTION: Final[Kind[Encryption]] = kinds.one_of("AES256", "aws:kms")
 
 
 @dataclass(frozen=True, kw_only=True)
