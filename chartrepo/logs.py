@@ -54,8 +54,6 @@ def configuration(style: Format, level: Level, *, colour: bool = False) -> dict[
     The servers' own loggers lose their handlers and pass their records up, so that all lines have one form.
     """
     formatter: dict[str, Any] = {"()": JsonFormatter} if style == "json" else {"()": TextFormatter, "colour": colour}
-    passed_up = {"handlers": [], "propagate": True, "level": level.upper()}
-    complaints = {"level": "WARNING"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -63,10 +61,10 @@ def configuration(style: Format, level: Level, *, colour: bool = False) -> dict[
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
-            "gunicorn.error": passed_up,
-            "_granian": passed_up,
+            # Of which level their records are is set where they are started.
+            **{name: {"handlers": [], "propagate": True} for name in ("gunicorn.error", "_granian")},
             # These tell of each request they make; only their complaints are of interest.
-            **{name: dict(complaints) for name in ("botocore", "boto3", "s3transfer", "urllib3", "sqlalchemy")},
+            **{name: {"level": "WARNING"} for name in ("botocore", "boto3", "s3transfer", "urllib3", "sqlalchemy")},
         },
     }
 
