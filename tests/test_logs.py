@@ -216,9 +216,16 @@ class TestAccessLog:
         for style in ("text", "json"):
             reader, writer = os.pipe()
             with os.fdopen(reader, encoding="ascii") as file:
-                facts = {"status": 404, "size": 0, "seconds": 0.0, "request": "abc"}
-                logs.AccessLog(style, descriptor=writer)(  # type: ignore[arg-type] # a tuple's items are plain texts
-                    method=method, path=path, agent=agent, client=client, **facts
+                write = logs.AccessLog("json" if style == "json" else "text", descriptor=writer)
+                write(
+                    method=method,
+                    path=path,
+                    status=404,
+                    size=0,
+                    seconds=0.0,
+                    client=client,
+                    agent=agent,
+                    request="abc",
                 )
                 os.close(writer)
                 text = file.read()
