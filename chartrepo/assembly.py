@@ -1,0 +1,150 @@
+"""Putting the parts together, out of the settings. Each process makes its own."""
+
+import contextlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chartrepo import layout
+from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.index import Form
+from chartrepo.indexes import Indexes
+from chartrepo.metrics import Unmeasured
+from chartrepo.repository import Overwrite, Repositories
+from chartrepo.settings import Settings
+from storage.base import ABSENT, AlreadyExists, Misconfigured, NotFound, Storage, StorageError
+from storage.observed import Observe
+from storage.options import S3Options
+from storage.url import Storages, open_storage
+
+_ID_BYTES: Final = 16
+
+
+def storages(settings: Settings, *, observe: Observe | None = None) -> Storages:
+    """Return the drivers for where packages lie and for the server's own state beside them.
+
+    Raises:
+        Misconfigured: they can never work.
+    """
+    options = S3Options(
+        endpoint=settings.s3_endpoint or None,
+        region=settings.s3_region or None,
+        addressing=settings.s3_addressing,
+        encryption=settings.s3_sse,
+        kms_key=settings.s3_sse_kms_key or None,
+        connect_timeout=settings.s3_connect_timeout,
+        read_timeout=settings.s3_read_timeout,
+        pool_size=max(settings.threads, 10),
+    )
+    return open_storage(str(settings.storage), options, observe=observe)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was found out once, before any other process was started.
+
+    Attributes:
+        storage_id: names the storage, whatever it is called from here; a catalog belongs to one.
+        description: where packages lie, for people.
+        writes_are_safe: whether two writers are kept apart.
+    """
+
+    storage_id: str
+    description: str
+    writes_are_safe: bool
+
+
+def prepare(settings: Settings, *, writable: bool) -> Ground:
+    """Find out whether storage and state can be used, and make what is missing.
+
+    Raises:
+        Misconfigured, CatalogMisconfigured: they never can; the message says why and what to do.
+        Unavailable: the storage does not answer now.
+    """
+    found = storages(settings)
+    abilities = found.packages.check(writable=writable)
+    for folder in (settings.state_dir, uploads(settings)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Misconfigured(
+                f"the folder {str(folder)!r} for the server's state cannot be made ({error.strerror}): "
+                "set state_dir to a folder that it may write"
+            ) from None
+    safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
+    return Ground(_storage_id(found.state, settings), abilities.description, safe)
+
+
+def _storage_id(state: Storage, settings: Settings) -> str:
+    """Return the random id that lies in the storage itself, so that a copy or a move of it keeps its catalog."""
+    for _ in range(2):
+        with contextlib.suppress(NotFound), state.open(layout.STORAGE_ID_KEY) as reader:
+            return reader.read().decode("ascii", "replace").strip()
+        try:
+            state.put(layout.STORAGE_ID_KEY, secrets.token_hex(_ID_BYTES).encode(), condition=ABSENT)
+        except AlreadyExists:
+            continue
+        except StorageError:
+            break
+    return str(settings.storage)  # a storage that is only read has no id of ours
+
+
+def uploads(settings: Settings) -> Path:
+    """Return the folder in which uploads wait."""
+    return settings.state_dir / "uploads"
+
+
+def metrics_dir(settings: Settings) -> Path:
+    """Return the folder in which processes count."""
+    return settings.state_dir / "metrics"
+
+
+def catalog(settings: Settings, ground: Ground) -> Catalog:
+    """Return the catalog of this storage.
+
+    Raises:
+        CatalogMisconfigured: it can never work.
+    """
+    return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
+
+
+def check_catalog(settings: Settings, ground: Ground) -> None:
+    """Refuse a catalog that can never work. One that does not answer now is waited for.
+
+    Raises:
+        CatalogMisconfigured: with what to do.
+    """
+    with contextlib.suppress(CatalogUnavailable), contextlib.closing(catalog(settings, ground)) as found:
+        _ = found.complete
+
+
+def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | None = None) -> Repositories:
+    """Return the use cases over this storage and its catalog."""
+    found = storages(settings, observe=metrics.storage_call if metrics is not None else None)
+    return Repositories(
+        packages=found.packages,
+        catalog=catalog(settings, ground),
+        overwrite=Overwrite(settings.allow_overwrite),
+        writes_are_safe=ground.writes_are_safe,
+    )
+
+
+def indexes(settings: Settings, catalog: Catalog, *, metrics: Unmeasured) -> Indexes:
+    """Return the indexes of this process."""
+
+    def rendered(form: Form, seconds: float) -> None:
+        metrics.index_render("yaml" if form is Form.YAML else "json", seconds)
+
+    def absolute(repository: str) -> str:
+        return "/".join(filter(None, [public_url(settings), repository, "charts/"]))
+
+    if not settings.chart_url:
+        return Indexes(catalog, context_path=settings.context_path, rendered=rendered)
+    return Indexes(catalog, url_prefix=absolute, context_path=settings.context_path, rendered=rendered)
+
+
+def public_url(settings: Settings) -> str:
+    """Return the address that the settings say this server is reached under, with the context path; empty for none."""
+    return f"{settings.chart_url.rstrip('/')}{settings.context_path}" if settings.chart_url else ""

@@ -1,0 +1,34 @@
+"""What is sent, before any server or framework has a hand in it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+Headers = list[tuple[str, str]]
+
+STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer.
+
+    Attributes:
+        status: the HTTP status code.
+        headers: without Content-Length, which comes from `length`.
+        body: its bytes in pieces; closed by the server where it can be closed.
+        length: of the body in bytes. An answer to HEAD says it and sends nothing.
+    """
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: Iterable[bytes] = ()
+    length: int = 0
+
+
+def json_answer(status: int, value: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+    """Return an answer whose body is `value` as JSON."""
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(status, [("Content-Type", "application/json; charset=utf-8"), *headers], [data], len(data))

@@ -1,0 +1,293 @@
+"""ChartMuseum's API, answer for answer, and what we add to it.
+
+Status codes and error texts are those that scripts written for ChartMuseum look at (helm-rules, section 6).
+"""
+
+import base64
+from collections.abc import Callable
+from typing import BinaryIO, Final, cast
+
+from flask import Flask, Response, request
+
+from chartrepo.catalog import Catalog, PackageRecord
+from chartrepo.core import provenance
+from chartrepo.core.archive import read_files
+from chartrepo.core.errors import (
+    AlreadyPublished,
+    BodyTooLarge,
+    ChartNotFound,
+    ChartrepoError,
+    FileNotFound,
+    InvalidConstraint,
+    PackageRefused,
+    ProvenanceRefused,
+    VersionNotFound,
+)
+from chartrepo.core.index import Form, entry_with_urls
+from chartrepo.core.values import load_values
+from chartrepo.core.versions import resolve
+from chartrepo.http import paths
+from chartrepo.http.answers import Answer, json_answer
+from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, Unauthorized
+from chartrepo.http.front import ROUTE
+from chartrepo.http.uploads import Spool
+from chartrepo.indexes import Indexes
+from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.repository import Repositories
+from chartrepo.sync import Report
+from storage.base import StorageError
+
+_SAVED: Final = {"saved": True}
+_DELETED: Final = {"deleted": True}
+_NO_FIELDS: Final = "no package or provenance file found in form fields chart and prov"
+
+
+class Api:
+    """Views of everything below `/api/`. Errors are raised; the application turns them into answers."""
+
+    def __init__(
+        self,
+        repositories: Repositories,
+        indexes: Indexes,
+        spool: Spool,
+        metrics: Unmeasured,
+        *,
+        sync: Callable[[], Report],
+        allow_delete: bool,
+    ) -> None:
+        self._repositories = repositories
+        self._catalog: Catalog = repositories.catalog
+        self._indexes = indexes
+        self._spool = spool
+        self._metrics = metrics
+        self._sync = sync
+        self._allow_delete = allow_delete
+
+    def register(self, app: Flask) -> None:
+        """Add the routes to an application."""
+        app.add_url_rule("/api/repositories", "repositories", self.repositories, methods=["GET"])
+        app.add_url_rule("/api/sync", "sync", self.sync, methods=["POST"])
+        app.add_url_rule("/api/<path:rest>", "read", self.read, methods=["GET"])
+        app.add_url_rule("/api/<path:rest>", "publish", self.publish, methods=["POST"])
+        app.add_url_rule("/api/<path:rest>", "delete", self.delete, methods=["DELETE"])
+
+    # ---- reading
+
+    def read(self, rest: str) -> Response:
+        """GET of charts, of a chart's versions, of one version, and of what is in its package."""
+        repository, parts = paths.api(rest)
+        match parts:
+            case ():
+                _route("/api/{repository}/charts")
+                return self._charts(repository)
+            case (name,) if name:
+                _route("/api/{repository}/charts/{name}")
+                return self._versions(repository, name)
+            case (name, version):
+                _route("/api/{repository}/charts/{name}/{version}")
+                return _json_text(self._entry(repository, self._resolve(repository, name, version)))
+            case (name, version, "templates"):
+                _route("/api/{repository}/charts/{name}/{version}/templates")
+                return self._templates(repository, self._resolve(repository, name, version))
+            case (name, version, "values"):
+                _route("/api/{repository}/charts/{name}/{version}/values")
+                return self._values(repository, self._resolve(repository, name, version))
+        raise NoSuchPath
+
+    def _charts(self, repository: str) -> Response:
+        offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
+        limit = _count("limit", "limit is not a valid positive integer", least=1)
+        parts = self._indexes.get(repository, Form.JSON).entries(offset, limit)
+        response = Response(parts, mimetype="application/json")
+        response.content_length = sum(map(len, parts))
+        return response
+
+    def _versions(self, repository: str, name: str) -> Response:
+        records = self._catalog.versions(repository, name)
+        if not records:
+            raise ChartNotFound("chart not found")
+        return _json_text("[" + ",".join(self._entry(repository, record) for record in records) + "]")
+
+    def _entry(self, repository: str, record: PackageRecord) -> str:
+        return entry_with_urls(record.entry_json, record.file, url_prefix=self._indexes.url_prefix(repository))
+
+    def _resolve(self, repository: str, name: str, wanted: str) -> PackageRecord:
+        """Find a version as Helm does: as it is written, else the newest in a range; `latest` is a range too."""
+        records = {record.version: record for record in self._catalog.versions(repository, name)}
+        if not records:
+            raise ChartNotFound("no chart name found")
+        try:
+            found = resolve(records, "" if wanted == "latest" else wanted)
+        except InvalidConstraint:
+            found = None
+        if found is None:
+            raise VersionNotFound(f"no chart version found for {name}-{'' if wanted == 'latest' else wanted}")
+        return records[found]
+
+    def _templates(self, repository: str, record: PackageRecord) -> Response:
+        files = self._files(repository, record, lambda path: path.startswith("templates/") or path == "values.yaml")
+        values = load_values(files.pop("values.yaml", b""))
+        templates = [{"name": path, "data": base64.b64encode(data).decode()} for path, data in files.items()]
+        return respond(json_answer(200, {"templates": templates, "values": values}))
+
+    def _values(self, repository: str, record: PackageRecord) -> Response:
+        files = self._files(repository, record, lambda path: path == "values.yaml")
+        if "values.yaml" not in files:
+            raise FileNotFound("values.yaml not found")
+        return Response(files["values.yaml"], mimetype="application/yaml")
+
+    def _files(self, repository: str, record: PackageRecord, wanted: Callable[[str], bool]) -> dict[str, bytes]:
+        with self._repositories.open_package(repository, record.file).reader as package:
+            return read_files(package, wanted)
+
+    def repositories(self) -> Response:
+        """GET of all repositories, with what had to be set aside in them and why."""
+        aside: dict[str, list[dict[str, str]]] = {}
+        for each in self._catalog.set_aside():
+            aside.setdefault(each.repository, []).append({"file": each.file, "reason": each.reason})
+        listed = [
+            {
+                "name": each.name,
+                "charts": each.charts,
+                "versions": each.versions,
+                "bytes": each.size,
+                "changed": each.changed_at,
+                "set_aside": aside.pop(each.name, []),
+            }
+            for each in self._catalog.repositories()
+        ]
+        folders = [{"name": name, "set_aside": files} for name, files in sorted(aside.items())]
+        return respond(json_answer(200, {"repositories": listed, "set_aside_folders": folders}))
+
+    # ---- writing
+
+    def publish(self, rest: str) -> Response:
+        """POST of a package, raw or multipart with its provenance, or of a provenance file alone."""
+        repository = paths.api_provenance(rest)
+        if repository is not None:
+            _route("/api/{repository}/prov")
+            return self._counted(self._publish_provenance, repository)
+        repository, parts = paths.api(rest)
+        if parts:
+            raise NoSuchPath
+        _route("/api/{repository}/charts")
+        if request.mimetype == "multipart/form-data":
+            return self._counted(self._publish_form, repository)
+        return self._counted(self._publish_raw, repository)
+
+    def _publish_raw(self, repository: str) -> bool:
+        with self._spool.take(request.stream) as package:
+            try:
+                return self._repositories.publish(repository, package, force=_force()).replaced
+            except AlreadyPublished as error:
+                raise Conflict("file already exists", error) from None
+
+    def _publish_form(self, repository: str) -> bool:
+        package, signature = request.files.get("chart"), request.files.get("prov")
+        prov = signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None
+        try:
+            if package is not None:
+                stream = cast("BinaryIO", package.stream)
+                return self._repositories.publish(repository, stream, prov, force=_force()).replaced
+            if prov is not None:
+                self._repositories.publish_provenance(repository, prov, force=_force())
+                return False
+        except AlreadyPublished as error:
+            raise Conflict("chart already exists", error) from None
+        raise BadRequest(_NO_FIELDS)
+
+    def _publish_provenance(self, repository: str) -> bool:
+        with self._spool.take(request.stream) as file:
+            file.seek(0)
+            try:
+                self._repositories.publish_provenance(repository, file.read(provenance.MAX_BYTES + 1), force=_force())
+            except AlreadyPublished as error:
+                raise Conflict("file already exists", error) from None
+        return False
+
+    def _counted(self, upload: Callable[[str], bool], repository: str) -> Response:
+        try:
+            replaced = upload(repository)
+        except (ChartrepoError, StorageError) as error:
+            self._metrics.upload(_result(error))
+            raise
+        self._metrics.upload("replaced" if replaced else "created")
+        return respond(json_answer(201, _SAVED))
+
+    def delete(self, rest: str) -> Response:
+        """DELETE of one version, exactly as it is written, or of a whole chart with `?all_versions=true`."""
+        if not self._allow_delete:
+            raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
+        repository, parts = paths.api(rest)
+        match parts:
+            case (name, version) if name and version:
+                _route("/api/{repository}/charts/{name}/{version}")
+                try:
+                    self._repositories.delete(repository, name, version)
+                except VersionNotFound:
+                    raise VersionNotFound("object not found") from None
+                return respond(json_answer(200, _DELETED))
+            case (name,) if name and request.args.get("all_versions") == "true":
+                _route("/api/{repository}/charts/{name}")
+                return respond(
+                    json_answer(200, _DELETED | {"versions": self._repositories.delete_chart(repository, name)})
+                )
+        raise NoSuchPath
+
+    def sync(self) -> Response:
+        """POST that brings the catalog in line with the storage before it answers."""
+        report = self._sync()
+        return respond(json_answer(200, report.as_json()))
+
+
+class Conflict(AlreadyPublished):
+    """A conflict in ChartMuseum's words, with ours beside them."""
+
+    def __init__(self, text: str, cause: AlreadyPublished) -> None:
+        super().__init__(text)
+        self.detail = str(cause)
+
+
+def respond(answer: Answer) -> Response:
+    """Return an answer as Flask has it."""
+    response = Response(answer.body, status=answer.status, headers=answer.headers)
+    response.content_length = answer.length
+    return response
+
+
+def _json_text(text: str) -> Response:
+    return Response(text, mimetype="application/json")
+
+
+def _route(template: str) -> None:
+    request.environ[ROUTE] = template
+
+
+def _force() -> bool:
+    return "force" in request.args
+
+
+def _count(name: str, complaint: str, *, least: int) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) >= least):  # noqa: PLR2004
+        raise BadRequest(complaint)
+    return int(digits)
+
+
+_RESULTS: Final[tuple[tuple[type[Exception], UploadResult], ...]] = (
+    (AlreadyPublished, "conflict"),
+    (BodyTooLarge, "too_large"),
+    (Unauthorized, "denied"),
+    (Forbidden, "denied"),
+    (StorageError, "failed"),
+    (PackageRefused, "refused"),
+    (ProvenanceRefused, "refused"),
+    (BadRequest, "refused"),
+)
+
+
+def _result(error: Exception) -> UploadResult:
+    return next((result for kind, result in _RESULTS if isinstance(error, kind)), "failed")

@@ -1,0 +1,133 @@
+"""The application factory: the views, put together over collaborators that are passed in."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from chartrepo import logs
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.http import ops
+from chartrepo.http.answers import json_answer
+from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.auth import Action, Authorizer
+from chartrepo.http.errors import answer
+from chartrepo.http.front import ROUTE, Access, Front, internal_error
+from chartrepo.http.helm import Classic, Options
+from chartrepo.http.uploads import Spool, request_class
+from chartrepo.indexes import Indexes
+from chartrepo.metrics import Unmeasured
+from chartrepo.repository import Repositories
+from chartrepo.settings import Settings
+from chartrepo.sync import Report
+from storage.base import StorageError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the views work with.
+
+    Attributes:
+        repositories: the use cases.
+        indexes: what this process has rendered.
+        sync: brings the catalog in line with the storage, and reports.
+        uploads: folder where uploads wait.
+        metrics: where requests are counted.
+        access: writes the access log; None for none.
+        public_url: the address this server is known under; empty for the one it is asked under.
+    """
+
+    repositories: Repositories
+    indexes: Indexes
+    sync: Callable[[], Report]
+    uploads: Path
+    metrics: Unmeasured
+    access: Access | None
+    public_url: str
+
+
+def create_app(settings: Settings, services: Services) -> Front:
+    """Return the WSGI application of the whole server."""
+    authorizer = Authorizer(
+        user=settings.basic_auth_user,
+        password=settings.basic_auth_password,
+        anonymous_read=settings.auth_anonymous_get,
+        open_writes=settings.open_writes,
+    )
+    options = Options(
+        index_format=settings.index_format,
+        private=authorizer.reading_is_private,
+        immutable=settings.allow_overwrite == "never" and not settings.allow_delete,
+        redirect_expires=int(settings.redirect_expires) if settings.storage_redirect else None,
+    )
+    return Front(
+        Classic(services.repositories, services.indexes, options),
+        _flask(settings, services, authorizer),
+        authorizer,
+        context_path=settings.context_path,
+        max_body=settings.max_upload_size,
+        body_seconds=settings.upload_timeout,
+        metrics=services.metrics,
+        access=services.access,
+    )
+
+
+def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Flask:
+    app = Flask("chartrepo", static_folder=None)
+    spool = Spool(services.uploads)
+    app.request_class = request_class(spool)
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    Api(
+        services.repositories,
+        services.indexes,
+        spool,
+        services.metrics,
+        sync=services.sync,
+        allow_delete=settings.allow_delete,
+    ).register(app)
+    ops.Ops(
+        services.repositories.catalog,
+        services.metrics if settings.admin_port is None else None,
+        public_url=services.public_url,
+        artifacthub_id=settings.artifacthub_repository_id,
+    ).register(app)
+
+    @app.before_request
+    def authorize() -> None:
+        """Ask for every route that is not open by name, so that a new one cannot be forgotten."""
+        if request.endpoint is None or request.endpoint in ops.OPEN:
+            return
+        if request.url_rule is not None:
+            request.environ[ROUTE] = request.url_rule.rule
+        authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
+
+    @app.errorhandler(Conflict)
+    def conflict(error: Conflict) -> Response:
+        return respond(json_answer(409, {"error": str(error), "detail": error.detail}))
+
+    @app.errorhandler(ChartrepoError)
+    @app.errorhandler(StorageError)
+    def refuse(error: ChartrepoError | StorageError) -> Response:
+        return respond(answer(error))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        text = "not found" if error.code == 404 else (error.description or error.name)  # noqa: PLR2004
+        response = respond(json_answer(error.code or 500, {"error": text}))
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def unforeseen(error: Exception) -> Response:
+        log.error("a request failed in a way that nobody foresaw", exc_info=error)
+        return respond(internal_error(logs.request_id.get()))
+
+    return app

@@ -1,0 +1,71 @@
+"""The one table of what went wrong and how it is said in HTTP."""
+
+from typing import Final
+
+from chartrepo.core import errors as core
+from chartrepo.http.answers import Answer, Headers, json_answer
+from storage import base as storage
+
+
+class Unauthorized(core.ChartrepoError):
+    """Who is asking is not known, and has to be."""
+
+
+class Forbidden(core.ChartrepoError):
+    """What is asked is not allowed here, whoever asks."""
+
+
+class BadRequest(core.ChartrepoError):
+    """The request itself is malformed."""
+
+
+class NoSuchPath(core.ChartrepoError):
+    """The server answers nothing at this path."""
+
+    def __init__(self) -> None:
+        super().__init__("not found")
+
+
+class BodyTooSlow(core.ChartrepoError):
+    """The body of a request did not arrive in time."""
+
+
+_SOON: Final = ("Retry-After", "2")
+_CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="chartrepo", charset="UTF-8"')
+
+STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
+    core.PackageRefused: (400, []),
+    core.ProvenanceRefused: (400, []),
+    core.InvalidName: (400, []),
+    core.InvalidVersion: (400, []),
+    core.InvalidConstraint: (400, []),
+    BadRequest: (400, []),
+    Unauthorized: (401, [_CHALLENGE]),
+    Forbidden: (403, []),
+    core.WritesUnsafe: (403, []),
+    NoSuchPath: (404, []),
+    core.ChartNotFound: (404, []),
+    core.VersionNotFound: (404, []),
+    core.FileNotFound: (404, []),
+    BodyTooSlow: (408, []),
+    core.AlreadyPublished: (409, []),
+    core.BodyTooLarge: (413, []),
+    core.CatalogIncomplete: (503, [_SOON]),
+    core.CatalogUnavailable: (503, [_SOON]),
+    core.CatalogMisconfigured: (503, [_SOON]),
+    storage.Unavailable: (503, [_SOON]),
+    storage.Changed: (503, [_SOON]),
+    storage.Misconfigured: (503, [_SOON]),
+    core.CatalogFull: (507, []),
+    storage.NoSpace: (507, []),
+}
+"""Exception -> status and headers. A subclass that is not listed is answered as its nearest listed parent."""
+
+
+def answer(error: core.ChartrepoError | storage.StorageError) -> Answer:
+    """Return how an error is answered: `{"error": <its sentence>}` under its status."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            status, headers = STATUS[kind]
+            return json_answer(status, {"error": str(error)}, headers)
+    raise TypeError(f"{type(error).__name__} has no row in the table of errors") from error

@@ -1,0 +1,244 @@
+"""The outermost WSGI callable: what every request passes, whichever part answers it.
+
+It gives the request its id, takes off the context path, sends the two hot reads to `Classic` and the rest to Flask,
+turns errors into answers, and tells log and metrics what became of it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from chartrepo import logs
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.http.answers import STATUS_LINES, Answer, Headers, json_answer
+from chartrepo.http.auth import Action, Authorizer
+from chartrepo.http.bodies import Body, announced_length, has_body
+from chartrepo.http.errors import NoSuchPath, answer
+from chartrepo.http.helm import Classic
+from chartrepo.http.paths import Resource, classic, decode
+from chartrepo.metrics import Unmeasured
+from storage.base import StorageError
+
+log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, Headers], object]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+ROUTE: Final = "chartrepo.route"
+"""Key of the environment under which Flask leaves the template of the route that answered."""
+BODY: Final = "chartrepo.body"
+"""Key of the environment under which a request's `Body` is found."""
+
+_SECURITY: Final = [("X-Content-Type-Options", "nosniff")]
+_AT_THE_ROOT: Final = frozenset({"/", "/livez", "/readyz", "/health"})
+"""Answered at the root of the host too, whatever the context path: load balancers know no other."""
+
+
+class Access(Protocol):
+    """Writes a line of the access log; see `chartrepo.logs.AccessLog`."""
+
+    def __call__(
+        self, *, method: str, path: str, status: int, size: int, seconds: float, client: str, agent: str, request: str
+    ) -> None:
+        """Write one line."""
+        ...
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what becomes of it. The path is kept as it came."""
+
+    environ: Environ
+    path: str
+    request_id: str
+    started: float
+    route: str | None = None
+    status: int = 500
+    size: int = 0
+
+
+class Front:
+    """WSGI application of the whole server.
+
+    Args:
+        reads: answers the hot reads.
+        flask: answers all the rest.
+        authorizer: asked before the hot reads; Flask asks it by itself.
+        context_path: empty, or as `/charts`.
+        max_body: bytes of a request's body.
+        body_seconds: how long a body may take.
+        metrics: told of each request.
+        access: told of each request; None to log none.
+    """
+
+    def __init__(
+        self,
+        reads: Classic,
+        flask: Wsgi,
+        authorizer: Authorizer,
+        *,
+        context_path: str,
+        max_body: int,
+        body_seconds: float,
+        metrics: Unmeasured,
+        access: Access | None,
+    ) -> None:
+        self._read: dict[Resource, Callable[[Environ, str, str], Answer]] = {
+            Resource.INDEX: reads.index,
+            Resource.PACKAGE: reads.package,
+            Resource.PROVENANCE: reads.provenance,
+        }
+        self._flask = flask
+        self._authorizer = authorizer
+        self._context_path = context_path
+        self._max_body = max_body
+        self._body_seconds = body_seconds
+        self._metrics = metrics
+        self._access = access
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request, as WSGI has it."""
+        request_id = logs.request_id_from(environ.get("HTTP_X_REQUEST_ID"))
+        exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter())
+        token = logs.request_id.set(request_id)
+        try:
+            hot = self._hot(exchange)
+            if hot is not None:
+                return self._send(exchange, hot, start_response)
+            return self._pass_on(exchange, start_response)
+        finally:
+            logs.request_id.reset(token)
+
+    # ---- the hot reads
+
+    def _hot(self, exchange: _Exchange) -> Answer | None:
+        """Answer a read of the classic repository, or a path outside of all that is served; None for all else."""
+        environ = exchange.environ
+        try:
+            path = self._below_context(decode(environ["PATH_INFO"]))
+            environ["PATH_INFO"] = path.encode().decode("latin-1")
+            target = classic(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
+            if target is None:
+                return None
+            exchange.route = target.resource.value
+            self._authorizer.check(environ, Action.READ)
+            return self._read[target.resource](environ, target.repository, target.file)
+        except (ChartrepoError, StorageError) as error:
+            return answer(error)
+        except Exception:
+            log.exception("a read failed in a way that nobody foresaw")
+            return internal_error(exchange.request_id)
+
+    def _below_context(self, path: str) -> str:
+        """Return a path without the context path in front.
+
+        Raises:
+            NoSuchPath: it is not below it.
+        """
+        context = self._context_path
+        if path.startswith(context + "/"):
+            return path[len(context) :]
+        if path == context or path in _AT_THE_ROOT:
+            return path if path in _AT_THE_ROOT else "/"
+        raise NoSuchPath
+
+    def _send(self, exchange: _Exchange, reply: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        exchange.status = reply.status
+        exchange.size = reply.length
+        body: Iterable[bytes] = reply.body
+        if exchange.environ["REQUEST_METHOD"] == "HEAD":
+            _close(body)
+            body = ()
+        headers = reply.headers + _SECURITY
+        headers.append(("X-Request-Id", exchange.request_id))
+        if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
+            headers.append(("Content-Length", str(reply.length)))
+        start_response(STATUS_LINES[reply.status], headers)
+        if isinstance(body, list | tuple):
+            self._tell(exchange)
+            return body
+        return _Told(body, lambda: self._tell(exchange))
+
+    # ---- all the rest
+
+    def _pass_on(self, exchange: _Exchange, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ = exchange.environ
+        body: Body | None = None
+        if has_body(environ):
+            body = Body(
+                environ["wsgi.input"],
+                limit=self._max_body,
+                announced=announced_length(environ),
+                seconds=self._body_seconds,
+            )
+            environ["wsgi.input"] = environ[BODY] = body
+            environ["wsgi.input_terminated"] = True
+
+        def started(status: str, headers: Headers, exc_info: object = None) -> object:
+            exchange.status = int(status[:3])
+            exchange.route = environ.get(ROUTE)
+            headers = [*headers, *_SECURITY, ("X-Request-Id", exchange.request_id)]
+            exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        return _Told(self._flask(environ, started), lambda: self._tell(exchange), body)
+
+    def _tell(self, exchange: _Exchange) -> None:
+        environ = exchange.environ
+        seconds = time.perf_counter() - exchange.started
+        method = environ["REQUEST_METHOD"]
+        self._metrics.request(exchange.route, method, exchange.status, seconds)
+        if self._access is not None:
+            self._access(
+                method=method,
+                path=environ.get("RAW_URI") or _with_query(exchange.path, environ),
+                status=exchange.status,
+                size=exchange.size,
+                seconds=seconds,
+                client=environ.get("REMOTE_ADDR", ""),
+                agent=environ.get("HTTP_USER_AGENT", ""),
+                request=exchange.request_id,
+            )
+
+
+class _Told:
+    """The body of an answer. It says when it has been sent, or given up.
+
+    Before it ends it reads the rest of the request's body, up to a bound: servers close a connection on which something
+    is left to read, and a client that is still sending then sees a broken pipe instead of its answer.
+    """
+
+    def __init__(self, body: Iterable[bytes], told: Callable[[], None], request_body: Body | None = None) -> None:
+        self._body = body
+        self._told = told
+        self._request_body = request_body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._body
+        if self._request_body is not None:
+            self._request_body.drain()
+
+    def close(self) -> None:
+        try:
+            _close(self._body)
+        finally:
+            self._told()
+
+
+def _with_query(path: str, environ: Environ) -> str:
+    query = environ.get("QUERY_STRING")
+    return f"{path}?{query}" if query else path
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def internal_error(request_id: str) -> Answer:
+    """Return the answer to a request that failed in a way nobody foresaw; the log has the rest."""
+    return json_answer(500, {"error": f"internal error: look for request {request_id} in the server's log"})

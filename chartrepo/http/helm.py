@@ -1,0 +1,246 @@
+"""The classic repository: index, packages and provenance, as plain WSGI handlers.
+
+These reads are made by machines all day, and a framework would cost more than they do.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from werkzeug.http import http_date, is_resource_modified, parse_accept_header, parse_range_header
+
+from chartrepo import layout
+from chartrepo.core.index import Form
+from chartrepo.http.answers import Answer, Headers
+from chartrepo.http.errors import BadRequest
+from chartrepo.indexes import EVERYTHING, Document, Indexes, Wanted
+from chartrepo.repository import Opened, Repositories
+from storage.base import Reader
+
+Environ = dict[str, Any]
+
+_PIECE: Final = 256 * 1024
+"""Bytes of a package in memory at a time."""
+
+_LARGEST_PIECE: Final = 1024 * 1024
+"""Bytes of an index given to the server at a time."""
+
+_MAX_PATTERNS: Final = 100
+_HELM: Final = re.compile(r"Helm/(\d+)\.(\d+)")
+_READS_JSON: Final = (3, 13)
+"""Helm's first version that reads an index which is JSON as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the classic repository answers.
+
+    Attributes:
+        index_format: `auto`, `yaml` or `json`.
+        private: whether answers are for the caller alone.
+        immutable: whether a package, once there, can never change nor go.
+        redirect_expires: seconds that a redirect to the storage holds; None to stream packages.
+    """
+
+    index_format: str = "auto"
+    private: bool = False
+    immutable: bool = False
+    redirect_expires: int | None = None
+
+
+class Classic:
+    """Answers for the files of the classic repository. Errors are raised, not answered."""
+
+    def __init__(self, repositories: Repositories, indexes: Indexes, options: Options) -> None:
+        self._repositories = repositories
+        self._indexes = indexes
+        self._options = options
+        audience = "private" if options.private else "public"
+        self._index_caching = f"{audience}, no-cache"
+        lasting = "max-age=31536000, immutable" if options.immutable else "no-cache"
+        self._package_caching = f"{audience}, {lasting}"
+        self._provenance_caching = f"{audience}, no-cache"
+
+    # ---- index
+
+    def index(self, environ: Environ, repository: str, _file: str = "") -> Answer:
+        """Answer the index of a repository, whole or the part that the query asks for."""
+        wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
+        form = self._form(environ.get("HTTP_USER_AGENT", ""))
+        document = self._indexes.get(repository, form).document(wanted, gzip=_accepts_gzip(environ))
+        headers = [
+            ("Content-Type", form.value),
+            ("ETag", f'"{document.etag}"'),
+            ("Last-Modified", _date(document.changed)),
+            ("Cache-Control", self._index_caching),
+            ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
+        ]
+        if document.etag.endswith("-gzip"):
+            headers.append(("Content-Encoding", "gzip"))
+        if _is_known(environ, document.etag, document.changed):
+            return Answer(304, headers[1:])
+        return Answer(200, headers, pieces(document), document.length)
+
+    def _form(self, user_agent: str) -> Form:
+        if self._options.index_format == "auto":
+            helm = _HELM.match(user_agent)
+            return Form.JSON if helm and (int(helm[1]), int(helm[2])) >= _READS_JSON else Form.YAML
+        return Form[self._options.index_format.upper()]
+
+    # ---- packages
+
+    def package(self, environ: Environ, repository: str, file: str) -> Answer:
+        """Answer a package, or a redirect to where the storage itself gives it."""
+        if self._options.redirect_expires is not None:
+            answer = self._redirect(repository, file, self._options.redirect_expires)
+            if answer is not None:
+                return answer
+        opened = self._repositories.open_package(repository, file)
+        served = opened.served
+        etag = served.digest if served is not None else _etag_of(opened.reader)
+        return self._send(environ, opened, etag, "application/x-tar", self._package_caching)
+
+    def provenance(self, environ: Environ, repository: str, file: str) -> Answer:
+        """Answer the provenance of the package `file`."""
+        opened = self._repositories.open_provenance(repository, file)
+        return self._send(
+            environ, opened, _etag_of(opened.reader), "application/pgp-signature", self._provenance_caching
+        )
+
+    def _redirect(self, repository: str, file: str, expires: int) -> Answer | None:
+        self._repositories.find_package(repository, file)
+        url = self._repositories.packages.url(layout.key(repository, file), expires=expires, filename=file)
+        if url is None:
+            return None
+        # Half the time that the address works, so that a cached redirect never leads to a dead one.
+        return Answer(302, [("Location", url), ("Cache-Control", f"private, max-age={expires // 2}")])
+
+    def _send(self, environ: Environ, opened: Opened, etag: str, media_type: str, caching: str) -> Answer:
+        reader = opened.reader
+        info = reader.info
+        changed = info.published or 0
+        headers = [
+            ("Content-Type", media_type),
+            ("ETag", f'"{etag}"'),
+            ("Last-Modified", _date(changed)),
+            ("Accept-Ranges", "bytes"),
+            ("Cache-Control", caching),
+        ]
+        if _is_known(environ, etag, changed):
+            reader.close()
+            return Answer(304, headers[1:])
+        if environ["REQUEST_METHOD"] == "HEAD":
+            reader.close()
+            return Answer(200, headers, (), info.size)
+        if "HTTP_RANGE" in environ:
+            wanted = _range(environ, etag, changed, info.size)
+            if wanted is not None:
+                reader.close()
+                return self._send_range(opened, headers, wanted)
+        return Answer(200, headers, _stream(reader, info.size), info.size)
+
+    def _send_range(self, opened: Opened, headers: Headers, wanted: tuple[int, int]) -> Answer:
+        start, stop = wanted
+        info = opened.reader.info
+        if start >= stop:
+            return Answer(416, [("Content-Range", f"bytes */{info.size}")])
+        part = self._repositories.packages.open(info.key, state=info.state, start=start, length=stop - start)
+        headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{info.size}"))
+        return Answer(206, headers, _stream(part, stop - start), stop - start)
+
+
+def parse_wanted(query: str) -> Wanted:
+    """Read `versions=N` and `charts=glob,glob` out of a query; whatever else stands there is not ours.
+
+    Raises:
+        BadRequest: a value that makes no sense.
+    """
+    versions: int | None = None
+    charts: list[str] = []
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name == "versions":
+            if not (value.isascii() and value.isdigit() and 0 < len(value) < 10 and int(value) > 0):  # noqa: PLR2004
+                raise BadRequest(f"versions={value[:50]!r}: give a number of versions for each chart, as versions=1")
+            versions = int(value)
+        elif name == "charts":
+            charts += [pattern for pattern in value.split(",") if pattern]
+            if len(charts) > _MAX_PATTERNS:
+                raise BadRequest(f"charts=: give at most {_MAX_PATTERNS} patterns, as charts=web-*,redis")
+    return Wanted(versions, tuple(charts))
+
+
+def pieces(document: Document) -> Iterable[bytes]:
+    """Return a document's bytes in as few pieces as may be, none much larger than 1 MiB."""
+    if document.length <= _LARGEST_PIECE:
+        return [b"".join(document.parts)]
+    return _large_pieces(document.parts)
+
+
+def _large_pieces(parts: tuple[bytes, ...]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        if size + len(part) > _LARGEST_PIECE and waiting:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        waiting.append(part)
+        size += len(part)
+    yield b"".join(waiting)
+
+
+def _stream(reader: Reader, length: int) -> Iterable[bytes]:
+    """Return what a reader gives, which is `length` bytes; it is closed at the end, or when nobody wants the rest."""
+    if length > _PIECE:
+        return _Stream(reader)
+    with reader:
+        return [reader.read()]
+
+
+class _Stream:
+    """Pieces of a large object. The WSGI server closes it, also where it took none (a generator would not notice)."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._reader.read(_PIECE):
+            yield piece
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _range(environ: Environ, etag: str, changed: int, size: int) -> tuple[int, int] | None:
+    """Return the bytes asked for, `start >= stop` where there are none, or None where the whole is to be sent."""
+    asked = parse_range_header(environ["HTTP_RANGE"])
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return None
+    if "HTTP_IF_RANGE" in environ and is_resource_modified(
+        environ, etag=etag, last_modified=_date(changed), ignore_if_range=False
+    ):
+        return None
+    return asked.range_for_length(size) or (size, size)
+
+
+def _is_known(environ: Environ, etag: str, changed: int) -> bool:
+    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
+        return False
+    return not is_resource_modified(environ, etag=etag, last_modified=_date(changed))
+
+
+def _accepts_gzip(environ: Environ) -> bool:
+    accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+    return "gzip" in accepted and parse_accept_header(accepted)["gzip"] > 0
+
+
+def _etag_of(reader: Reader) -> str:
+    return hashlib.sha256(reader.info.state.encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=4096)
+def _date(seconds: int) -> str:
+    return http_date(seconds)

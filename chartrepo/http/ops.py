@@ -1,0 +1,99 @@
+"""What operators and load balancers ask: health, readiness, version, metrics, and a word of welcome."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Final
+
+from flask import Flask, Response, request
+
+from chartrepo.catalog import Catalog
+from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable
+from chartrepo.http.answers import json_answer
+from chartrepo.http.api import respond
+from chartrepo.http.errors import NoSuchPath
+from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
+from chartrepo.version import __version__
+
+OPEN: Final = frozenset({"health", "livez", "readyz", "info", "static"})
+"""Endpoints that need no credential: they name no chart."""
+
+_WELCOME: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>chartrepo</title>
+<h1>A Helm chart repository</h1>
+<p>It is served by chartrepo {version}. To use it:</p>
+<pre>helm repo add my-charts {url}
+helm search repo my-charts</pre>
+"""
+
+
+class Ops:
+    """Views outside of the API."""
+
+    def __init__(self, catalog: Catalog, metrics: Unmeasured | None, *, public_url: str, artifacthub_id: str) -> None:
+        self._catalog = catalog
+        self._metrics = metrics
+        self._public_url = public_url
+        self._artifacthub_id = artifacthub_id
+
+    def register(self, app: Flask) -> None:
+        """Add the routes to an application."""
+        for path, view in (
+            ("/", self.welcome),
+            ("/health", self.health),
+            ("/info", self.info),
+            ("/livez", self.livez),
+            ("/readyz", self.readyz),
+            ("/metrics", self.metrics),
+            ("/artifacthub-repo.yml", self.artifacthub),
+        ):
+            app.add_url_rule(path, view.__name__, view, methods=["GET"])
+
+    def welcome(self) -> Response:
+        """Say what this is, and how it is used."""
+        url = self._public_url or request.host_url.rstrip("/")
+        text = _WELCOME.format(version=escape(__version__), url=escape(url))
+        return Response(text, headers={"Content-Security-Policy": "default-src 'none'"}, mimetype="text/html")
+
+    def health(self) -> Response:
+        """Answer as ChartMuseum does while it runs."""
+        return respond(json_answer(200, {"healthy": True}))
+
+    def info(self) -> Response:
+        """Tell the version."""
+        return respond(json_answer(200, {"version": __version__}))
+
+    def livez(self) -> Response:
+        """Answer, which is all that is asked: the process lives."""
+        return Response("ok\n", mimetype="text/plain")
+
+    def readyz(self) -> Response:
+        """Answer 200 once the catalog is complete, 503 while it is built or cannot be reached."""
+        try:
+            self._catalog.mark("")
+        except (CatalogIncomplete, CatalogUnavailable) as error:
+            return Response(f"{error}\n", status=503, headers={"Retry-After": "2"}, mimetype="text/plain")
+        return Response("ok\n", mimetype="text/plain")
+
+    def metrics(self) -> Response:
+        """Answer a scrape."""
+        if not isinstance(self._metrics, Metrics):
+            raise NoSuchPath
+        content_type, data = self._metrics.render(self._figures)
+        return Response(data, content_type=content_type)
+
+    def _figures(self) -> Iterator[RepositoryFigures]:
+        aside: dict[str, int] = {}
+        for each in self._catalog.set_aside():
+            aside[each.repository] = aside.get(each.repository, 0) + 1
+        for status in self._catalog.repositories():
+            yield RepositoryFigures(status.name, status.charts, status.versions, status.size, aside.get(status.name, 0))
+
+    def artifacthub(self) -> Response:
+        """Answer the file by which Artifact Hub knows whose repository this is."""
+        if not self._artifacthub_id:
+            raise NoSuchPath
+        return Response(f'repositoryID: "{self._artifacthub_id}"\n', mimetype="application/x-yaml")

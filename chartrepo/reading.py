@@ -1,0 +1,102 @@
+"""Reading many packages at once, in several processes."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Final
+
+from chartrepo.catalog import SetAside
+from chartrepo.examine import read_stored
+from chartrepo.sync import Outcome, Task
+from storage.base import NotFound, State, Storage, StorageError, Unavailable
+
+log = logging.getLogger(__name__)
+
+_CHUNK: Final = 64
+"""Packages that a process reads for one message to it."""
+
+_AHEAD: Final = 4
+"""Chunks that wait or are read, for each process."""
+
+_WORTH_A_PROCESS: Final = 200
+"""So many packages are read sooner than a process is started."""
+
+Open = Callable[[], Storage]
+
+
+def read_many(open_storage: Open, tasks: Iterable[Task], *, threads: int = 1) -> Iterator[Outcome]:
+    """Read packages, in no promised order.
+
+    Args:
+        open_storage: makes a storage of its own for each process.
+        tasks: what to read.
+        threads: reads under way in a process; more than one where the storage is a network away.
+
+    Raises:
+        Unavailable: the storage does not answer, or a reading process was killed.
+    """
+    tasks = list(tasks)
+    processes = min(os.cpu_count() or 1, len(tasks) // _WORTH_A_PROCESS)
+    if processes < 2:  # noqa: PLR2004 - one other process would only add the way there
+        yield from _read_chunk(open_storage(), threads, tasks)
+        return
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(open_storage, threads)) as pool:
+        chunks = (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))
+        try:
+            yield from _in_flight(pool, chunks, processes * _AHEAD)
+        except BrokenProcessPool:
+            raise Unavailable("a process that read packages was killed: the system may be short of memory") from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_flight(pool: ProcessPoolExecutor, chunks: Iterator[list[Task]], limit: int) -> Iterator[Outcome]:
+    waiting: set[Future[list[Outcome]]] = {pool.submit(_read, chunk) for chunk in islice(chunks, limit)}
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        waiting |= {pool.submit(_read, chunk) for chunk in islice(chunks, len(done))}
+        for future in done:
+            yield from future.result()
+
+
+class _Own:
+    """What a reading process has for itself."""
+
+    storage: Storage
+    threads: int
+
+
+def _start(open_storage: Open, threads: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _Own.storage = open_storage()
+    _Own.threads = threads
+
+
+def _read(chunk: list[Task]) -> list[Outcome]:
+    return _read_chunk(_Own.storage, _Own.threads, chunk)
+
+
+def _read_chunk(storage: Storage, threads: int, chunk: list[Task]) -> list[Outcome]:
+    if threads == 1:
+        return [_read_one(storage, task) for task in chunk]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda task: _read_one(storage, task), chunk))
+
+
+def _read_one(storage: Storage, task: Task) -> Outcome:
+    try:
+        return read_stored(storage, task.repository, task.file, provenance_expected=task.signed)
+    except NotFound:
+        return None
+    except StorageError:
+        raise
+    except Exception:
+        # A fault of ours must not keep all other packages from being served.
+        log.exception("reading %s/%s failed in a way that nobody foresaw", task.repository, task.file)
+        return SetAside(task.repository, task.file, State(""), "reading it failed: see the server's log")

@@ -1,0 +1,406 @@
+"""Use cases of the repository: publish, delete, and read packages.
+
+The order of steps is what makes it safe when a process dies in between, when several act at once, and when hands reach
+into the storage; it is written down in docs/architecture.md ("Rules of order").
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import BinaryIO, NamedTuple
+
+from chartrepo import layout
+from chartrepo.catalog import Catalog, Exclusive, PackageRecord, Served, SetAside
+from chartrepo.core import provenance
+from chartrepo.core.errors import (
+    AlreadyPublished,
+    CatalogIncomplete,
+    CatalogUnavailable,
+    ChartNotFound,
+    FileNotFound,
+    PackageRefused,
+    VersionNotFound,
+    WritesUnsafe,
+)
+from chartrepo.core.names import check_repository
+from chartrepo.examine import Examined, Signature, examine, read_open, read_signature, record
+from storage.base import (
+    ABSENT,
+    ANYWAY,
+    AlreadyExists,
+    Changed,
+    Matching,
+    NotFound,
+    ObjectInfo,
+    Reader,
+    State,
+    Storage,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+_TRIES = 5
+"""How often a write looks again when hands outside keep changing what lies under its key."""
+
+
+class Overwrite(Enum):
+    """When a version that is there may be replaced: ChartMuseum's settings, in one."""
+
+    NEVER = "never"
+    FORCE = "force"
+    ALWAYS = "always"
+
+
+class Published(NamedTuple):
+    """An acknowledged publication, and whether it replaced a package."""
+
+    record: PackageRecord
+    replaced: bool
+
+
+class Opened(NamedTuple):
+    """An open package or provenance file.
+
+    Attributes:
+        reader: gives the bytes; the caller closes it.
+        served: what the catalog knows of the package; None while the catalog cannot be asked.
+    """
+
+    reader: Reader
+    served: Served | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """All repositories of a server.
+
+    Attributes:
+        packages: where packages lie.
+        catalog: what was read out of them.
+        overwrite: when a version may be replaced.
+        writes_are_safe: whether two writers are kept apart: by the storage's conditions, or by the set-up.
+        clock: seconds since the epoch.
+    """
+
+    packages: Storage
+    catalog: Catalog
+    overwrite: Overwrite = Overwrite.FORCE
+    writes_are_safe: bool = True
+    clock: Callable[[], float] = time.time
+
+    # ---- writing
+
+    def publish(
+        self, repository: str, package: BinaryIO, signature: bytes | None = None, *, force: bool = False
+    ) -> Published:
+        """Publish a package, and its provenance where given; durable and visible to every reader on return.
+
+        Args:
+            repository: where to.
+            package: the bytes of a `.tgz`, seekable, read from its start.
+            signature: the bytes of its `.prov`.
+            force: whether the caller asks for replacing the version, should it be there.
+
+        Raises:
+            InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
+            AlreadyPublished: the version is there and stays; nothing was written.
+            CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now.
+        """
+        check_repository(repository)
+        self._check_writes()
+        examined = self._admit(package)
+        chart = examined.package.chart
+        file = layout.package_file(chart.name, chart.version)
+        if signature is not None:
+            provenance.check_names_package(provenance.parse(signature), file, examined.digest)
+        with self.catalog.exclusive(repository, file) as entry:
+            info, replaced = self._store(entry, repository, file, examined, package, force=force)
+            found = self._store_signature(repository, file, signature, examined.digest)
+            made = record(repository, examined, info=info, signature=found)
+            entry.record(made)
+        return Published(made, replaced)
+
+    def publish_provenance(self, repository: str, signature: bytes, *, force: bool = False) -> None:
+        """Publish the provenance of a package that is there, or will come.
+
+        Raises:
+            ProvenanceRefused: it is none, or it speaks of other bytes than those published.
+            AlreadyPublished: the package has one already, and it stays.
+            InvalidName, CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: as for `publish`.
+        """
+        check_repository(repository)
+        self._check_writes()
+        statement = provenance.parse(signature)
+        file = provenance.package_file(statement)
+        with self.catalog.exclusive(repository, file) as entry:
+            known = self._reread(entry, repository, file)
+            if isinstance(known, PackageRecord):
+                provenance.check_names_package(statement, file, known.digest)
+                if known.signed and not self._may_replace(force=force):
+                    raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
+            key = layout.key(repository, layout.provenance_file(file))
+            info = self.packages.put(key, signature, condition=ANYWAY)
+            if isinstance(known, PackageRecord):
+                entry.record(replace(known, provenance_state=info.state, signed=True))
+
+    def delete(self, repository: str, name: str, version: str) -> None:
+        """Delete a version and its provenance, for every reader on return.
+
+        Raises:
+            VersionNotFound: there is none.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: as for `publish`.
+        """
+        check_repository(repository)
+        self._check_writes()
+        file = layout.package_file(name, version)
+        missing = VersionNotFound(f"{name!r} has no version {version!r} in this repository")
+        if "/" in file or "\0" in file:
+            raise missing
+        with self.catalog.exclusive(repository, file) as entry:
+            known = self._reread(entry, repository, file)
+            if not isinstance(known, PackageRecord) or known.name != name:
+                raise missing
+            self._remove(entry, repository, file, known)
+
+    def delete_chart(self, repository: str, name: str) -> int:
+        """Delete all versions of a chart; return how many there were.
+
+        Raises:
+            ChartNotFound: there is none.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: some versions may be gone; calling again goes on.
+        """
+        check_repository(repository)
+        versions = self.catalog.versions(repository, name)
+        if not versions:
+            raise ChartNotFound(f"there is no chart {name!r} in this repository")
+        deleted = 0
+        for version in versions:
+            try:
+                self.delete(repository, name, version.version)
+                deleted += 1
+            except VersionNotFound:
+                log.debug("somebody else deleted %r %r first", name, version.version)
+        return deleted
+
+    # ---- reading
+
+    def find_package(self, repository: str, file: str) -> Served:
+        """Return what is known of a package without opening it.
+
+        Raises:
+            FileNotFound: there is none that can be served.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        served = self.catalog.package(repository, file)
+        if served is None and self._state(layout.key(repository, file)) is not None:
+            served = self._look_again(repository, file)
+        if served is None:
+            raise _no_file(file)
+        return served
+
+    def open_package(self, repository: str, file: str) -> Opened:
+        """Open a package, in the state that the catalog knows, so that the index and the bytes agree.
+
+        While the catalog cannot be asked, the package is served as it lies in storage.
+
+        Raises:
+            FileNotFound: there is none that can be served.
+            Unavailable: the storage does not answer.
+        """
+        key = layout.key(repository, file)
+        try:
+            served = self.catalog.package(repository, file)
+            for _ in range(_TRIES):
+                if served is not None:
+                    try:
+                        return Opened(self.packages.open(key, state=State(served.state)), served)
+                    except (NotFound, Changed):
+                        pass
+                elif self._state(key) is None:
+                    raise _no_file(file)
+                served = self._look_again(repository, file)
+                if served is None:
+                    raise _no_file(file)
+        except (CatalogIncomplete, CatalogUnavailable):
+            return Opened(self._open_as_it_lies(key, file), None)
+        raise Unavailable(f"{key!r} keeps changing while it is read: try again")
+
+    def open_provenance(self, repository: str, file: str) -> Opened:
+        """Open the provenance of the package `file`, while it names the digest of that package.
+
+        Raises:
+            FileNotFound: there is none, or it speaks of other bytes.
+            Unavailable: the storage does not answer.
+        """
+        name = layout.provenance_file(file)
+        key = layout.key(repository, name)
+        try:
+            served = self.catalog.package(repository, file)
+            for _ in range(_TRIES):
+                if served is not None and served.signed and served.provenance_state is not None:
+                    try:
+                        return Opened(self.packages.open(key, state=State(served.provenance_state)), served)
+                    except (NotFound, Changed):
+                        pass
+                else:
+                    state = self._state(key)
+                    if state is None or (served is not None and served.provenance_state == state):
+                        raise _no_file(name)
+                served = self._look_again(repository, file)
+                if served is None:
+                    raise _no_file(name)
+        except (CatalogIncomplete, CatalogUnavailable):
+            return Opened(self._open_as_it_lies(key, name), None)
+        raise Unavailable(f"{key!r} keeps changing while it is read: try again")
+
+    def refresh(self, repository: str, file: str, *, reread: bool = False) -> PackageRecord | SetAside | None:
+        """Bring what the catalog knows of one package in line with the storage, and return it.
+
+        With `reread` the package is read even where its state says that nothing has changed.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: nothing was changed.
+        """
+        with self.catalog.exclusive(repository, file) as entry:
+            return self._reread(entry, repository, file, trust_state=not reread)
+
+    # ---- steps
+
+    def _check_writes(self) -> None:
+        if not self.writes_are_safe:
+            raise WritesUnsafe(
+                "this storage does not honour conditional writes: set single_writer to true where only this server "
+                "writes, or use a PostgreSQL catalog"
+            )
+
+    def _admit(self, package: BinaryIO) -> Examined:
+        package.seek(0)
+        examined = examine(package)
+        if examined.package.reservations:
+            raise PackageRefused(*examined.package.reservations)
+        return examined
+
+    def _may_replace(self, *, force: bool) -> bool:
+        return self.overwrite is Overwrite.ALWAYS or (self.overwrite is Overwrite.FORCE and force)
+
+    def _store(
+        self, entry: Exclusive, repository: str, file: str, examined: Examined, package: BinaryIO, *, force: bool
+    ) -> tuple[ObjectInfo, bool]:
+        """Write the package under its key, if it may be written; return what lies there and whether it replaced one."""
+        key = layout.key(repository, file)
+        published = int(self.clock())
+        occupant: PackageRecord | SetAside | None = entry.package()
+        if occupant is not None and not self._may_replace(force=force):
+            occupant = self._reread(entry, repository, file)  # it may have been removed by hand
+        for _ in range(_TRIES):
+            package.seek(0)
+            try:
+                if occupant is None:
+                    return self.packages.put(key, package, condition=ABSENT, published=published), False
+                self._check_replaceable(occupant, examined, force=force)
+                return self.packages.put(
+                    key, package, condition=Matching(State(occupant.state)), published=published
+                ), True
+            except AlreadyExists:
+                occupant = self._reread(entry, repository, file)
+                if isinstance(occupant, PackageRecord) and occupant.digest == examined.digest:
+                    # Somebody wrote these very bytes and died, or has not yet come to the catalog: finish for them.
+                    return self.packages.stat(key), False
+            except Changed:
+                occupant = self._reread(entry, repository, file)
+        raise Unavailable(f"{key!r} keeps changing while it is written: try again")
+
+    def _check_replaceable(self, occupant: PackageRecord | SetAside, examined: Examined, *, force: bool) -> None:
+        chart = examined.package.chart
+        if isinstance(occupant, PackageRecord) and (occupant.name, occupant.version) != (chart.name, chart.version):
+            raise PackageRefused(
+                f"{occupant.file}: the chart {occupant.name!r} {occupant.version!r} has a package file of this name "
+                f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
+            )
+        if not self._may_replace(force=force):
+            raise AlreadyPublished(f"{occupant.file} already exists")
+
+    def _store_signature(self, repository: str, file: str, signature: bytes | None, digest: str) -> Signature | None:
+        """Write the provenance that came along; without one, judge what lies there."""
+        if signature is None:
+            return read_signature(self.packages, repository, file, digest)
+        key = layout.key(repository, layout.provenance_file(file))
+        return Signature(self.packages.put(key, signature, condition=ANYWAY).state, counts=True)
+
+    def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
+        key = layout.key(repository, file)
+        occupant: PackageRecord | SetAside | None = known
+        for _ in range(_TRIES):
+            if occupant is None:
+                break
+            try:
+                self.packages.delete(key, state=State(occupant.state))
+                break
+            except NotFound:
+                break
+            except Changed:
+                occupant = self._reread(entry, repository, file)
+        else:
+            raise Unavailable(f"{key!r} keeps changing while it is deleted: try again")
+        # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package.
+        with suppress(NotFound):
+            self.packages.delete(layout.key(repository, layout.provenance_file(file)))
+        entry.remove()
+
+    def _reread(
+        self, entry: Exclusive, repository: str, file: str, *, trust_state: bool = True
+    ) -> PackageRecord | SetAside | None:
+        """Look at one key in storage, and put right what the catalog knows of it; no work where nothing changed."""
+        known = entry.package() or entry.set_aside()
+        try:
+            reader = self.packages.open(layout.key(repository, file))
+        except NotFound:
+            if known is not None:
+                log.info("%s is gone from storage", layout.key(repository, file))
+                entry.remove()
+            return None
+        with reader:
+            if known is not None and trust_state and known.state == reader.info.state:
+                if isinstance(known, SetAside):
+                    return known
+                found = self._state(layout.key(repository, layout.provenance_file(file)))
+                if known.provenance_state == found:
+                    return known
+                signature = read_signature(self.packages, repository, file, known.digest)
+                now: PackageRecord | SetAside = replace(
+                    known,
+                    provenance_state=signature.state if signature else None,
+                    signed=signature is not None and signature.counts,
+                )
+            else:
+                now = read_open(self.packages, repository, file, reader)
+        if isinstance(now, SetAside):
+            log.warning("%s is set aside: %s", layout.key(repository, file), now.reason)
+            entry.put_aside(now)
+        else:
+            entry.record(now)
+        return now
+
+    def _look_again(self, repository: str, file: str) -> Served | None:
+        self.refresh(repository, file)
+        return self.catalog.package(repository, file)
+
+    def _state(self, key: str) -> State | None:
+        try:
+            return self.packages.stat(key).state
+        except NotFound:
+            return None
+
+    def _open_as_it_lies(self, key: str, file: str) -> Reader:
+        try:
+            return self.packages.open(key)
+        except NotFound:
+            raise _no_file(file) from None
+
+
+def _no_file(file: str) -> FileNotFound:
+    return FileNotFound(f"there is no {file!r} in this repository")

@@ -1,0 +1,46 @@
+"""What the server says when it starts."""
+
+from chartrepo.assembly import public_url
+from chartrepo.http.auth import is_loopback
+from chartrepo.settings import Settings
+
+
+def greeting(settings: Settings, *, url: str, storage: str, admin_url: str | None, safe: bool) -> str:
+    """Return the lines that say where the server is, what it serves, who may write, and what to type next."""
+    address = public_url(settings) or url
+    login = " --username ... --password ..." if settings.basic_auth_user and not settings.auth_anonymous_get else ""
+    lines = [
+        f"chartrepo serves {address}/",
+        f"  storage   {storage}",
+        f"  catalog   {_without_password(settings.catalog)}",
+        f"  writing   {_writers(settings)}",
+        f"  reading   {_readers(settings)}",
+    ]
+    if admin_url is not None:
+        lines.append(f"  health and metrics at {admin_url}/")
+    if not safe:
+        lines.append(
+            "  warning   the store ignores conditional writes: uploads are refused until single_writer is true, or the "
+            "catalog is PostgreSQL"
+        )
+    lines.append(f"  add it    helm repo add my-charts {address}{login}")
+    return "\n".join(lines)
+
+
+def _writers(settings: Settings) -> str:
+    if settings.basic_auth_user:
+        return f"user {settings.basic_auth_user!r}, with the password"
+    if settings.open_writes:
+        return "open to every program on this machine (--open-writes), for trying things out"
+    return "nobody: set basic_auth_user and basic_auth_password to let a credential write"
+
+
+def _readers(settings: Settings) -> str:
+    if settings.basic_auth_user and not settings.auth_anonymous_get:
+        return f"user {settings.basic_auth_user!r}, with the password (auth_anonymous_get lets everybody)"
+    return "everybody on this machine" if is_loopback(settings.host) else "everybody who can reach it"
+
+
+def _without_password(catalog: str) -> str:
+    scheme, separator, rest = catalog.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if "@" in rest else catalog

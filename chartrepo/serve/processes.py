@@ -1,0 +1,60 @@
+"""Child processes that end when they should: asked by their parent, or left behind by it."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG: Final = 1
+HANDLED: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+"""Signals that the parent waits for; they are blocked in it, and let through in its children."""
+
+
+def die_with(parent: int) -> None:
+    """Let this process be asked to end when its parent dies, even by SIGKILL.
+
+    Linux does that; elsewhere a child that outlives its parent has to be stopped by hand.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+def spawn(name: str, work: Callable[[], None]) -> int:
+    """Run `work` in a forked process; return its id.
+
+    The process ends with status 0 when `work` returns, with its own status when it calls `sys.exit`, and with 1 when it
+    raises anything else.
+    """
+    parent = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        _run(name, work, parent)
+    return child
+
+
+def _run(name: str, work: Callable[[], None], parent: int) -> NoReturn:
+    status = 1
+    try:
+        for each in HANDLED:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on in order
+        die_with(parent)
+        work()
+        status = 0
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        log.exception("the %s process failed", name)
+    finally:
+        logging.shutdown()
+        os._exit(status)

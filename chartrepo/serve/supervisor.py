@@ -1,0 +1,146 @@
+"""The parent process: it checks everything, binds the socket, starts the others, and sees to their end."""
+
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from chartrepo import assembly
+from chartrepo.http.auth import is_loopback
+from chartrepo.metrics import Metrics
+from chartrepo.serve.admin import run_admin
+from chartrepo.serve.background import run_background
+from chartrepo.serve.greeting import greeting
+from chartrepo.serve.listener import listen, url
+from chartrepo.serve.processes import HANDLED, spawn
+from chartrepo.serve.web import check_installed, run_web
+from chartrepo.serve.wishes import Wishes
+from chartrepo.settings import Settings
+from storage.base import Misconfigured
+
+log = logging.getLogger(__name__)
+
+_RESTART_PAUSE: Final = 1.0
+_QUICK_DEATH: Final = 5.0
+_QUICK_DEATHS: Final = 3
+"""So many deaths in a row, each so soon after the start, mean that starting again is of no use."""
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests under way finish.
+
+    Raises:
+        Misconfigured, CatalogMisconfigured, Unavailable: it cannot start; the message is for people.
+        SystemExit: the web server could not be kept running.
+    """
+    if settings.open_writes and not is_loopback(settings.host):
+        raise Misconfigured(
+            f"--open-writes lets everybody write who can reach {settings.host}: listen on 127.0.0.1, or set "
+            "basic_auth_user and basic_auth_password instead"
+        )
+    check_installed(settings)
+    listener = listen(settings.host, settings.port)
+    admin = listen(settings.admin_host, settings.admin_port) if settings.admin_port is not None else None
+    ground = assembly.prepare(settings, writable=bool(settings.basic_auth_user) or settings.open_writes)
+    assembly.check_catalog(settings, ground)
+    Metrics.prepare(assembly.metrics_dir(settings))
+    print(  # noqa: T201 - this is what the command says
+        greeting(
+            settings,
+            url=url(listener, settings.context_path),
+            storage=ground.description,
+            admin_url=url(admin, "") if admin is not None else None,
+            safe=ground.writes_are_safe,
+        ),
+        flush=True,
+    )
+    gc.collect()
+    gc.freeze()  # what was made so far stays on pages that the children share
+    _Supervisor(settings, ground, listener, admin).run()
+
+
+@dataclass
+class _Supervisor:
+    settings: Settings
+    ground: assembly.Ground
+    listener: socket.socket
+    admin: socket.socket | None
+    children: dict[int, str] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+    quick_deaths: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> None:
+        # Blocked before the first fork, so that no child can end unnoticed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        for name in ("web", "background", *(["admin"] if self.admin else [])):
+            self._start(name)
+        while True:
+            received = signal.sigwait(HANDLED)
+            if received in {signal.SIGTERM, signal.SIGINT}:
+                break
+            if received == signal.SIGCHLD:
+                for name, status in self._reap():
+                    self._restart(name, status)
+        sys.exit(self._stop())
+
+    def _start(self, name: str) -> None:
+        settings, ground, listener = self.settings, self.ground, self.listener
+        wishes = Wishes(settings.state_dir)
+        work = {
+            "web": lambda: run_web(settings, ground, listener, wishes),
+            "background": lambda: run_background(settings, ground, wishes),
+            "admin": lambda: run_admin(settings, ground, self.admin, url(listener, settings.context_path)),
+        }[name]
+        self.children[spawn(name, work)] = name
+        self.started[name] = time.monotonic()
+
+    def _reap(self) -> list[tuple[str, int]]:
+        ended: list[tuple[str, int]] = []
+        while self.children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid in self.children:
+                ended.append((self.children.pop(pid), os.waitstatus_to_exitcode(status)))
+        return ended
+
+    def _restart(self, name: str, status: int) -> None:
+        quick = time.monotonic() - self.started[name] < _QUICK_DEATH
+        self.quick_deaths[name] = self.quick_deaths.get(name, 0) + 1 if quick else 0
+        if self.quick_deaths[name] >= _QUICK_DEATHS:
+            log.error("the %s process keeps ending (status %d): giving up", name, status)
+            self._stop()
+            sys.exit(1)
+        log.error("the %s process ended (status %d): starting it again", name, status)
+        time.sleep(_RESTART_PAUSE)
+        Wishes(self.settings.state_dir).sync()
+        self._start(name)
+
+    def _stop(self) -> int:
+        """End the children: the web server first and with patience, the others after it."""
+        # Nobody may wait in the backlog of a socket that only we hold open.
+        self.listener.close()
+        status = self._end("web", self.settings.graceful_timeout + 5)
+        return status or max(self._end(name, 10) for name in ("background", "admin"))
+
+    def _end(self, name: str, patience: float) -> int:
+        pids = [pid for pid, each in self.children.items() if each == name]
+        if not pids:
+            return 0
+        os.kill(pids[0], signal.SIGTERM)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            for ended, status in self._reap():
+                if ended == name:
+                    return 0 if status in {0, -signal.SIGTERM} else 1
+            signal.sigtimedwait({signal.SIGCHLD}, 0.2)
+        log.warning("the %s process did not end in time: it is killed", name)
+        os.kill(pids[0], signal.SIGKILL)
+        os.waitpid(pids[0], 0)
+        del self.children[pids[0]]
+        return 1
