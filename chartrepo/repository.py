@@ -38,6 +38,7 @@ from storage.base import (
     Reader,
     State,
     Storage,
+    StorageError,
     Unavailable,
 )
 
@@ -119,7 +120,12 @@ class Repositories:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
         with self.catalog.exclusive(repository, file) as entry:
             info, replaced = self._store(entry, repository, file, examined, package, force=force)
-            found = self._store_signature(repository, file, signature, examined.digest)
+            try:
+                found = self._store_signature(repository, file, signature, examined.digest)
+            except StorageError:
+                if not replaced:
+                    self._take_back(repository, file, info)
+                raise
             made = record(repository, examined, info=info, signature=found)
             entry.record(made)
         return Published(made, replaced)
@@ -330,6 +336,11 @@ class Repositories:
             return read_signature(self.packages, repository, file, digest)
         key = layout.key(repository, layout.provenance_file(file))
         return Signature(self.packages.put(key, signature, condition=ANYWAY).state, counts=True)
+
+    def _take_back(self, repository: str, file: str, info: ObjectInfo) -> None:
+        """Remove the package whose provenance could not be written: both, or neither."""
+        with suppress(StorageError):
+            self.packages.delete(layout.key(repository, file), state=info.state)
 
     def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
         key = layout.key(repository, file)

@@ -38,12 +38,14 @@ class Report:
         changed: catalog entries that were looked at again because the storage had changed.
         set_aside: packages that lie in storage and cannot be served.
         seconds: how long it took.
+        unsettled: packages that were left to the next sync, because somebody may still be writing them.
     """
 
     found: int
     changed: int
     set_aside: int
     seconds: float
+    unsettled: int = 0
 
     def as_json(self) -> dict[str, int | float]:
         """Return the report as JSON values."""
@@ -116,20 +118,25 @@ def sync(repositories: Repositories, *, settle: bool = False, everything: bool =
     known = {layout.key(each.repository, each.file): each for each in catalog.states()}
     listing = listed(repositories.packages)
     suspects = set(listing.packages) | set(known) if everything else set(_suspects(known, listing))
-    failed = 0
+    looked_at = unsettled = 0
     for key in sorted(suspects):
-        if not everything and _is_young(listing.packages.get(key)):
+        repository, file = layout.place(key)
+        package = listing.packages.get(key)
+        if package is not None and not everything and _is_young(package[1]):
+            served = catalog.package(repository, file)
+            if served is not None and served.state == package[0]:
+                continue  # uploaded while the listing was made
             if not settle:
+                unsettled += 1
                 continue
             time.sleep(SETTLED_AFTER)
-        repository, file = layout.place(key)
         try:
             repositories.refresh(repository, file, reread=everything)
+            looked_at += 1
         except StorageError as error:
-            failed += 1
             log.warning("the sync could not look at %s: %s", key, error)
     aside = len(catalog.set_aside())
-    return Report(len(listing.packages), len(suspects) - failed, aside, time.monotonic() - started)
+    return Report(len(listing.packages), looked_at, aside, time.monotonic() - started, unsettled)
 
 
 def _suspects(known: Mapping[str, Known], listing: Listing) -> Iterator[str]:
@@ -144,8 +151,8 @@ def _suspects(known: Mapping[str, Known], listing: Listing) -> Iterator[str]:
     yield from known.keys() - listing.packages.keys()
 
 
-def _is_young(package: tuple[State, int | None] | None) -> bool:
-    return package is not None and package[1] is not None and 0 <= time.time() - package[1] < SETTLED_AFTER
+def _is_young(published: int | None) -> bool:
+    return published is not None and 0 <= time.time() - published < SETTLED_AFTER
 
 
 def build(

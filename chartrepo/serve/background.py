@@ -20,7 +20,7 @@ from chartrepo.reading import read_many
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.snapshot import Snapshot
-from chartrepo.sync import Outcome, Report, Task, found_in, sync_or_build
+from chartrepo.sync import SETTLED_AFTER, Outcome, Report, Task, found_in, sync_or_build
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class _Background:
     def run(self) -> None:
         while True:
             now = time.monotonic()
-            if now >= self._next_sync or self._wishes.take_sync() or self._catalog_is_lost():
+            if now >= self._next_sync or (not self._failures and self._is_wanted()):
                 self._sync()
             if self._published is not None:
                 self._attempt("writing index.yaml beside the packages", self._published.write_changed)
@@ -97,6 +97,9 @@ class _Background:
         if self._published is not None:
             self._attempt("writing index.yaml beside the packages", self._published.write_all)
 
+    def _is_wanted(self) -> bool:
+        return self._wishes.take_sync() or self._catalog_is_lost()
+
     def _catalog_is_lost(self) -> bool:
         try:
             return self._repositories.catalog.needs_rebuild
@@ -106,7 +109,6 @@ class _Background:
     def _sync(self) -> None:
         """Bring the catalog in line, and set the time of the next sync: soon, and ever later, while it fails."""
         began = time.monotonic()
-        interval = self._settings.sync_interval or float("inf")
         try:
             report = self._sync_once()
         except (ChartrepoError, StorageError) as error:
@@ -117,9 +119,11 @@ class _Background:
             self._next_sync = time.monotonic() + wait
             return
         self._failures = 0
-        self._next_sync = time.monotonic() + interval
+        self._next_sync = time.monotonic() + (self._settings.sync_interval or float("inf"))
         if report is None:
             return
+        if report.unsettled:
+            self._next_sync = time.monotonic() + SETTLED_AFTER
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
         if not self._told:
             self._told = True
