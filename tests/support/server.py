@@ -33,8 +33,13 @@ class Server:
 
     @property
     def children(self) -> list[int]:
-        """The ids of its workers and of its background process."""
+        """The ids of all processes below it: workers, background process, and what runs them."""
         return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the processes that answer requests: they are the children of the web server's own process."""
+        return [worker.pid for child in psutil.Process(self.process.pid).children() for worker in child.children()]
 
     def wait_until_ready(self) -> None:
         """Wait until the catalog is complete.
