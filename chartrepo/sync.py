@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, Known, PackageRecord, SetAside
-from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable
+from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Repositories
 from storage.base import State, Storage, StorageError
@@ -232,15 +232,11 @@ def sync_or_build(
     read_many: ReadMany,
     *,
     remembered: Callable[[], Mapping[str, PackageRecord | SetAside]] = dict,
-    lost: bool = False,
 ) -> Report:
-    """Do whichever of `sync` and `build` the catalog needs; `lost` says that it is known to need building."""
-    if not lost:
-        try:
-            return sync(repositories)
-        except CatalogIncomplete:
-            pass
-    return build(repositories.catalog, repositories.packages, read_many, remembered=remembered)
+    """Do whichever of `sync` and `build` the catalog needs."""
+    if repositories.catalog.needs_rebuild:
+        return build(repositories.catalog, repositories.packages, read_many, remembered=remembered)
+    return sync(repositories)
 
 
 def sync_now(repositories: Repositories, metrics: Unmeasured) -> Report:

@@ -139,7 +139,6 @@ class _Background:
                 self._repositories,
                 self._read_many,
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
-                lost=self._catalog_is_lost(),
             )
 
     def _read_many(self, tasks: Iterable[Task]) -> Iterator[Outcome]:

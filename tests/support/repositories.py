@@ -1,0 +1,110 @@
+"""Repositories for tests: a storage, a catalog of its own, and a clock that a test turns."""
+
+import io
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.core.index import Form
+from chartrepo.indexes import Indexes
+from chartrepo.reading import read_many
+from chartrepo.repository import Overwrite, Published, Repositories
+from chartrepo.sync import Report, sync, sync_or_build
+from storage.base import ANYWAY, State, Storage
+from storage.memory import MemoryStorage
+from tests.support.faults import FaultyStorage
+from tests.support.packages import package
+
+NOW = 1_700_000_000
+
+
+@dataclass
+class Clock:
+    """Seconds since the epoch, as a test sets them."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Shop:
+    """All that a server works with, in one place.
+
+    Attributes:
+        folder: for catalog and locks.
+        inner: where packages lie.
+        overwrite: when a version may be replaced.
+    """
+
+    folder: Path
+    inner: Storage = field(default_factory=MemoryStorage)
+    overwrite: Overwrite = Overwrite.FORCE
+    clock: Clock = field(default_factory=Clock)
+    storage: FaultyStorage = field(init=False)
+    catalog: Catalog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.storage = FaultyStorage(self.inner)
+        self.catalog = open_catalog(
+            f"sqlite:///{self.folder}/catalog.sqlite", lock_dir=self.folder / "locks", storage_id="the storage"
+        )
+
+    @property
+    def repositories(self) -> Repositories:
+        return Repositories(self.storage, self.catalog, overwrite=self.overwrite, clock=self.clock)
+
+    def build(self) -> Report:
+        """Do what a server does when it starts."""
+        return sync_or_build(self.repositories, lambda tasks: read_many(lambda: self.storage, tasks))
+
+    def sync(self) -> Report:
+        return sync(self.repositories)
+
+    def publish(self, data: bytes | None = None, signature: bytes | None = None, **others: object) -> Published:
+        """Publish a package; `app` 1.0.0 unless told otherwise."""
+        repository = str(others.pop("repository", ""))
+        force = bool(others.pop("force", False))
+        bytes_ = package() if data is None else data
+        return self.repositories.publish(repository, io.BytesIO(bytes_), signature, force=force)
+
+    def put(self, key: str, data: bytes, *, published: int = NOW - 100) -> State:
+        """Put a file into the storage by hand."""
+        return self.inner.put(key, data, condition=ANYWAY, published=published).state
+
+    def fetch(self, file: str = "app-1.0.0.tgz", repository: str = "") -> bytes:
+        """What a GET of a package gives."""
+        with self.repositories.open_package(repository, file).reader as reader:
+            return reader.read()
+
+    def fetch_provenance(self, file: str = "app-1.0.0.tgz", repository: str = "") -> bytes:
+        with self.repositories.open_provenance(repository, file).reader as reader:
+            return reader.read()
+
+    def listed(self, repository: str = "") -> list[str]:
+        """The versions that an index shows, as `name version`."""
+        index = Indexes(self.catalog).get(repository, Form.JSON)
+        return [
+            f"{name} {version.version}" for name in index.names for version in self.catalog.versions(repository, name)
+        ]
+
+
+def provenance(data: bytes, file: str = "app-1.0.0.tgz", *, name: str = "app", version: str = "1.0.0") -> bytes:
+    """A provenance file that names the digest of `data`; nobody signed it."""
+    return f"""-----BEGIN PGP SIGNED MESSAGE-----
+Hash: SHA512
+
+name: {name}
+version: {version}
+
+...
+files:
+  {file}: sha256:{sha256(data).hexdigest()}
+-----BEGIN PGP SIGNATURE-----
+
+wsBcBAEBCgAQBQJkd
+=abcd
+-----END PGP SIGNATURE-----
+""".encode()
