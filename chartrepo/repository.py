@@ -96,7 +96,14 @@ class Repositories:
     # ---- writing
 
     def publish(
-        self, repository: str, package: BinaryIO, signature: bytes | None = None, *, force: bool = False
+        self,
+        repository: str,
+        package: BinaryIO,
+        signature: bytes | None = None,
+        *,
+        force: bool = False,
+        published: int | None = None,
+        reserved: bool = False,
     ) -> Published:
         """Publish a package, and its provenance where given; durable and visible to every reader on return.
 
@@ -105,6 +112,8 @@ class Repositories:
             package: the bytes of a `.tgz`, seekable, read from its start.
             signature: the bytes of its `.prov`.
             force: whether the caller asks for replacing the version, should it be there.
+            published: when it was published elsewhere, in seconds since the epoch; now when None.
+            reserved: also take what Helm accepts though an upload of it is refused; the record then warns of it.
 
         Raises:
             InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
@@ -113,13 +122,14 @@ class Repositories:
         """
         check_repository(repository)
         self._check_writes()
-        examined = self._admit(package)
+        examined = self._admit(package, reserved=reserved)
         chart = examined.package.chart
         file = layout.package_file(chart.name, chart.version)
         if signature is not None:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
         with self.catalog.exclusive(repository, file) as entry:
-            info, replaced = self._store(entry, repository, file, examined, package, force=force)
+            when = int(self.clock()) if published is None else published
+            info, replaced = self._store(entry, repository, file, examined, package, force=force, published=when)
             try:
                 found = self._store_signature(repository, file, signature, examined.digest)
             except StorageError:
@@ -283,10 +293,10 @@ class Repositories:
                 "writes, or use a PostgreSQL catalog"
             )
 
-    def _admit(self, package: BinaryIO) -> Examined:
+    def _admit(self, package: BinaryIO, *, reserved: bool) -> Examined:
         package.seek(0)
         examined = examine(package)
-        if examined.package.reservations:
+        if examined.package.reservations and not reserved:
             raise PackageRefused(*examined.package.reservations)
         return examined
 
@@ -294,11 +304,18 @@ class Repositories:
         return self.overwrite is Overwrite.ALWAYS or (self.overwrite is Overwrite.FORCE and force)
 
     def _store(
-        self, entry: Exclusive, repository: str, file: str, examined: Examined, package: BinaryIO, *, force: bool
+        self,
+        entry: Exclusive,
+        repository: str,
+        file: str,
+        examined: Examined,
+        package: BinaryIO,
+        *,
+        force: bool,
+        published: int,
     ) -> tuple[ObjectInfo, bool]:
         """Write the package under its key, if it may be written; return what lies there and whether it replaced one."""
         key = layout.key(repository, file)
-        published = int(self.clock())
         occupant: PackageRecord | SetAside | None = entry.package()
         if occupant is not None and not self._may_replace(force=force):
             occupant = self._reread(entry, repository, file)  # it may have been removed by hand
