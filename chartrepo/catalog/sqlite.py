@@ -39,6 +39,7 @@ LOCK_SECONDS: Final = 60.0
 _NOTHING: Final[Values] = {}
 _BEYOND_USE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _REBUILD: Final = "rebuild"
+_DAMAGED: Final = ".damaged"
 _TRIES: Final = 10
 
 
@@ -144,8 +145,11 @@ class SQLite:
         connection = self._take()
         try:
             row: Row | None = connection.raw.execute(statement, values).fetchone()
-        except sqlite3.Error as error:
-            raise self._failed(connection.raw, connection.path, error) from None
+        except BaseException as error:
+            self._end(connection)
+            if isinstance(error, sqlite3.Error):
+                raise self._meaning(connection.path, error) from None
+            raise
         self._pool.give(connection)
         return row
 
@@ -173,16 +177,23 @@ class SQLite:
             yield session
             session.end()
             connection.raw.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             session.end()
-            raise self._failed(connection.raw, connection.path, error) from None
-        except BaseException:
-            session.end()
-            with suppress(sqlite3.Error):
-                connection.raw.execute("ROLLBACK")
-            self._pool.give(connection)
+            self._end(connection)
+            if isinstance(error, sqlite3.Error):
+                raise self._meaning(connection.path, error) from None
             raise
         self._pool.give(connection)
+
+    def _end(self, connection: _Connection) -> None:
+        """Undo what failed, and keep the connection where that works: on a full disk there may be no way to another."""
+        try:
+            if connection.raw.in_transaction:
+                connection.raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.raw.close()
+        else:
+            self._pool.give(connection)
 
     @contextmanager
     def locking(self, key: bytes) -> Iterator[_KeyLock]:
@@ -211,14 +222,16 @@ class SQLite:
         return _Identity(found.st_dev, found.st_ino)
 
     def _take(self) -> _Connection:
-        current = self._current()
         while (connection := self._pool.take()) is not None:
-            if connection.file == current:
-                if _log(connection.path) == connection.log:
-                    return connection
-                # Others would make another log, and neither would see what is in that of the other.
-                raise self._beyond_use(connection.raw, connection.path, "its write-ahead log was removed")
-            connection.raw.close()
+            if connection.file != self._current():
+                connection.raw.close()
+            elif _log(connection.path) == connection.log:
+                return connection
+            else:
+                connection.raw.close()
+                if connection.file == self._current():  # else its log went with it, as it should
+                    # Others would make another log, and neither would see what is in that of the other.
+                    self._ask_for_rebuild(connection.path)
         return self._connect()
 
     def _connect(self) -> _Connection:
@@ -236,6 +249,8 @@ class SQLite:
         raise CatalogUnavailable(f"the catalog {str(self._link)!r} keeps being replaced, or its folder takes no log")
 
     def _open(self, path: str, current: _Identity) -> _Connection:
+        if Path(f"{path}{_DAMAGED}").exists():
+            raise CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged, and is built anew soon")
         try:
             # mode=rw: a file that is missing is not made.
             raw = sqlite3.connect(
@@ -252,30 +267,29 @@ class SQLite:
             raw.execute("PRAGMA journal_mode = WAL")
             raw.execute(self.queries.catalog).fetchone()  # opens the log, and fails where this is no catalog
         except sqlite3.Error as error:
-            raise self._failed(raw, path, error) from None
+            raw.close()
+            raise self._meaning(path, error) from None
         log = _log(path)
         if log is None or _identity(path) != current:
             raw.close()
             raise _ReplacedError
         return _Connection(raw, path, current, log)
 
-    def _failed(self, raw: sqlite3.Connection, path: str, error: sqlite3.Error) -> ChartrepoError:
-        """Give up a connection, and say what its failure means."""
+    def _meaning(self, path: str, error: sqlite3.Error) -> ChartrepoError:
+        """Say what a failure means to those who know no SQL, and see to it that a damaged file is replaced."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
-        if code in _BEYOND_USE:
-            return self._beyond_use(raw, path, str(error))
-        raw.close()
         if code == sqlite3.SQLITE_FULL:
             return self._full()
         if code == sqlite3.SQLITE_BUSY:
             return CatalogUnavailable("the catalog is busy with other writes: try again soon")
-        return CatalogUnavailable(f"the catalog {str(self._link)!r} fails: {error}")
+        if code not in _BEYOND_USE:
+            return CatalogUnavailable(f"the catalog {str(self._link)!r} fails: {error}")
+        self._ask_for_rebuild(path)
+        return CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged ({error}), and is built anew soon")
 
-    def _beyond_use(self, raw: sqlite3.Connection, path: str, reason: str) -> CatalogUnavailable:
-        raw.close()
+    def _ask_for_rebuild(self, path: str) -> None:
         with suppress(OSError):  # on a full disk whoever builds the catalog finds out by itself
-            Path(f"{path}.damaged").touch()
-        return CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged ({reason}) and is built anew soon")
+            Path(f"{path}{_DAMAGED}").touch()
 
     def _full(self) -> CatalogFull:
         return CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room, then try again")
@@ -375,7 +389,7 @@ class SQLite:
 
     def damaged(self) -> bool:
         """Whether the file is missing, or somebody met damage in it."""
-        return not self._link.exists() or Path(f"{self._link.resolve()}.damaged").exists()
+        return not self._link.exists() or Path(f"{self._link.resolve()}{_DAMAGED}").exists()
 
     def prune(self) -> list[str]:
         """Remove the files of other schema versions; return their names."""
