@@ -103,11 +103,11 @@ def _prerelease_key(prerelease: str) -> str:
 
 
 def _match(text: str) -> re.Match[str]:
-    match = _VERSION.fullmatch(text)
+    # The length comes first: the pattern takes memory for each identifier.
+    match = _VERSION.fullmatch(text) if len(text) <= MAX_VERSION_BYTES else None
     if match is None or (
-        # A shorter text can break neither rule; this is what keeps ordinary versions fast.
-        len(text) >= _SHORTEST_OVERFLOW
-        and (len(text) > MAX_VERSION_BYTES or any(int(number or 0) > _MAX_NUMBER for number in match.group(1, 2, 3)))
+        # A shorter text has no such number; this is what keeps ordinary versions fast.
+        len(text) >= _SHORTEST_OVERFLOW and any(int(number or 0) > _MAX_NUMBER for number in match.group(1, 2, 3))
     ):
         raise InvalidVersion(_what_is_wrong(text))
     return match
