@@ -41,7 +41,7 @@ from storage.base import (
     StorageError,
     Unavailable,
 )
-from storage.options import S3Options
+from storage.options import AddressingStyle, S3Options
 from storage.s3_answers import Meaning, Unsupported
 
 if TYPE_CHECKING:
@@ -90,32 +90,51 @@ _NO_CREDENTIALS: Final = (
 T = TypeVar("T")
 
 
-def connect(options: S3Options) -> "S3Client":
-    """Make a client for `S3Storage`. Threads may share it; processes may not. Nothing is sent yet.
+def connect(options: S3Options, bucket: str) -> "S3Client":
+    """Make a client for an `S3Storage` of a bucket. Threads may share it; processes may not. Nothing is sent yet.
 
     Raises:
         Misconfigured: the options contradict themselves, or boto3's own configuration is broken.
     """
+    style = options.addressing
+    if style == "auto" and options.endpoint is None:
+        # Left to itself, boto3 signs addresses at Amazon's global endpoint, which redirects to where the signature does
+        # not hold. A certificate does not cover a dot in a bucket's name.
+        style = "path" if "." in bucket else "virtual"
     try:
-        session = boto3.session.Session()
-        return session.client(
-            "s3",
-            endpoint_url=options.endpoint,
-            region_name=options.region or session.region_name or "us-east-1",
-            config=Config(
-                signature_version="s3v4",
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": options.addressing},
-                connect_timeout=options.connect_timeout,
-                read_timeout=options.read_timeout,
-                max_pool_connections=options.pool_size,
-                retries={"mode": "standard", "total_max_attempts": 1},
-                tcp_keepalive=True,
-            ),
-        )
+        client = _client(options, style)
+        if style != options.addressing and not _is_amazon(client):
+            client.close()
+            client = _client(options, options.addressing)
     except (aws.BotoCoreError, ValueError) as error:
-        raise Misconfigured(f"cannot talk to S3: {error}") from None
+        raise Misconfigured(f"cannot talk to S3: {_sentence(error)}") from None
+    return client
+
+
+def _client(options: S3Options, style: AddressingStyle) -> "S3Client":
+    session = boto3.session.Session()
+    return session.client(
+        "s3",
+        endpoint_url=options.endpoint,
+        region_name=options.region or session.region_name or "us-east-1",
+        config=Config(
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": style},
+            connect_timeout=options.connect_timeout,
+            read_timeout=options.read_timeout,
+            max_pool_connections=options.pool_size,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def _is_amazon(client: "S3Client") -> bool:
+    """Whether requests go to Amazon, and not to an endpoint that boto3 found in its own configuration."""
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 class S3Reader:
@@ -596,7 +615,7 @@ def _meaning(error: Exception) -> Meaning:
     if isinstance(error, aws.ClientError):
         answer = error.response
         return s3_answers.of_answer(
-            answer.get("Error", {}).get("Code", ""), answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            answer.get("Error", {}).get("Code") or "", answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         )
     if isinstance(error, _NO_CREDENTIALS):
         return Meaning(

@@ -65,6 +65,7 @@ _BY_CODE: Final[dict[str, Verdict]] = {
     "SignatureDoesNotMatch": (Misconfigured, "set the secret key that belongs to the access key"),
     "StorageFull": _FULL,
     "XAmzContentSHA256Mismatch": _AGAIN,
+    "XAdminUserNotFound": (Misconfigured, "set an access key that the service knows"),
     "XMinioAdminBucketQuotaExceeded": _FULL,
     "XMinioStorageFull": _FULL,
 }
@@ -73,7 +74,7 @@ _BY_STATUS: Final[dict[int, Verdict]] = {
     307: _REGION,
     401: _RIGHTS,
     403: _RIGHTS,
-    404: (NotFound, "there is none"),
+    404: (NotFound, "look whether endpoint and bucket are the right ones"),
     408: _AGAIN,
     409: _AGAIN,
     412: (Changed, "it is another"),
@@ -89,8 +90,8 @@ _SHOWN: Final = 80
 def of_answer(code: str, status: int) -> Meaning:
     """Say what an answer means that is not a success.
 
-    `code` is the error code of its body; for an answer to HEAD, which has none, boto3 gives the status as text.
+    `code` is the error code of its body, empty where it has none; boto3 gives the status as text for an answer to HEAD.
     """
     kind, remedy = _BY_CODE.get(code) or _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _NO_S3)
-    named = f" {code[:_SHOWN]!r}" if code != str(status) else ""
+    named = f" {code[:_SHOWN]!r}" if code not in {"", str(status)} else ""
     return Meaning(kind, f"the service answered {status}{named}; {remedy}", status)

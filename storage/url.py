@@ -75,7 +75,7 @@ def _s3(location: str, rest: str, options: S3Options) -> Storages:
     # boto3 is for those who need it.
     from storage.s3 import S3Storage, connect  # noqa: PLC0415
 
-    client = connect(options)
+    client = connect(options, bucket)
     prefix = f"{path}/" if path else ""
     return Storages(
         S3Storage(client, bucket, prefix, options),

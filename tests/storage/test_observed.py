@@ -1,0 +1,54 @@
+"""Each call to a storage that is watched is told, with its time and its error."""
+
+import pytest
+
+from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound
+from storage.memory import MemoryStorage
+from storage.observed import ObservedStorage
+
+
+def test_each_call_is_told_with_its_error() -> None:
+    told: list[tuple[str, str | None]] = []
+
+    def observe(operation: str, seconds: float, error: str | None) -> None:
+        assert seconds >= 0
+        told.append((operation, error))
+
+    storage = ObservedStorage(MemoryStorage(), observe)
+    storage.check()
+    storage.put("k", b"bytes", condition=ABSENT)
+    with pytest.raises(AlreadyExists):
+        storage.put("k", b"bytes", condition=ABSENT)
+    with storage.open("k") as reader:
+        reader.read()
+    storage.stat("k")
+    list(storage.list())
+    storage.delete("k")
+    with pytest.raises(NotFound):
+        storage.delete("k")
+    storage.remove_leftovers()
+    storage.url("k", expires=1, filename="k")
+    assert told == [
+        ("check", None),
+        ("put", None),
+        ("put", "AlreadyExists"),
+        ("open", None),
+        ("stat", None),
+        ("list", None),
+        ("delete", None),
+        ("delete", "NotFound"),
+        ("remove_leftovers", None),
+    ]
+
+
+def test_a_listing_is_told_when_it_ends_even_when_it_is_left_early() -> None:
+    told = []
+    storage = ObservedStorage(MemoryStorage(), lambda operation, *_: told.append(operation))
+    storage.put("a", b"", condition=ANYWAY)
+    storage.put("b", b"", condition=ANYWAY)
+    told.clear()
+    listing = storage.list()
+    next(listing)
+    assert told == []
+    del listing
+    assert told == ["list"]

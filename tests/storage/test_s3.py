@@ -1,0 +1,322 @@
+"""Objects in a bucket, of a server that acts like S3 and of a real gateway."""
+
+import functools
+import logging
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from storage.base import ABSENT, Misconfigured, Storage, StorageError, Unavailable
+from storage.options import S3Options
+from storage.s3 import S3Storage, connect
+from storage.url import open_storage
+from tests.storage.contract import StorageContract, listed, read
+from tests.support.processes import free_port
+from tests.support.s3server import S3
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+SERVERS: Final = ["moto_s3", pytest.param("real_s3", marks=pytest.mark.real_s3)]
+
+
+class BucketContract(StorageContract):
+    @pytest.fixture
+    def server(self) -> S3:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def bucket(self, server: S3) -> str:
+        return server.new_bucket()
+
+    @pytest.fixture
+    def storage(self, server: S3, bucket: str) -> Storage:
+        return at(server, bucket, "some/prefix/")
+
+    @pytest.fixture
+    def replica(self, server: S3, bucket: str, storage: Storage) -> Storage:
+        return at(server, bucket, "some/prefix/")
+
+
+class TestMoto(BucketContract):
+    @pytest.fixture
+    def server(self, moto_s3: S3) -> S3:
+        return moto_s3
+
+
+@pytest.mark.real_s3
+class TestGateway(BucketContract):
+    @pytest.fixture
+    def server(self, real_s3: S3) -> S3:
+        return real_s3
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> S3:
+    found: S3 = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def bucket(server: S3) -> str:
+    return server.new_bucket()
+
+
+@pytest.fixture
+def by_hand(server: S3) -> Iterator["S3Client"]:
+    """What people have who put things into a bucket themselves."""
+    client = boto3.client("s3", endpoint_url=server.endpoint_url)
+    yield client
+    client.close()
+
+
+def test_what_other_hands_put_was_published_when_it_was_put(server: S3, bucket: str, by_hand: "S3Client") -> None:
+    before = int(time.time())
+    by_hand.put_object(Bucket=bucket, Key="app.tgz", Body=b"bytes")
+    storage = at(server, bucket)
+    published = storage.stat("app.tgz").published
+    assert published is not None
+    assert before <= published <= time.time()
+    with storage.open("app.tgz") as reader:
+        assert reader.info.published == published
+
+
+@pytest.mark.parametrize("nonsense", ["", "yesterday", "1.5", "9" * 30])
+def test_a_time_of_publication_that_is_none_does_no_harm(
+    server: S3, bucket: str, by_hand: "S3Client", nonsense: str
+) -> None:
+    before = int(time.time())
+    by_hand.put_object(Bucket=bucket, Key="k", Body=b"", Metadata={"chartrepo-published": nonsense})
+    published = at(server, bucket).stat("k").published
+    assert published is not None
+    assert published >= before
+
+
+def test_a_copy_by_other_hands_keeps_the_time_of_publication(server: S3, bucket: str, by_hand: "S3Client") -> None:
+    storage = at(server, bucket)
+    storage.put("k", b"bytes", condition=ABSENT, published=77)
+    by_hand.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"})
+    assert storage.stat("copy").published == 77
+
+
+def test_what_no_key_can_name_is_left_out(moto_s3: S3, caplog: pytest.LogCaptureFixture) -> None:
+    bucket = moto_s3.new_bucket()
+    with_client = boto3.client("s3", endpoint_url=moto_s3.endpoint_url)
+    for key in ["folder/", "folder/app.tgz", "double//slash", "/leading", ".chartrepo/x", "a/.chartrepo-y"]:
+        with_client.put_object(Bucket=bucket, Key=key, Body=b"")
+    with_client.close()
+    storage = at(moto_s3, bucket)
+    with caplog.at_level(logging.WARNING):
+        assert listed(storage) == {"folder/app.tgz"}
+        assert listed(storage) == {"folder/app.tgz"}
+    assert sorted(record.getMessage().partition(" is left out")[0] for record in caplog.records) == [
+        "'/leading'",
+        "'double//slash'",
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["", "charts", "/a/b/"])
+def test_state_and_packages_lie_in_one_bucket_and_do_not_meet(server: S3, bucket: str, prefix: str) -> None:
+    storages = open_storage(f"s3://{bucket}/{prefix}", S3Options(endpoint=server.endpoint_url))
+    storages.packages.put("app.tgz", b"package", condition=ABSENT)
+    storages.state.put("snapshot", b"private", condition=ABSENT)
+    assert listed(storages.packages) == {"app.tgz"}
+    assert listed(storages.state) == {"snapshot"}
+    assert storages.folder is None
+    whole = boto3.client("s3", endpoint_url=server.endpoint_url)
+    keys = {content["Key"] for content in whole.list_objects_v2(Bucket=bucket)["Contents"]}
+    whole.close()
+    under = prefix.strip("/") + "/" if prefix else ""
+    assert keys == {f"{under}app.tgz", f".chartrepo/{under}snapshot"}
+
+
+def test_anyone_may_get_a_signed_address_for_a_while(server: S3, bucket: str) -> None:
+    storage = at(server, bucket, "some/prefix/")
+    storage.put("team/app-1.0.0+b 1.tgz", b"bytes", condition=ABSENT)
+    address = storage.url("team/app-1.0.0+b 1.tgz", expires=60, filename='ä "x".tgz')
+    assert address is not None
+    with urllib.request.urlopen(address) as answer:
+        assert answer.read() == b"bytes"
+        assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''%C3%A4%20%22x%22.tgz"
+    query = parse_qs(urlsplit(address).query)
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert query["X-Amz-Expires"] == ["60"]
+
+
+@pytest.mark.real_s3
+def test_a_signed_address_opens_nothing_else(real_s3: S3) -> None:
+    storage = at(real_s3, real_s3.new_bucket())
+    storage.put("open", b"bytes", condition=ABSENT)
+    storage.put("shut", b"bytes", condition=ABSENT)
+    address = storage.url("open", expires=60, filename="x")
+    assert address is not None
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(address.replace("/open?", "/shut?"))
+    refused.value.close()
+    assert refused.value.code == 403
+
+
+@pytest.mark.parametrize(
+    ("bucket", "options", "expected"),
+    [
+        ("my-bucket", S3Options(endpoint="http://s3.test:9000"), "http://s3.test:9000/my-bucket/k?"),
+        (
+            "my-bucket",
+            S3Options(endpoint="http://s3.test:9000", addressing="virtual"),
+            "http://my-bucket.s3.test:9000/",
+        ),
+        ("my-bucket", S3Options(region="eu-central-1"), "https://my-bucket.s3.eu-central-1.amazonaws.com/k?"),
+        ("my.bucket", S3Options(region="eu-central-1"), "https://s3.eu-central-1.amazonaws.com/my.bucket/k?"),
+        ("a-bucket", S3Options(region="eu-west-1", addressing="path"), "https://s3.eu-west-1.amazonaws.com/a-bucket/"),
+    ],
+)
+def test_the_bucket_stands_where_the_options_say(
+    s3_credentials: None, bucket: str, options: S3Options, expected: str
+) -> None:
+    assert signed(bucket, options).startswith(expected)
+
+
+def test_an_endpoint_in_the_environment_has_the_bucket_in_its_path(
+    s3_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.test:9000")
+    assert signed("my-bucket", S3Options()).startswith("http://s3.test:9000/my-bucket/k?")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (S3Options(encryption="AES256"), {"ServerSideEncryption": "AES256"}),
+        (
+            S3Options(encryption="aws:kms", kms_key="key-1"),
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"},
+        ),
+    ],
+)
+def test_objects_are_encrypted_as_asked(moto_s3: S3, options: S3Options, expected: dict[str, str]) -> None:
+    bucket = moto_s3.new_bucket()
+    storage = S3Storage(client(moto_s3.endpoint_url), bucket, "", options)
+    storage.put("k", b"bytes", condition=ABSENT)
+    head = client(moto_s3.endpoint_url).head_object(Bucket=bucket, Key="k")
+    assert {name: head.get(name) for name in expected} == expected
+    assert read(storage, "k") == b"bytes"
+
+
+def test_probes_of_dead_servers_are_leftovers(server: S3, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = at(server, bucket, "some/prefix/")
+    probe = boto3.client("s3", endpoint_url=server.endpoint_url)
+    probe.put_object(Bucket=bucket, Key="some/prefix/.chartrepo-probe-dead", Body=b"1")
+    probe.close()
+    storage.put("k", b"bytes", condition=ABSENT)
+    assert storage.remove_leftovers() == 0
+    now = time.time()
+    monkeypatch.setattr("storage.s3.time.time", lambda: now + 7200)
+    assert storage.remove_leftovers() == 1
+    assert storage.remove_leftovers() == 0
+    assert listed(storage) == {"k"}
+
+
+# What cannot work is told at start
+
+
+def test_a_bucket_that_does_not_exist_is_named(server: S3) -> None:
+    with pytest.raises(Misconfigured, match=r"no-such-bucket.*make the bucket"):
+        at(server, "no-such-bucket").check()
+
+
+@pytest.mark.real_s3
+@pytest.mark.parametrize(
+    ("variable", "remedy"), [("AWS_ACCESS_KEY_ID", "access key"), ("AWS_SECRET_ACCESS_KEY", "secret key")]
+)
+def test_credentials_that_are_wrong_are_told(
+    real_s3: S3, monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
+) -> None:
+    monkeypatch.setenv(variable, "someone-elses")
+    storages = open_storage(f"s3://{real_s3.new_bucket()}", S3Options(endpoint=real_s3.endpoint_url))
+    with pytest.raises(Misconfigured, match=remedy) as caught:
+        storages.packages.check()
+    assert "someone-elses" not in str(caught.value)
+
+
+def test_missing_credentials_are_told(moto_s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    storages = open_storage("s3://some-bucket", S3Options(endpoint=moto_s3.endpoint_url))
+    with pytest.raises(Misconfigured, match="AWS_ACCESS_KEY_ID"):
+        storages.packages.check()
+    with pytest.raises(Misconfigured, match="AWS_ACCESS_KEY_ID"):
+        storages.packages.url("k", expires=1, filename="k")
+
+
+def test_a_profile_that_does_not_exist_is_told(s3_credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(Misconfigured, match="nobody"):
+        open_storage("s3://some-bucket")
+
+
+def test_an_endpoint_that_is_no_url_is_told(s3_credentials: None) -> None:
+    with pytest.raises(Misconfigured, match="not a url"):
+        open_storage("s3://some-bucket", S3Options(endpoint="not a url"))
+
+
+def test_an_endpoint_whose_name_nobody_knows_is_told(s3_credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: object, **options: object) -> list[object]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    storage = open_storage("s3://some-bucket", S3Options(endpoint="http://nowhere.invalid", attempts=1)).packages
+    with pytest.raises(Misconfigured, match=r"nowhere\.invalid.*name is not known"):
+        storage.check()
+
+
+def test_an_endpoint_that_nobody_listens_on_is_unavailable(s3_credentials: None, unused_endpoint: str) -> None:
+    storage = open_storage("s3://some-bucket", S3Options(endpoint=unused_endpoint, attempts=2)).packages
+    calls: list[Callable[[], object]] = [
+        storage.check,
+        lambda: storage.stat("k"),
+        lambda: storage.put("k", b"", condition=ABSENT),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert not isinstance(caught.value, Misconfigured)
+        assert isinstance(caught.value, StorageError)
+        assert unused_endpoint in str(caught.value)
+
+
+@pytest.fixture
+def unused_endpoint() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_the_description_holds_no_secret(s3_credentials: None, moto_s3: S3) -> None:
+    host = urlsplit(moto_s3.endpoint_url).netloc
+    bucket = moto_s3.new_bucket()
+    options = S3Options(endpoint=f"http://user:hidden@{host}")
+    storage = S3Storage(client(moto_s3.endpoint_url), bucket, "p/", options)
+    assert storage.check(writable=False).description == f"bucket {bucket}, prefix p/, at {host}"
+
+
+def signed(bucket: str, options: S3Options) -> str:
+    address = S3Storage(connect(options, bucket), bucket, "", options).url("k", expires=1, filename="k")
+    assert address is not None
+    return address
+
+
+def at(server: S3, bucket: str, prefix: str = "") -> S3Storage:
+    return S3Storage(client(server.endpoint_url), bucket, prefix, S3Options(endpoint=server.endpoint_url))
+
+
+@functools.cache
+def client(endpoint: str) -> "S3Client":
+    """A client that all tests share, for making one takes longer than most of them. Call it with credentials set."""
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "tests"
+    return connect(S3Options(endpoint=endpoint), "any")

@@ -1,0 +1,454 @@
+"""What an S3 storage makes of a network and a service that fail."""
+
+import functools
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from storage.base import (
+    ABSENT,
+    ANYWAY,
+    AlreadyExists,
+    Changed,
+    Matching,
+    Misconfigured,
+    NoSpace,
+    NotFound,
+    StorageError,
+    Unavailable,
+)
+from storage.options import S3Options
+from storage.s3 import S3Storage, connect
+from tests.storage.contract import MIB, listed, noise, read
+from tests.support.faultproxy import (
+    BROKEN_AFTER_ALL,
+    LOST_ANSWER,
+    LOST_REQUEST,
+    SILENCE,
+    SILENCE_UNHEARD,
+    SLOW_DOWN,
+    Fault,
+    FaultProxy,
+    answer,
+    cut,
+)
+from tests.support.s3server import S3
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+ATTEMPTS: Final = 3
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.s3._FIRST_PAUSE", 0.001)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def bucket(moto_s3: S3) -> str:
+    return moto_s3.new_bucket()
+
+
+@pytest.fixture
+def proxy(moto_s3: S3, stack: ExitStack) -> FaultProxy:
+    proxy = before(stack, moto_s3.endpoint_url)
+    proxy.reset()
+    return proxy
+
+
+@pytest.fixture
+def storage(proxy: FaultProxy, bucket: str, stack: ExitStack) -> S3Storage:
+    return through(proxy, bucket, stack)
+
+
+@pytest.fixture
+def other(moto_s3: S3, bucket: str) -> S3Storage:
+    """Another server on the same bucket, which nothing happens to."""
+    return S3Storage(direct(moto_s3.endpoint_url), bucket, "", S3Options())
+
+
+# Writing
+
+
+@pytest.mark.parametrize("fault", [LOST_ANSWER, BROKEN_AFTER_ALL, SILENCE], ids=["lost", "500", "silence"])
+def test_a_lost_answer_is_not_a_lost_race(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.inject("PUT", fault)
+    created = storage.put("k", b"first", condition=ABSENT, published=5)
+    assert created == other.stat("k")
+    proxy.inject("PUT", fault)
+    replaced = storage.put("k", b"second", condition=Matching(created.state), published=6)
+    assert replaced == other.stat("k")
+    assert read(other, "k") == b"second"
+
+
+def test_a_write_is_recognised_even_when_every_answer_is_lost(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    proxy.inject("PUT", *[LOST_ANSWER] * ATTEMPTS)
+    assert storage.put("k", b"bytes", condition=ABSENT) == other.stat("k")
+    assert proxy.methods() == ["PUT"] * ATTEMPTS + ["HEAD"]
+
+
+def test_a_write_of_which_nothing_can_be_learned_is_unavailable(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("PUT", *[LOST_ANSWER] * ATTEMPTS)
+    proxy.inject("HEAD", *[LOST_ANSWER] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="try again"):
+        storage.put("k", b"bytes", condition=ABSENT)
+
+
+def test_a_write_that_never_arrived_is_unavailable_and_not_there(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    proxy.inject("PUT", *[SILENCE_UNHEARD] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="'k'"):
+        storage.put("k", b"bytes", condition=ABSENT)
+    with pytest.raises(NotFound):
+        other.stat("k")
+
+
+def test_a_lost_answer_does_not_make_anothers_object_ours(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    theirs = other.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("PUT", LOST_ANSWER)
+    with pytest.raises(AlreadyExists):
+        storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("PUT", LOST_ANSWER)
+    stale = other.put("k", b"newer", condition=Matching(theirs.state))
+    with pytest.raises(Changed):
+        storage.put("k", b"bytes", condition=Matching(theirs.state))
+    assert other.stat("k") == stale
+
+
+def test_an_object_that_was_taken_away_after_a_lost_answer_is_not_written_again(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    # Ours is deleted between the look that follows the refusal and the refusal itself.
+    proxy.inject("PUT", LOST_ANSWER, Fault(then=lambda: other.delete("k")))
+    with pytest.raises(Unavailable, match="got lost"):
+        storage.put("k", b"bytes", condition=ABSENT)
+    assert listed(other) == set()
+
+
+@pytest.mark.parametrize("fault", [LOST_REQUEST, SLOW_DOWN, answer(500), answer(429)], ids=str)
+def test_what_fails_in_passing_is_tried_again(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.inject("PUT", fault, fault)
+    storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("GET", fault, fault)
+    assert read(storage, "k") == b"bytes"
+    proxy.inject("HEAD", fault, fault)
+    storage.stat("k")
+    proxy.inject("GET", fault, fault)
+    assert listed(storage) == {"k"}
+    assert proxy.methods() == ["PUT"] * 3 + ["GET"] * 3 + ["HEAD"] * 3 + ["GET"] * 3
+
+
+def test_attempts_come_to_an_end(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("PUT", *[SLOW_DOWN] * 10)
+    proxy.inject("GET", *[SLOW_DOWN] * 10)
+    for call in (lambda: storage.put("k", b"", condition=ABSENT), lambda: storage.open("k")):
+        with pytest.raises(Unavailable, match="503 'SlowDown'; try again later"):
+            call()
+    assert proxy.methods().count("PUT") == proxy.methods().count("GET") == ATTEMPTS
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MIB])
+def test_a_body_is_sent_from_its_beginning_each_time(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, size: int
+) -> None:
+    content = noise(size)
+    file = io.BytesIO(b"before" + content)
+    file.seek(len(b"before"))
+    proxy.inject("PUT", LOST_REQUEST, SLOW_DOWN)
+    assert storage.put("k", file, condition=ABSENT).size == size
+    assert read(other, "k") == content
+
+
+def test_writes_at_the_same_moment_are_tried_again(storage: S3Storage, other: S3Storage, proxy: FaultProxy) -> None:
+    conflict = answer(409, "ConditionalRequestConflict")
+    proxy.inject("PUT", conflict)
+    storage.put("k", b"ours", condition=ABSENT)
+    assert read(other, "k") == b"ours"
+    other.put("taken", b"theirs", condition=ABSENT)
+    proxy.inject("PUT", conflict)
+    with pytest.raises(AlreadyExists):
+        storage.put("taken", b"ours", condition=ABSENT)
+    proxy.inject("PUT", *[conflict] * ATTEMPTS)
+    with pytest.raises(AlreadyExists):
+        storage.put("taken", b"ours", condition=ABSENT)
+    proxy.inject("PUT", *[conflict] * ATTEMPTS)
+    with pytest.raises(Unavailable):
+        storage.put("nobodys", b"ours", condition=ABSENT)
+
+
+def test_a_conflict_with_an_earlier_attempt_of_our_own_is_success(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("PUT", Fault(status=409, code="ConditionalRequestConflict"))
+    assert storage.put("k", b"ours", condition=ABSENT) == storage.stat("k")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(507, ""), (507, "XMinioStorageFull"), (403, "QuotaExceeded"), (400, "InsufficientStorage")]
+)
+def test_a_full_service_is_told_at_once(storage: S3Storage, proxy: FaultProxy, status: int, code: str) -> None:
+    proxy.inject("PUT", answer(status, code))
+    with pytest.raises(NoSpace, match=r"'k'.*make room"):
+        storage.put("k", b"bytes", condition=ABSENT)
+    assert proxy.methods() == ["PUT"]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "ExpiredToken", "SignatureDoesNotMatch"])
+def test_lost_rights_are_a_kind_of_unavailable(storage: S3Storage, proxy: FaultProxy, code: str) -> None:
+    proxy.inject("PUT", answer(403, code))
+    with pytest.raises(Misconfigured, match=code):
+        storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("GET", answer(403, code))
+    with pytest.raises(Unavailable, match=code):
+        storage.open("k")
+
+
+# Reading
+
+
+@pytest.mark.parametrize("size", [-1, 1000, 70_000])
+def test_a_connection_that_breaks_in_the_middle_is_no_short_object(
+    storage: S3Storage, proxy: FaultProxy, size: int
+) -> None:
+    storage.put("k", noise(300_000), condition=ABSENT)
+    proxy.inject("GET", cut(200_000))
+    content = b""
+    with storage.open("k") as reader, pytest.raises(Unavailable, match="broke while 'k'"):  # noqa: PT012 - until it breaks
+        while piece := reader.read(size):
+            content += piece
+    assert noise(300_000).startswith(content)
+    assert len(content) <= 200_000
+
+
+def test_a_service_that_falls_silent_is_unavailable(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("GET", *[SILENCE] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="'k'"):
+        storage.open("k")
+
+
+def test_a_listing_that_breaks_gives_what_came_before(
+    storage: S3Storage, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        storage.put(f"k{number}", b"", condition=ABSENT)
+    small_pages(storage, monkeypatch)
+    listing = storage.list()
+    assert next(listing).key == "k0"
+    proxy.inject("GET", LOST_ANSWER)
+    assert next(listing).key == "k1"
+    proxy.inject("GET", *[LOST_ANSWER] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="cannot list"):
+        next(listing)
+
+
+def test_a_listing_that_does_not_say_how_to_go_on_is_no_end(
+    storage: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.put("k", b"", condition=ABSENT)
+    page = {"IsTruncated": True, "Contents": []}
+    monkeypatch.setattr(storage._client, "list_objects_v2", lambda **_: page)
+    with pytest.raises(Unavailable, match="how to go on"):
+        list(storage.list())
+
+
+# Deleting
+
+
+def test_a_delete_whose_answer_is_lost_has_happened(storage: S3Storage, other: S3Storage, proxy: FaultProxy) -> None:
+    storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("DELETE", LOST_ANSWER)
+    storage.delete("k")
+    assert listed(other) == set()
+    assert proxy.methods().count("DELETE") == 1
+
+
+def test_a_delete_that_never_arrived_is_repeated(storage: S3Storage, other: S3Storage, proxy: FaultProxy) -> None:
+    put = storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("DELETE", LOST_REQUEST, SLOW_DOWN)
+    storage.delete("k", state=put.state)
+    assert listed(other) == set()
+
+
+@pytest.mark.parametrize("content", [b"bytes", b"other bytes"], ids=["same", "other"])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_delete_is_never_repeated_over_what_somebody_put_there_since(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, content: bytes, *, conditional: bool
+) -> None:
+    put = storage.put("k", b"bytes", condition=ABSENT)
+    again = Fault(keep=-1, then=lambda: other.put("k", content, condition=ABSENT))
+    proxy.inject("DELETE", again)
+    with pytest.raises(Unavailable, match="cannot delete 'k'"):
+        storage.delete("k", state=put.state if conditional else None)
+    assert read(other, "k") == content
+    assert proxy.methods().count("DELETE") == 1
+
+
+def test_a_replacement_in_the_last_moment_is_not_deleted(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    put = storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("HEAD", Fault(then=lambda: other.put("k", b"newer", condition=ANYWAY)))
+    with pytest.raises(Changed):
+        storage.delete("k", state=put.state)
+    assert read(other, "k") == b"newer"
+
+
+def test_a_service_that_knows_no_conditional_delete_is_not_asked_for_it_again(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    for key in ("a", "b"):
+        put = storage.put(key, b"bytes", condition=ABSENT)
+        if key == "a":
+            proxy.inject("DELETE", answer(501, "NotImplemented"))
+        storage.delete(key, state=put.state)
+    assert listed(other) == set()
+    sent = ["if-match" in request.headers for request in proxy.passed if request.method == "DELETE"]
+    assert sent == [True, False, False]
+
+
+def test_a_refused_delete_is_not_repeated(storage: S3Storage, other: S3Storage, proxy: FaultProxy) -> None:
+    storage.put("k", b"bytes", condition=ABSENT)
+    proxy.inject("DELETE", answer(403, "AccessDenied"))
+    with pytest.raises(Misconfigured, match="AccessDenied"):
+        storage.delete("k")
+    assert listed(other) == {"k"}
+
+
+# Services that do less
+
+
+def test_a_service_without_conditions_is_found_out_and_looked_at_before_each_write(
+    moto_s3: S3, bucket: str, stack: ExitStack
+) -> None:
+    proxy = before(stack, moto_s3.endpoint_url, without=("if-",))
+    storage = through(proxy, bucket, stack)
+    assert not storage.check().conditional_writes
+    put = storage.put("k", b"first", condition=ABSENT)
+    with pytest.raises(AlreadyExists):
+        storage.put("k", b"second", condition=ABSENT)
+    storage.put("k", b"third", condition=Matching(put.state))
+    with pytest.raises(Changed):
+        storage.put("k", b"fourth", condition=Matching(put.state))
+    with pytest.raises(Changed):
+        storage.put("none", b"fifth", condition=Matching(put.state))
+    with pytest.raises(Changed):
+        storage.delete("k", state=put.state)
+    assert read(storage, "k") == b"third"
+
+
+@pytest.mark.parametrize("fault", [answer(501, "NotImplemented"), answer(400, "NotImplemented")], ids=str)
+def test_a_service_that_refuses_conditions_is_used_without(storage: S3Storage, proxy: FaultProxy, fault: Fault) -> None:
+    proxy.inject("PUT", fault)
+    assert not storage.check().conditional_writes
+    storage.put("k", b"first", condition=ABSENT)
+    with pytest.raises(AlreadyExists):
+        storage.put("k", b"second", condition=ABSENT)
+    assert "if-none-match" not in proxy.passed[-2].headers
+    assert listed(storage) == {"k"}
+
+
+def test_a_service_that_creates_once_but_does_not_compare_is_found_out(
+    moto_s3: S3, bucket: str, stack: ExitStack
+) -> None:
+    proxy = before(stack, moto_s3.endpoint_url, without=("if-match",))
+    assert not through(proxy, bucket, stack).check().conditional_writes
+
+
+def test_a_service_that_keeps_no_metadata_is_refused(moto_s3: S3, bucket: str, stack: ExitStack) -> None:
+    proxy = before(stack, moto_s3.endpoint_url, without=("x-amz-meta-",))
+    storage = through(proxy, bucket, stack)
+    with pytest.raises(Misconfigured, match="does not keep metadata"):
+        storage.check()
+    assert raw(moto_s3, bucket) == []
+
+
+def test_a_service_without_ranges_gives_no_whole_object_for_a_part(moto_s3: S3, bucket: str, stack: ExitStack) -> None:
+    proxy = before(stack, moto_s3.endpoint_url, without=("range",))
+    storage = through(proxy, bucket, stack)
+    storage.put("k", b"0123456789", condition=ABSENT)
+    with pytest.raises(Misconfigured, match="does not know ranges"):
+        storage.open("k", start=1, length=2)
+
+
+def test_a_check_lives_through_a_passing_fault_and_leaves_nothing(
+    storage: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str
+) -> None:
+    proxy.inject("PUT", LOST_ANSWER, SLOW_DOWN)
+    proxy.inject("GET", SLOW_DOWN)
+    assert storage.check().conditional_writes
+    assert raw(moto_s3, bucket) == []
+
+
+def test_a_folder_of_web_pages_is_no_s3_service(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("GET", *[Fault(forward=False, status=404, code="Whatever")] * ATTEMPTS)
+    with pytest.raises(Misconfigured, match="cannot use bucket"):
+        storage.check()
+
+
+def test_nothing_is_sent_that_older_services_stumble_over(storage: S3Storage, proxy: FaultProxy) -> None:
+    storage.put("small", b"bytes", condition=ABSENT)
+    storage.put("large", io.BytesIO(noise(2 * MIB)), condition=ABSENT)
+    for request in proxy.passed:
+        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+        assert not [name for name in request.headers if "checksum" in name or "trailer" in name]
+        assert "chunked" not in request.headers.get("content-encoding", "")
+        assert request.headers["if-none-match"] == "*"
+
+
+def test_every_error_of_the_service_is_translated(storage: S3Storage, proxy: FaultProxy) -> None:
+    for status in [300, 301, 304, 400, 401, 403, 405, 409, 411, 412, 416, 418, 429, 500, 501, 503, 507, 599]:
+        proxy.inject("PUT", *[answer(status, "Odd")] * ATTEMPTS)
+        with pytest.raises(StorageError) as caught:
+            storage.put("k", b"", condition=ANYWAY)
+        assert str(caught.value).isprintable()
+
+
+@functools.cache
+def before(stack: ExitStack, server_url: str, *, without: tuple[str, ...] = ()) -> FaultProxy:
+    """A proxy that runs until the last of these tests."""
+    return stack.enter_context(FaultProxy(server_url, without=without).running())
+
+
+def through(proxy: FaultProxy, bucket: str, stack: ExitStack) -> S3Storage:
+    return S3Storage(impatient(stack, proxy.url), bucket, "", S3Options(endpoint=proxy.url, attempts=ATTEMPTS))
+
+
+@functools.cache
+def impatient(stack: ExitStack, endpoint: str) -> "S3Client":
+    client = connect(S3Options(endpoint=endpoint, read_timeout=0.5, connect_timeout=1), "any")
+    stack.callback(client.close)
+    return client
+
+
+@functools.cache
+def direct(endpoint: str) -> "S3Client":
+    return connect(S3Options(endpoint=endpoint), "any")
+
+
+def raw(server: S3, bucket: str) -> list[str]:
+    """The keys of all that lies in a bucket, hidden or not."""
+    page = direct(server.endpoint_url).list_objects_v2(Bucket=bucket)
+    return [content["Key"] for content in page.get("Contents", [])]
+
+
+def small_pages(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each page of a listing hold one object."""
+    listing = storage._client.list_objects_v2
+    monkeypatch.setattr(storage._client, "list_objects_v2", functools.partial(listing, MaxKeys=1))
