@@ -1,12 +1,12 @@
 """Chart packages: what Helm accepts, read in one pass and without keeping more than the few files it takes.
 
-The rules are those of Helm's chart loader. Where Helm 3 and 4 differ the stricter one decides, for a package must load in
-both. What Helm accepts though nobody means it, so that an upload is refused for it, is told as a reservation.
+The rules are those of Helm's chart loader. Where Helm 3 and 4 differ the stricter one decides, for a package must load
+in both. What Helm accepts though nobody means it, so that an upload is refused for it, is told as a reservation.
 """
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from chartrepo.core import yaml11
 from chartrepo.core.chart import CHART_YAML, REQUIREMENTS_YAML, ChartVersion, Draft, lock_problems
 from chartrepo.core.errors import PackageRefused
 from chartrepo.core.messages import shown
+from chartrepo.core.scalars import InvalidYamlError
 from chartrepo.core.tarball import Entry, Gunzip, Readable, Tar
 
 
@@ -27,19 +28,23 @@ class Limits:
         entries: tar headers and gzip members. Helm knows no limit.
         extensions: bytes of pax headers and long names.
         metadata: bytes of Chart.yaml, requirements.yaml and lock files.
+        values: bytes of values.yaml files.
         nodes: YAML values in all files that Helm parses.
         depth: of YAML collections in each other.
-        subcharts: levels of charts in charts.
+        charts: in the package, itself included.
+        levels: of charts in charts.
     """
 
     total: int = 100 * 1024 * 1024
     file: int = 5 * 1024 * 1024
     entries: int = 10_000
-    extensions: int = 2 * 1024 * 1024
+    extensions: int = 1024 * 1024
     metadata: int = 2 * 1024 * 1024
+    values: int = 16 * 1024 * 1024
     nodes: int = 250_000
     depth: int = 100
-    subcharts: int = 10
+    charts: int = 1_000
+    levels: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Package:
     reservations: tuple[str, ...]
 
 
-def read_package(source: Readable, limits: Limits = Limits()) -> Package:  # noqa: B008 - frozen
+def read_package(source: Readable, limits: Limits = Limits()) -> Package:
     """Read a chart package to its end.
 
     Args:
@@ -73,7 +78,7 @@ def read_package(source: Readable, limits: Limits = Limits()) -> Package:  # noq
         outer.see(file)
         chart.add(file.path, file)
     if not outer.folders:
-        raise PackageRefused("the package holds no files: pack the chart with `helm package`")
+        raise PackageRefused(_EMPTY)
     problems = chart.problems()
     if problems:
         raise PackageRefused(*_few(problems))
@@ -87,7 +92,7 @@ def read_package(source: Readable, limits: Limits = Limits()) -> Package:  # noq
 def read_files(
     source: Readable,
     wanted: Callable[[str], bool],
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),
 ) -> dict[str, bytes]:
     """Read files out of a chart package, without judging the chart.
 
@@ -125,7 +130,9 @@ class _Budget:
         self._bytes = limits.total
         self._entries = limits.entries
         self._extensions = limits.extensions
+        self._charts = limits.charts
         self._metadata = limits.metadata
+        self._values = limits.values
 
     def spend_entry(self) -> None:
         self._entries -= 1
@@ -147,13 +154,39 @@ class _Budget:
                 f"the archive's extended headers hold more than {self.limits.extensions} bytes: {_REPACK}"
             )
 
-    def spend_metadata(self, size: int) -> bool:
-        """Say whether one more file about the chart may be read."""
+    def spend_metadata(self, size: int) -> None:
+        """Count a file about the chart, before it is read.
+
+        Raises:
+            InvalidYamlError: it is one too many.
+        """
         self._metadata -= size
-        return self._metadata >= 0
+        if self._metadata < 0:
+            raise InvalidYamlError(
+                f"is too large: all files about charts may hold {self.limits.metadata} bytes together"
+            )
+
+    def spend_values(self, size: int) -> None:
+        """Count a values.yaml, before it is read.
+
+        Raises:
+            InvalidYamlError: it is one too many.
+        """
+        self._values -= size
+        if self._values < 0:
+            raise InvalidYamlError(f"is too large: all files values.yaml may hold {self.limits.values} bytes together")
+
+    def spend_chart(self, level: int) -> None:
+        """Count a chart inside `level` others."""
+        self._charts -= 1
+        if self._charts < 0:
+            raise PackageRefused(f"the package holds more than {self.limits.charts} charts: publish some of their own")
+        if level > self.limits.levels:
+            raise PackageRefused(f"charts lie in charts more than {self.limits.levels} levels deep: flatten them")
 
 
 _REPACK: Final = "pack the chart again with `helm package`"
+_EMPTY: Final = f"the package holds no files: {_REPACK}"
 
 
 class _File:
@@ -260,10 +293,7 @@ class _Chart:
     """A chart while its files come by: the package's own, or one in its charts/ folder."""
 
     def __init__(self, folder: str, budget: _Budget, level: int = 0) -> None:
-        if level > budget.limits.subcharts:
-            raise PackageRefused(
-                f"{shown(folder)}: charts lie in charts more than {budget.limits.subcharts} levels deep: flatten them"
-            )
+        budget.spend_chart(level)
         self.draft = Draft(folder)
         self.reservations: list[str] = []
         self._folder = folder
@@ -280,46 +310,43 @@ class _Chart:
     def add(self, path: str, file: _File) -> None:
         """Take in a file of the chart, as far as Helm parses it on loading."""
         self._is_file = False
-        match path:
-            case "Chart.yaml":
-                self._has_chart_yaml = True
-                document = self._document(path, file)
-                if document is None:
-                    self._is_readable = False
-                else:
-                    self.draft.read_chart_yaml(document)
-                if file.is_bare:
-                    self._faults.append(
-                        f"{self._folder}{path}: is a link, which Helm loads as an empty file: {_REPACK}"
-                    )
-            case "requirements.yaml":
-                document = self._document(path, file)
-                if document is not None:
-                    self._requirements.append(document)
-            case "Chart.lock" | "requirements.lock":
-                document = self._document(path, file)
-                if document is not None:
-                    self._faults += lock_problems(document, self._folder + path)
-            case "values.yaml":
-                try:
-                    yaml11.check_values(file.content(), self._budget.yaml)
-                except yaml11.InvalidYamlError as error:
-                    self._faults.append(f"{self._folder}{path}: {error}")
-            case "Chart.yml":
-                self._has_chart_yml = True
-            case _ if path.startswith("charts/") and not path.endswith(".prov"):
+        if path.startswith("charts/"):
+            if not path.endswith(".prov"):
                 self._add_to_subchart(path.removeprefix("charts/"), file)
+            return
+        self._has_chart_yml |= path == "Chart.yml"
+        take = _PARSED.get(path)
+        if take:
+            try:
+                take(self, file)
+            except InvalidYamlError as error:
+                self._faults.append(f"{self._folder}{path}: {error}")
 
-    def _document(self, path: str, file: _File) -> yaml11.Value | None:
-        try:
-            if not self._budget.spend_metadata(file.size):
-                raise yaml11.InvalidYamlError(
-                    f"is too large: {self._budget.limits.metadata} bytes is the most for all files about charts"
-                )
-            return yaml11.load(file.content(), self._budget.yaml)
-        except yaml11.InvalidYamlError as error:
-            self._faults.append(f"{self._folder}{path}: {error}")
-            return None
+    def take_chart_yaml(self, file: _File) -> None:
+        """Take in Chart.yaml."""
+        if file.is_bare:
+            self._faults.append(f"{self._folder}{CHART_YAML}: is a link, which Helm loads as an empty file: {_REPACK}")
+        self._has_chart_yaml = True
+        self._is_readable = False
+        self.draft.read_chart_yaml(self._document(file))
+        self._is_readable = not file.is_bare
+
+    def take_requirements(self, file: _File) -> None:
+        """Keep requirements.yaml until Chart.yaml has come by."""
+        self._requirements.append(self._document(file))
+
+    def take_lock(self, file: _File) -> None:
+        """Take in Chart.lock or requirements.lock."""
+        self._faults += lock_problems(self._document(file), self._folder + file.path)
+
+    def take_values(self, file: _File) -> None:
+        """Check values.yaml."""
+        self._budget.spend_values(file.size)
+        yaml11.check_values(file.content(), self._budget.yaml)
+
+    def _document(self, file: _File) -> yaml11.Value:
+        self._budget.spend_metadata(file.size)
+        return yaml11.load(file.content(), self._budget.yaml)
 
     def _add_to_subchart(self, path: str, file: _File) -> None:
         name, slash, inside = path.partition("/")
@@ -339,15 +366,16 @@ class _Chart:
 
     def read_archive(self, file: _File) -> None:
         """Take in the files of a package inside the package."""
-        any_file = False
+        self._is_file = False
+        is_empty = True
         try:
             for inner in _files(Gunzip(file, self._budget), self._budget):
-                any_file = True
+                is_empty = False
                 self.add(inner.path, inner)
         except PackageRefused as refused:
-            raise PackageRefused(f"{file.path}: {refused}") from None
-        if not any_file:
-            raise PackageRefused(f"{file.path}: the package holds no files: pack it again with `helm package`")
+            raise PackageRefused(f"{shown(file.path)}: {refused}") from None
+        if is_empty:
+            raise PackageRefused(f"{shown(file.path)}: {_EMPTY}")
 
     def problems(self) -> list[str]:
         """All that Helm refuses, once all files came by."""
@@ -374,3 +402,13 @@ class _Chart:
             return f"{self._folder.rstrip('/')}: is no chart: take it out of charts/, or begin its name with '_'"
         hint = "rename Chart.yml" if self._has_chart_yml else "put it into the chart's folder"
         return f"{self._folder}{CHART_YAML}: is missing: {hint}"
+
+
+_PARSED: Final[Mapping[str, Callable[[_Chart, _File], None]]] = {
+    CHART_YAML: _Chart.take_chart_yaml,
+    REQUIREMENTS_YAML: _Chart.take_requirements,
+    "Chart.lock": _Chart.take_lock,
+    "requirements.lock": _Chart.take_lock,
+    "values.yaml": _Chart.take_values,
+}
+"""What Helm parses on loading."""

@@ -13,7 +13,8 @@ from typing import Any, Final
 from chartrepo.core import versions
 from chartrepo.core.errors import InvalidVersion
 from chartrepo.core.messages import shown
-from chartrepo.core.yaml11 import InvalidYamlError, Scalar, Value, describe, refuse_odd_numbers, text_of
+from chartrepo.core.scalars import InvalidYamlError, Scalar, text_of
+from chartrepo.core.yaml11 import Value, check_json, describe
 
 CHART_YAML: Final = "Chart.yaml"
 REQUIREMENTS_YAML: Final = "requirements.yaml"
@@ -271,7 +272,7 @@ def _fields(table: "_Table", value: Value, held: dict[str, Any], field: str, com
 
 def _anything(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
     try:
-        refuse_odd_numbers(value)
+        check_json(value)
     except InvalidYamlError as error:
         complaints.add(field, str(error))
         return held

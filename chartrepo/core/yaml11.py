@@ -1,18 +1,16 @@
 """YAML as Helm reads it.
 
-Helm reads YAML 1.1 with go-yaml v2, turns the tree into JSON and decodes that into typed fields (sigs.k8s.io/yaml). The
-syntax is libyaml's, which PyYAML binds too, so the events come from there. What a scalar means, which keys a mapping may
-have, how `<<` merges and when aliases are too many is go-yaml's, and is written here: PyYAML's constructors disagree.
+Helm reads YAML 1.1 with go-yaml v2, turns the tree into JSON and decodes that into typed fields (sigs.k8s.io/yaml). Its
+syntax is libyaml's, which PyYAML binds too, so the events come from there. Which keys a mapping may have, how `<<`
+merges and when aliases are too many is go-yaml's, and is written here: PyYAML's constructors disagree.
+
+Known to differ, and met only in YAML that means nothing: brackets and commas in tags, `{a:}`, a mapping without entries
+as a key, and byte order marks inside a text.
 """
 
-import base64
-import binascii
-import math
 import re
-import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 import yaml
@@ -25,26 +23,10 @@ from yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
+from yaml.scanner import ScannerError
 
 from chartrepo.core.messages import shown
-
-
-class InvalidYamlError(ValueError):
-    """A text that Helm does not read, or that is larger than allowed. The message names the line where it is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A scalar that is not a string.
-
-    Attributes:
-        value: what go-yaml makes of it.
-        text: what was written.
-    """
-
-    value: bool | int | float | None
-    text: str
-
+from chartrepo.core.scalars import MERGE_TAG, InvalidYamlError, Scalar, is_json, read_scalar, text_of_key
 
 Value = str | Scalar | list["Value"] | dict[str, "Value"]
 """A document as a tree. Keys are texts, as in JSON; aliases share the value they stand for."""
@@ -73,7 +55,7 @@ def load(data: bytes, budget: Budget) -> Value:
     Raises:
         InvalidYamlError: Helm refuses it, or the budget is used up.
     """
-    return _Walk(data, budget, keep=True).document()
+    return _walk(data, budget, keep=True)
 
 
 def check_values(data: bytes, budget: Budget) -> None:
@@ -96,40 +78,25 @@ _SEPARATOR: Final = b"---"
 
 def _parted(data: bytes) -> Iterator[bytes]:
     """The documents of a stream as Kubernetes' `YAMLReader` parts them."""
-    begin = at = 0
-    while at < len(data):
-        end = data.find(b"\n", at) + 1 or len(data)
-        if data.startswith(_SEPARATOR, at):
-            after = data[at + len(_SEPARATOR) : end].strip()
-            if after and not after.startswith(b"#"):
-                line = data.count(b"\n", 0, at) + 1
-                raise InvalidYamlError(f"line {line}: only a comment may follow '---': move the rest to the next line")
-            if at > begin:
-                yield data[begin:at]
-                begin = end
-        at = end
+    begin = 0
+    for mark in _SEPARATOR_LINE.finditer(data):
+        rest = mark[1].strip()
+        if rest and not rest.startswith(b"#"):
+            line = data.count(b"\n", 0, mark.start()) + 1
+            raise InvalidYamlError(f"line {line}: only a comment may follow '---': move the rest to the next line")
+        if mark.start() > begin:
+            yield data[begin : mark.start()]
+            begin = mark.end() + 1
     yield data[begin:]
 
 
+_SEPARATOR_LINE: Final = re.compile(rb"^---(.*)", re.MULTILINE)
+
+
 def _check_mapping(data: bytes, budget: Budget) -> None:
-    root = _Walk(data, budget, keep=False).document()
+    root = _walk(data, budget, keep=False)
     if not (isinstance(root, dict) or (isinstance(root, Scalar) and root.value is None)):
         raise InvalidYamlError(f"holds {describe(root)} where keys with values belong")
-
-
-def text_of(scalar: Scalar) -> str:
-    """The text that Helm puts into a string field where this scalar was written; null is the empty one.
-
-    Floats go through 32 bits: 1.10 is "1.1", 1234567.8 is "1.2345678e+06".
-    """
-    value = scalar.value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return _shortest(value)
 
 
 def describe(value: Value) -> str:
@@ -145,133 +112,6 @@ def describe(value: Value) -> str:
     return f"the {'boolean' if isinstance(value.value, bool) else 'number'} {shown(value.text)}"
 
 
-_TAG: Final = "tag:yaml.org,2002:"
-_STR, _BOOL, _INT, _FLOAT, _NULL, _TIMESTAMP, _BINARY, _MERGE = (
-    _TAG + name for name in ("str", "bool", "int", "float", "null", "timestamp", "binary", "merge")
-)
-_RESOLVED_TAGS: Final = frozenset((_BOOL, _INT, _FLOAT, _NULL, _TIMESTAMP))
-
-# go-yaml looks at the first character before anything else.
-_MAY_BE_NO_STRING: Final = frozenset("yYnNtTfFoO~+-.0123456789")
-_WORDS: Final[Mapping[str, tuple[str, bool | float | None]]] = {
-    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), (_BOOL, True)),
-    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), (_BOOL, False)),
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), (_NULL, None)),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), (_FLOAT, math.nan)),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), (_FLOAT, math.inf)),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), (_FLOAT, -math.inf)),
-}
-_INTEGER: Final = re.compile(
-    r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))"
-)
-_SIGNED_BINARY: Final = re.compile(r"0b([-+][01]+)")
-_DECIMAL: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_POINT_FIRST: Final = re.compile(r"\.[0-9]+([eE][-+]?[0-9]+)?")
-_TIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:[Tt](?:2[0-3]|[01]?[0-9])(?::[0-5]?[0-9]){2}(?:[.,][0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})"
-    r"| (?:2[0-3]|[01]?[0-9])(?::[0-5]?[0-9]){2}(?:[.,][0-9]+)?)?"
-)
-_INT64: Final = range(-(2**63), 2**63)
-_UINT64: Final = range(2**64)
-
-
-def _resolve(text: str, tag: str) -> tuple[str, bool | int | float | None | str]:
-    """The tag and value go-yaml's `resolve` gives a plain scalar; a string is returned as it is.
-
-    `tag` matters in one place only: what is not tagged as a time is a string, if it looks like one.
-    """
-    if text and text[0] not in _MAY_BE_NO_STRING:
-        return _STR, text
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] == ".":
-        return _float(text, _POINT_FIRST)
-    if text[0] not in "+-0123456789":
-        return _STR, text
-    if tag == _TIMESTAMP and _is_time(text):
-        return _TIMESTAMP, text
-    plain = text.replace("_", "")
-    integer = _integer(plain)
-    if integer is not None:
-        return _INT, integer
-    kind, value = _float(plain, _DECIMAL)
-    if kind == _FLOAT:
-        return kind, value
-    odd = _SIGNED_BINARY.fullmatch(plain)
-    if odd and int(odd[1], 2) in _INT64:
-        return _INT, int(odd[1], 2)
-    return _STR, text
-
-
-def _integer(plain: str) -> int | None:
-    found = _INTEGER.fullmatch(plain)
-    if not found:
-        return None
-    digits, base = next((found[name], base) for name, base in _BASES if found[name] is not None)
-    if len(digits) > _LONGEST_INTEGER and len(digits.lstrip("0")) > _LONGEST_INTEGER:
-        return None
-    value = int(digits, base)
-    if found["sign"] == "-":
-        value = -value
-    return value if value in _INT64 or (value in _UINT64 and not found["sign"]) else None
-
-
-_BASES: Final = (("dec", 10), ("hex", 16), ("oct", 8), ("bin", 2))
-_LONGEST_INTEGER: Final = 64
-"""More digits than that do not fit into 64 bits in any base; Python refuses very long ones with an error of its own."""
-
-
-def _float(plain: str, pattern: re.Pattern[str]) -> tuple[str, float | str]:
-    if pattern.fullmatch(plain):
-        value = float(plain)
-        if not math.isinf(value):
-            return _FLOAT, value
-    return _STR, plain
-
-
-def _is_time(text: str) -> bool:
-    found = _TIME.fullmatch(text)
-    if not found:
-        return False
-    try:
-        date(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        return False
-    return True
-
-
-def _shortest(value: float) -> str:
-    """Go's ``FormatFloat(value, 'g', -1, 32)``: the fewest digits that name the same 32-bit float."""
-    if math.isnan(value):
-        return "NaN"
-    try:
-        narrow = struct.unpack("<f", struct.pack("<f", value))[0]
-    except OverflowError:
-        narrow = math.copysign(math.inf, value)
-    if math.isinf(narrow):
-        return "+Inf" if narrow > 0 else "-Inf"
-    scientific = next(
-        text for text in (f"{narrow:.{digits}e}" for digits in range(9)) if _narrowed(float(text)) == narrow
-    )
-    mantissa, _, exponent = scientific.partition("e")
-    power = int(exponent)
-    if power < -4 or power >= _SHORTEST_EXPONENT:
-        return f"{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
-    digits = len(mantissa.lstrip("-").replace(".", ""))
-    return f"{narrow:.{max(0, digits - 1 - power)}f}"
-
-
-_SHORTEST_EXPONENT: Final = 6
-
-
-def _narrowed(value: float) -> float:
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
-    except OverflowError:
-        return math.copysign(math.inf, value)
-
-
 @dataclass(slots=True)
 class _Anchor:
     """What an alias stands for, and how many nodes go-yaml decodes for it; `nodes` is None until the node has ended."""
@@ -280,8 +120,26 @@ class _Anchor:
     nodes: int | None = None
 
 
+_DOCUMENT_COST: Final = 10
+"""In nodes: what it takes to begin a document, however little it holds."""
+
+_BYTES_READ_AGAIN: Final = 16
+"""A node's worth of bytes, where a document is read once more."""
+
 _Event = Any
 """PyYAML's stubs do not say what an event has."""
+
+
+def _walk(data: bytes, budget: Budget, *, keep: bool) -> Value:
+    while True:
+        try:
+            return _Walk(data, budget, keep=keep).document()
+        except yaml.YAMLError as error:
+            fault = error
+        except UnicodeError:
+            raise InvalidYamlError("is not UTF-8 text") from None
+        data = _with_escape_of_go(data, fault)
+        budget.nodes -= len(data) // _BYTES_READ_AGAIN
 
 
 class _Walk:
@@ -293,6 +151,7 @@ class _Walk:
         self._keep = keep
         self._anchors: dict[str, _Anchor] = {}
         self._depth = 0
+        self._flow = 0  # of those, how many are written with brackets or braces
         # go-yaml's own counts: every node it decodes, and those of them that it decodes for an alias.
         self._decoded = 1
         self._aliased = 0
@@ -300,12 +159,10 @@ class _Walk:
         self._free = 0
 
     def document(self) -> Value:
+        self._budget.nodes -= _DOCUMENT_COST
+        self._charge()
         try:
             return self._document()
-        except yaml.YAMLError as error:
-            raise InvalidYamlError(_fault(error)) from None
-        except UnicodeError:
-            raise InvalidYamlError("is not UTF-8 text") from None
         finally:
             self._budget.nodes -= self._decoded - self._free
 
@@ -324,8 +181,8 @@ class _Walk:
         kind = type(event)
         if kind is ScalarEvent:
             scalar = self._scalar(event)
-            if not self._keep and type(scalar) is Scalar:
-                refuse_odd_numbers(scalar)
+            if not self._keep and type(scalar) is Scalar and not is_json(scalar):
+                raise InvalidYamlError(_line(event) + _no_json(scalar))
             return scalar
         if kind is AliasEvent:
             return self._alias(event)
@@ -333,7 +190,15 @@ class _Walk:
 
     def _scalar(self, event: _Event) -> str | Scalar:
         self._decoded += 1
-        value = _read_scalar(event)
+        text, plain = event.value, event.implicit[0]
+        if self._flow and plain and "?" in text[1:]:
+            raise InvalidYamlError(
+                f"{_line(event)}{shown(text)} has a '?' between brackets or braces: put it in quotes"
+            )
+        try:
+            value = read_scalar(text, event.tag, plain=plain)
+        except InvalidYamlError as error:
+            raise InvalidYamlError(_line(event) + str(error)) from None
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchor(value, 1)
         return value
@@ -363,6 +228,7 @@ class _Walk:
         self._depth += 1
         if self._depth > self._budget.depth:
             raise InvalidYamlError(f"{_line(event)}is nested deeper than {self._budget.depth} levels")
+        self._flow += event.flow_style
         before = self._decoded
         self._decoded += 1
         value: dict[str, Value] | list[Value] = {} if type(event) is MappingStartEvent else []
@@ -376,6 +242,7 @@ class _Walk:
         if anchor:
             anchor.nodes = self._decoded - before
         self._depth -= 1
+        self._flow -= event.flow_style
         return value
 
     def _fill_list(self, items: list[Value]) -> None:
@@ -388,7 +255,7 @@ class _Walk:
     def _fill_mapping(self, entries: dict[str, Value]) -> None:
         while type(event := self._next()) is not MappingEndEvent:
             if type(event) is ScalarEvent:
-                if event.value == "<<" and (event.implicit[0] or event.tag == _MERGE):
+                if event.value == "<<" and (event.implicit[0] or event.tag == MERGE_TAG):
                     self._scalar(event)
                     self._decoded -= 1
                     self._merge(self._next(), entries)
@@ -440,68 +307,48 @@ def _allowed_ratio(decoded: int) -> float:
     return 0.99 - 0.89 * min(1.0, max(0.0, share))
 
 
-def _read_scalar(event: _Event) -> str | Scalar:
-    text: str = event.value
-    tag: str | None = event.tag
-    if tag is None:
-        if not event.implicit[0] or (text and text[0] not in _MAY_BE_NO_STRING):
-            return text
-        kind, value = _resolve(text, "")
-    elif tag == _BINARY:
-        return _binary(event)
-    elif tag not in _RESOLVED_TAGS:
-        return text
-    else:
-        kind, value = _resolve(text, tag)
-        if tag == _FLOAT and kind == _INT and value in _INT64:
-            kind, value = _FLOAT, float(value)
-        if kind != tag:
-            raise InvalidYamlError(f"{_line(event)}{shown(text)} is not of the type !!{tag.removeprefix(_TAG)}")
-    return text if isinstance(value, str) else Scalar(value, text)
-
-
-def _binary(event: _Event) -> str:
-    try:
-        data = base64.b64decode(event.value.translate(_LINE_ENDS), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidYamlError(f"{_line(event)}{shown(event.value)} is not base64, as !!binary asks for") from None
-    return data.decode("utf-8", "replace")
-
-
-_LINE_ENDS: Final = {ord("\r"): None, ord("\n"): None}
-
-
 def _key_text(key: Value, event: _Event) -> str:
-    """The JSON name of a key that is no string."""
-    if isinstance(key, Scalar):
-        if isinstance(key.value, float) and (math.isnan(key.value) or math.isinf(key.value)):
-            return {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}[text_of(key)]
-        if key.value is not None and (not isinstance(key.value, int) or key.value in _INT64):
-            return text_of(key)
-    raise InvalidYamlError(f"{_line(event)}{describe(key)} cannot be a key: write a text")
+    """The JSON name of a key that is no text."""
+    text = text_of_key(key) if isinstance(key, Scalar) else None
+    if text is None:
+        raise InvalidYamlError(f"{_line(event)}{describe(key)} cannot be a key: write a text")
+    return text
 
 
-def refuse_odd_numbers(value: Value) -> None:
-    """Refuse infinities and NaN anywhere in `value`: JSON has none, so that Helm fails on them.
+def check_json(value: Value) -> None:
+    """Make sure that JSON has all that is in `value`, infinities and NaN being what it lacks.
 
     Raises:
-        InvalidYamlError: there is one.
+        InvalidYamlError: it does not, so that Helm refuses the document.
     """
     if isinstance(value, dict):
         for item in value.values():
-            refuse_odd_numbers(item)
+            check_json(item)
     elif isinstance(value, list):
         for item in value:
-            refuse_odd_numbers(item)
-    elif isinstance(value, Scalar) and isinstance(value.value, float) and not math.isfinite(value.value):
-        raise InvalidYamlError(f"holds {value.text}, which is no number in JSON: quote it")
+            check_json(item)
+    elif isinstance(value, Scalar) and not is_json(value):
+        raise InvalidYamlError(_no_json(value))
+
+
+def _no_json(scalar: Scalar) -> str:
+    return f"holds {shown(scalar.text)}, a number that JSON does not have: put it in quotes"
 
 
 def _line(event: _Event) -> str:
     return f"line {event.start_mark.line + 1}: "
 
 
-def _fault(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "is not YAML"
-    return f"line {mark.line + 1}: {problem}" if mark else f"is not YAML: {problem}"
+def _with_escape_of_go(data: bytes, error: yaml.YAMLError) -> bytes:
+    """`data` with the escape that is the fault written otherwise: go-yaml reads an apostrophe for a backslash and one.
+
+    Raises:
+        InvalidYamlError: the fault is something else.
+    """
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark and isinstance(error, ScannerError) and error.problem == "found unknown escape character":
+        text = data.decode("utf-8", "surrogateescape")
+        if text.startswith("\\'", mark.index):
+            return (text[: mark.index] + text[mark.index + 1 :]).encode("utf-8", "surrogateescape")
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML"
+    raise InvalidYamlError(f"line {mark.line + 1}: {problem}" if mark else f"is not YAML: {problem}")
