@@ -11,6 +11,7 @@ from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
+from chartrepo.kinds import Folder
 from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
@@ -64,6 +65,9 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
         Unavailable: the storage does not answer now.
     """
     found = storages(settings)
+    if isinstance(settings.storage, Folder):
+        with contextlib.suppress(OSError):  # what is wrong with it, the check tells
+            settings.storage.path.mkdir(parents=True, exist_ok=True)
     abilities = found.packages.check(writable=writable)
     for folder in (settings.state_dir, uploads(settings)):
         try:
