@@ -345,7 +345,8 @@ class Repositories:
                 f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
             )
         if not self._may_replace(force=force):
-            raise AlreadyPublished(f"{occupant.file} already exists")
+            digest = occupant.digest if isinstance(occupant, PackageRecord) else ""
+            raise AlreadyPublished(f"{occupant.file} already exists", digest=digest)
 
     def _store_signature(self, repository: str, file: str, signature: bytes | None, digest: str) -> Signature | None:
         """Write the provenance that came along; without one, judge what lies there."""

@@ -38,7 +38,15 @@ class BodyTooLarge(ChartrepoError):
 
 
 class AlreadyPublished(ChartrepoError):
-    """The version is there already, and overwriting was not asked for or is not allowed."""
+    """The version is there already, and overwriting was not asked for or is not allowed.
+
+    Attributes:
+        digest: SHA-256, in hex, of the package that is there; empty where none can be read.
+    """
+
+    def __init__(self, message: str, *, digest: str = "") -> None:
+        super().__init__(message)
+        self.digest = digest
 
 
 class ChartNotFound(ChartrepoError):
