@@ -84,8 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         is_head = self.command == "HEAD"
         self.send_header("Content-Length", answer.getheader("Content-Length", "0") if is_head else f"{len(content)}")
-        self.end_headers()
-        self.wfile.write(content)
+        try:
+            self.end_headers()
+            self.wfile.write(content)
+        except ConnectionError:
+            self.close_connection = True  # a server that is told to stop does not wait for what it asked
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on  # noqa: N815 - the base class's names for them
 

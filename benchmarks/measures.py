@@ -30,7 +30,7 @@ EXPECTED_ERRORS: Final = (
 
 INDEX: Final = "/index.yaml"
 _UPLOAD_CLIENTS: Final = 8
-_POLL_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.05
 _PACKAGES: Final = 2000
 
 
@@ -243,7 +243,7 @@ def stream(subject: Subject) -> Values:
 def _under_uploads(subject: Subject, paths: Sequence[str]) -> Value:
     url, bounds = subject.server.url, subject.bounds
     packages = (subject.corpus.package(subject.fresh()) for _ in itertools.count())
-    quiet = load.get_rate(url, paths, seconds=bounds.seconds)
+    before = load.get_rate(url, paths, seconds=bounds.seconds / 2)
     begin = time.monotonic()
     uploads: list[float] = []
     try:
@@ -252,12 +252,15 @@ def _under_uploads(subject: Subject, paths: Sequence[str]) -> Value:
         seconds = time.monotonic() - begin
     finally:
         subject.acknowledged(len(uploads))
+    after = load.get_rate(url, paths, seconds=bounds.seconds / 2)
+    quiet = (before.per_second + after.per_second) / 2
     detail = {
-        "quiet a second": quiet.per_second,
-        "busy a second": busy.per_second,
+        "quiet before": before.per_second,
+        "quiet after": after.per_second,
+        "busy": busy.per_second,
         "uploads a second": len(uploads) / seconds,
     }
-    return Value(busy.per_second / quiet.per_second, "x", detail=detail)
+    return Value(busy.per_second / quiet, "x", detail=detail)
 
 
 def memory(subject: Subject) -> Values:

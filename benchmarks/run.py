@@ -215,15 +215,15 @@ def _loads(plan: Plan, subject: Subject) -> Values:
 
 
 def _measure_on_s3(plan: Plan, store: str, command: Command, packages: Path, folder: Path) -> Values:
+    values: Values = {}
     with s3.store(store, folder) as url:
         s3.fill(url, packages)
         try:
-            found = s3.measure(command, plan.corpus, plan.bounds, store_url=url, folder=folder)
+            for title, value in s3.measure(command, plan.corpus, plan.bounds, store_url=url, folder=folder):
+                values[title] = _tell(title, value)
         except EXPECTED_ERRORS as error:
-            found = {"S3: start without snapshot": Value(None, "s", f"{error}")}
-    for title, value in found.items():
-        _tell(title, value)
-    return found
+            values["S3"] = _tell("S3", Value(None, "", f"the rest could not be measured: {error}"))
+    return values
 
 
 def _tell(title: str, value: Value) -> Value:

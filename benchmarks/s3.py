@@ -66,46 +66,53 @@ def fill(url: str, packages: Path) -> None:
         client.close()
 
 
-def measure(command: Command, corpus: Corpus, bounds: Bounds, *, store_url: str, folder: Path) -> Values:
-    """Start twice on the filled bucket, each time with an empty disk; publish in between."""
-    values: Values = {}
-    with CountingProxy(store_url) as proxy:
-        environment = {
-            "AWS_ENDPOINT_URL_S3": proxy.url,
-            "AWS_ACCESS_KEY_ID": _KEY,
-            "AWS_SECRET_ACCESS_KEY": _SECRET,
-            "AWS_DEFAULT_REGION": _REGION,
-        }
-        published = 0
-        for what in ("without", "with"):
-            disk = folder / what
-            disk.mkdir()
-            port = servers.free_port()
-            words = command.filled(port=port, storage=f"s3://{_BUCKET}", state=disk)
-            proxy.counts.clear()
-            with Server(words, port, folder / f"{what}.log", disk, environment) as server:
-                subject = Subject(server, corpus, bounds, None, None)
-                subject.acknowledged(published)
-                seconds = measures.wait_until_complete(subject) - server.started
-                values[f"S3: start {what} snapshot"] = Value(seconds, "s", detail=dict(proxy.counts))
-                if what == "without":
-                    values |= _uploads(subject, proxy)
-                    published = _UPLOADS
-    return values
+def measure(
+    command: Command, corpus: Corpus, bounds: Bounds, *, store_url: str, folder: Path
+) -> Iterator[tuple[str, Value]]:
+    """Start twice on the filled bucket, each time with an empty disk; then once more, counted, and publish.
+
+    Gives each figure as soon as it is there.
+    """
+    for what in ("without", "with"):
+        with _started(command, corpus, bounds, store_url=store_url, folder=folder / what) as subject:
+            seconds = measures.wait_until_complete(subject) - subject.server.started
+        yield f"S3: start {what} snapshot", Value(seconds, "s")
+    with (
+        CountingProxy(store_url) as proxy,
+        _started(command, corpus, bounds, store_url=proxy.url, folder=folder / "counted") as subject,
+    ):
+        measures.wait_until_complete(subject)
+        yield from _requests_for_an_upload(subject, proxy).items()
 
 
-def _uploads(subject: Subject, proxy: CountingProxy) -> Values:
+@contextmanager
+def _started(command: Command, corpus: Corpus, bounds: Bounds, *, store_url: str, folder: Path) -> Iterator[Subject]:
+    """The server on the bucket, with an empty disk, for the time of a block."""
+    environment = {
+        "AWS_ENDPOINT_URL_S3": store_url,
+        "AWS_ACCESS_KEY_ID": _KEY,
+        "AWS_SECRET_ACCESS_KEY": _SECRET,
+        "AWS_DEFAULT_REGION": _REGION,
+    }
+    folder.mkdir()
+    port = servers.free_port()
+    words = command.filled(port=port, storage=f"s3://{_BUCKET}", state=folder)
+    with Server(words, port, folder / "log", folder, environment) as server:
+        yield Subject(server, corpus, bounds, None, None)
+
+
+def _requests_for_an_upload(subject: Subject, proxy: CountingProxy) -> Values:
     """What one upload asks of the store."""
+    at_start = dict(proxy.counts)
     packages = [subject.corpus.package(subject.fresh()) for _ in range(_UPLOADS)]
     proxy.counts.clear()
     with load.connected(subject.server.url) as client:
         for package in packages:
             client.upload(package)
-            subject.acknowledged()
     counts = dict(proxy.counts)
-    puts, lists = counts.get("PUT package", 0), counts.get("LIST", 0)
+    detail = {"uploads": _UPLOADS, "requests": counts, "requests of the start with snapshot": at_start}
     return {
-        "S3: PUTs for an upload": Value(puts / _UPLOADS, "", detail=counts),
-        "S3: listings for an upload": Value(lists / _UPLOADS, "", detail=counts),
-        "S3: all requests for an upload": Value(sum(counts.values()) / _UPLOADS, "", detail=counts),
+        "S3: PUTs of a package for an upload": Value(counts.get("PUT package", 0) / _UPLOADS, "", detail=detail),
+        "S3: listings for an upload": Value(counts.get("LIST", 0) / _UPLOADS, "", detail=detail),
+        "S3: all requests for an upload": Value(sum(counts.values()) / _UPLOADS, "", detail=detail),
     }
