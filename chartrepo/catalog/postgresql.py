@@ -6,9 +6,10 @@ one storage key.
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -41,6 +42,9 @@ _DEFAULTS: Final[Values] = {
 }
 """What the user's address may overrule: a server that vanished is noticed within seconds."""
 
+_SILENCE: Final = 5.0
+"""For how long a server is not asked again that took its time to not answer, in seconds."""
+
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -57,6 +61,13 @@ _UNLOCK_SESSION: Final = "SELECT pg_advisory_unlock(%(key)s)"
 _HAS_SCHEMA: Final = "SELECT to_regnamespace(%(name)s) IS NOT NULL"
 _HAS_TABLE: Final = "SELECT to_regclass(%(name)s) IS NOT NULL"
 _SCHEMAS: Final = "SELECT nspname FROM pg_namespace ORDER BY nspname"
+
+
+class _Silence(NamedTuple):
+    """A server that did not answer, until when it is not asked again, and the sentence that says so."""
+
+    until: float
+    failure: str
 
 
 class _Session:
@@ -119,6 +130,7 @@ class PostgreSQL:
         except psycopg.Error as error:
             raise CatalogMisconfigured(f"the catalog's address cannot be read: {_first_line(error)}") from None
         self._storage_id = storage_id
+        self._silence: _Silence | None = None
         self._pool = Pool[_Connection](lambda connection: connection.close())
         self.gate = self._number("gate")
 
@@ -217,10 +229,19 @@ class PostgreSQL:
                     raise _meaning(error) from None
 
     def _connect(self) -> _Connection:
+        began = time.monotonic()
+        if self._silence is not None and began < self._silence.until:
+            raise CatalogUnavailable(self._silence.failure)
         try:
-            return psycopg.connect(**self._parameters, autocommit=True)
+            connection = psycopg.connect(**self._parameters, autocommit=True)
         except psycopg.Error as error:
-            raise _meaning(error) from None
+            failure = _meaning(error)
+            now = time.monotonic()
+            # Where nobody answers at all, not every request shall wait for that.
+            self._silence = _Silence(now + _SILENCE, str(failure)) if now - began > 1 else None
+            raise failure from None
+        self._silence = None
+        return connection
 
     # ---- building
 

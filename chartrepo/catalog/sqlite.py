@@ -1,21 +1,8 @@
-"""The catalog in one SQLite file.
+"""The catalog in a SQLite file."""
 
-What is called the catalog's file is a link to the file of one generation::
-
-    catalog-v1.sqlite3 -> catalog-v1-<id>.sqlite3      and, beside the latter, its -wal and -shm
-
-SQLite names its write-ahead log after the file that the link leads to, and whoever closes the last connection to a file
-removes the log by name. A rebuild therefore never reuses a name: it makes a new file and moves the link, so that those
-who still have the old file open cannot touch what belongs to the new one.
-"""
-
-import errno
-import os
-import re
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -24,6 +11,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from chartrepo.catalog.engine import Row, Values
 from chartrepo.catalog.filesystems import network_file_system
+from chartrepo.catalog.generations import Generations, Identity, Log, identity, log_of
 from chartrepo.catalog.locks import LockFolder
 from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
@@ -38,29 +26,19 @@ LOCK_SECONDS: Final = 60.0
 
 _NOTHING: Final[Values] = {}
 _BEYOND_USE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""Also what is no SQL to SQLite: our statements are, on our tables."""
+
 _REBUILD: Final = "rebuild"
-_DAMAGED: Final = ".damaged"
 _TRIES: Final = 10
 
 
-class _Identity(NamedTuple):
-    device: int
-    inode: int
-
-
-_Log = tuple[_Identity, _Identity]
-
-
 class _Connection(NamedTuple):
-    """An open connection, and the files it was opened on: the catalog's, the log, and the log's index.
-
-    As long as it is open the numbers cannot come to mean other files, and SQLite leaves the log where it is.
-    """
+    """An open connection, and the files it was opened on."""
 
     raw: sqlite3.Connection
     path: str
-    file: _Identity
-    log: _Log
+    file: Identity
+    log: Log
 
 
 class _ReplacedError(Exception):
@@ -98,7 +76,6 @@ class _Session:
 
 class _KeyLock:
     def __init__(self, engine: "SQLite") -> None:
-        self._engine = engine
         self.one = engine.one
         self.writing = engine.writing
 
@@ -132,8 +109,8 @@ class SQLite:
                 f"the catalog {str(file)!r} lies on a network file system ({kind}), where SQLite loses writes: "
                 "name a file on a local disk, or use postgresql://"
             )
-        self._asked_for = file
-        self._link = file.with_name(f"{file.stem}-v{SCHEMA_VERSION}{file.suffix}")
+        self._files = Generations(file)
+        self._name = str(self._files.link)
         self._locks = LockFolder(lock_dir, patience=lock_seconds)
         self._busy_seconds = busy_seconds
         self._pool = Pool[_Connection](lambda connection: connection.raw.close())
@@ -165,7 +142,7 @@ class SQLite:
         connection = self._take()
         with self._session(connection, "BEGIN IMMEDIATE") as session:
             # The file may have been replaced while others wrote. What would be written now would be lost with it.
-            if self._current() != connection.file:
+            if self._files.current() != connection.file:
                 raise CatalogUnavailable("the catalog was replaced while it was written: try again")
             yield session
 
@@ -209,48 +186,35 @@ class SQLite:
 
     # ---- connections
 
-    def _current(self) -> _Identity:
-        """Which file is the catalog's now."""
-        try:
-            found = os.stat(self._link)  # noqa: PTH116 - as in _identity
-        except FileNotFoundError:
-            raise CatalogUnavailable(
-                f"there is no catalog {self._link.name!r}: it is built from storage soon"
-            ) from None
-        except OSError as error:
-            raise CatalogUnavailable(f"the catalog {str(self._link)!r} cannot be read: {error.strerror}") from None
-        return _Identity(found.st_dev, found.st_ino)
-
     def _take(self) -> _Connection:
         while (connection := self._pool.take()) is not None:
-            if connection.file != self._current():
+            if connection.file != self._files.current():
                 connection.raw.close()
-            elif _log(connection.path) == connection.log:
+            elif log_of(connection.path) == connection.log:
                 return connection
             else:
                 connection.raw.close()
-                if connection.file == self._current():  # else its log went with it, as it should
+                if connection.file == self._files.current():  # else its log went with it, as it should
                     # Others would make another log, and neither would see what is in that of the other.
-                    self._ask_for_rebuild(connection.path)
+                    self._files.ask_for_rebuild(connection.path)
         return self._connect()
 
     def _connect(self) -> _Connection:
         for _ in range(_TRIES):
-            current = self._current()
-            path = os.path.realpath(self._link)
+            current = self._files.current()
             try:
-                return self._open(path, current)
+                return self._open(self._files.path(), current)
             except _ReplacedError:
                 continue
             except (CatalogUnavailable, CatalogFull):
                 # Nobody need hear of a file that was replaced while it was opened.
-                if self._current() == current:
+                if self._files.current() == current:
                     raise
-        raise CatalogUnavailable(f"the catalog {str(self._link)!r} keeps being replaced, or its folder takes no log")
+        raise CatalogUnavailable(f"the catalog {self._name!r} keeps being replaced, or its folder takes no log")
 
-    def _open(self, path: str, current: _Identity) -> _Connection:
-        if Path(f"{path}{_DAMAGED}").exists():
-            raise CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged, and is built anew soon")
+    def _open(self, path: str, current: Identity) -> _Connection:
+        if self._files.is_damaged(path):
+            raise CatalogUnavailable(f"the catalog {self._name!r} is damaged, and is built anew soon")
         try:
             # mode=rw: a file that is missing is not made.
             raw = sqlite3.connect(
@@ -269,8 +233,8 @@ class SQLite:
         except sqlite3.Error as error:
             raw.close()
             raise self._meaning(path, error) from None
-        log = _log(path)
-        if log is None or _identity(path) != current:
+        log = log_of(path)
+        if log is None or identity(path) != current:
             raw.close()
             raise _ReplacedError
         return _Connection(raw, path, current, log)
@@ -279,20 +243,13 @@ class SQLite:
         """Say what a failure means to those who know no SQL, and see to it that a damaged file is replaced."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
         if code == sqlite3.SQLITE_FULL:
-            return self._full()
+            return CatalogFull(f"the disk of the catalog {self._name!r} is full: make room, then try again")
         if code == sqlite3.SQLITE_BUSY:
             return CatalogUnavailable("the catalog is busy with other writes: try again soon")
         if code not in _BEYOND_USE:
-            return CatalogUnavailable(f"the catalog {str(self._link)!r} fails: {error}")
-        self._ask_for_rebuild(path)
-        return CatalogUnavailable(f"the catalog {str(self._link)!r} is damaged ({error}), and is built anew soon")
-
-    def _ask_for_rebuild(self, path: str) -> None:
-        with suppress(OSError):  # on a full disk whoever builds the catalog finds out by itself
-            Path(f"{path}{_DAMAGED}").touch()
-
-    def _full(self) -> CatalogFull:
-        return CatalogFull(f"the disk of the catalog {str(self._link)!r} is full: make room, then try again")
+            return CatalogUnavailable(f"the catalog {self._name!r} fails: {error}")
+        self._files.ask_for_rebuild(path)
+        return CatalogUnavailable(f"the catalog {self._name!r} is damaged ({error}), and is built anew soon")
 
     # ---- building
 
@@ -302,24 +259,19 @@ class SQLite:
         with self.attempt(_REBUILD) as mine:
             if not mine:
                 raise CatalogUnavailable("the catalog is being built by another process")
+            was_complete = self._stop()
             try:
-                self._link.parent.mkdir(parents=True, exist_ok=True)
-                was_complete = self._stop()
-                try:
-                    self._sweep()
-                    fresh = self._link.with_name(f"{self._link.stem}-{secrets.token_hex(8)}{self._link.suffix}")
-                    with self._building(fresh) as session:
-                        yield session
-                    self._move_link(fresh)
-                except BaseException:
-                    if was_complete:
+                fresh = self._files.next()
+                with self._building(fresh) as session:
+                    yield session
+                self._files.put_in_place(fresh)
+            except BaseException:
+                if was_complete:
+                    with suppress(ChartrepoError):  # else it stays incomplete, and is built at the next occasion
                         self._set_complete(complete=True)
-                    raise
-                self._sweep()
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise self._full() from None
-                raise CatalogUnavailable(f"the catalog {str(self._link)!r} cannot be built: {error}") from None
+                raise
+            finally:
+                self._files.sweep()
 
     def _stop(self) -> bool:
         """Keep everybody from using the catalog that is there, and return whether it could be used till now.
@@ -330,7 +282,7 @@ class SQLite:
         try:
             return self._set_complete(complete=False)
         except CatalogUnavailable:
-            self._link.unlink(missing_ok=True)
+            self._files.take_away()
             return False
 
     def _set_complete(self, *, complete: bool) -> bool:
@@ -341,92 +293,32 @@ class SQLite:
 
     @contextmanager
     def _building(self, fresh: Path) -> Iterator[_Session]:
-        raw = sqlite3.connect(fresh, isolation_level=None)
-        session = _Session(raw)
         try:
-            # Nobody else sees the file, and it is of no use before it is whole.
-            raw.execute("PRAGMA journal_mode = OFF")
-            raw.execute("PRAGMA synchronous = OFF")
-            raw.execute("BEGIN")
-            for statement in self.queries.create_tables:
-                session.run(statement)
-            yield session
-            for statement in self.queries.create_indexes:
-                session.run(statement)
-            raw.execute("COMMIT")
-            raw.execute("PRAGMA journal_mode = WAL")
-            raw.close()
-            _sync(fresh)
-        except BaseException as error:
-            session.end()
-            raw.close()
-            fresh.unlink(missing_ok=True)
-            if isinstance(error, sqlite3.Error):
-                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-                    raise self._full() from None
-                raise CatalogUnavailable(f"the catalog {str(self._link)!r} cannot be built: {error}") from None
-            raise
-
-    def _move_link(self, fresh: Path) -> None:
-        aside = fresh.with_suffix(".link")
-        aside.symlink_to(fresh.name)
-        aside.replace(self._link)
-        _sync(self._link.parent)
-
-    def _sweep(self) -> None:
-        """Remove the files of generations that are not linked to."""
-        current = self._link.resolve().name if self._link.exists() else ""
-        generation = re.compile(
-            rf"({re.escape(self._link.stem)}-[0-9a-f]+{re.escape(self._link.suffix)})(-wal|-shm|-journal|\.damaged)?"
-            rf"|{re.escape(self._link.stem)}-[0-9a-f]+\.link"
-        )
-        for path in sorted(self._link.parent.iterdir()):
-            match = generation.fullmatch(path.name)
-            if match and match[1] != current:
-                path.unlink(missing_ok=True)
+            with closing(sqlite3.connect(fresh, isolation_level=None)) as raw:
+                # Nobody else sees the file, and it is of no use before it is whole.
+                raw.execute("PRAGMA journal_mode = OFF")
+                raw.execute("PRAGMA synchronous = OFF")
+                raw.execute("BEGIN")
+                for statement in self.queries.create_tables:
+                    raw.execute(statement)
+                yield _Session(raw)
+                for statement in self.queries.create_indexes:
+                    raw.execute(statement)
+                raw.execute("COMMIT")
+                raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as error:
+            raise self._meaning(str(fresh), error) from None
 
     # ---- upkeep
 
     def damaged(self) -> bool:
         """Whether the file is missing, or somebody met damage in it."""
-        return not self._link.exists() or Path(f"{self._link.resolve()}{_DAMAGED}").exists()
+        return self._files.needs_rebuild()
 
     def prune(self) -> list[str]:
         """Remove the files of other schema versions; return their names."""
-        name = re.compile(
-            rf"{re.escape(self._asked_for.stem)}-v([0-9]+)(-[0-9a-f]+)?{re.escape(self._asked_for.suffix)}"
-            r"(-wal|-shm|-journal|\.damaged)?"
-        )
-        dropped = []
-        if self._link.parent.is_dir():
-            for path in sorted(self._link.parent.iterdir()):
-                match = name.fullmatch(path.name)
-                if match and int(match[1]) != SCHEMA_VERSION:
-                    path.unlink(missing_ok=True)
-                    dropped.append(path.name)
-        return dropped
+        return self._files.prune()
 
     def close(self) -> None:
         """Close the connections that are idle; those in use are closed when they are given back."""
         self._pool.close()
-
-
-def _identity(path: str) -> _Identity | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - asked before every answer, and Path.stat takes twice as long
-    except OSError:
-        return None
-    return _Identity(found.st_dev, found.st_ino)
-
-
-def _log(path: str) -> _Log | None:
-    log, index = _identity(f"{path}-wal"), _identity(f"{path}-shm")
-    return (log, index) if log and index else None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,9 @@
 """What can happen to a catalog that is in a PostgreSQL server."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -184,6 +186,30 @@ def test_what_goes_wrong_is_told_in_one_line_without_the_password(
         open_catalog(url, lock_dir=tmp_path, storage_id="s").mark("")
     assert "secret" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_by_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    connect = psycopg.connect
+
+    def count(*args: object, **parameters: Any) -> psycopg.Connection:
+        asked.append(parameters)
+        return connect(*args, **parameters)
+
+    monkeypatch.setattr(psycopg, "connect", count)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql://u@127.0.0.1:{mute.getsockname()[1]}/d?connect_timeout=2"
+        catalog = open_catalog(url, lock_dir=tmp_path, storage_id="s")
+        for _ in range(5):
+            with pytest.raises(CatalogUnavailable, match="timeout"):
+                catalog.mark("")
+    assert len(asked) == 1
+    catalog._engine._silence = catalog._engine._silence._replace(until=0.0)
+    with pytest.raises(CatalogUnavailable, match="refused"):
+        catalog.mark("")
+    assert len(asked) == 2
 
 
 def test_nothing_is_known_of_a_catalog_that_was_never_built(unbuilt: Catalog) -> None:

@@ -164,3 +164,9 @@ def test_two_storages_do_not_share_a_catalog(catalog: Catalog, place: Place) -> 
             ask()
     stranger.close()
     assert catalog.versions("", "app") == [package()]
+
+
+def test_an_error_of_whoever_builds_is_passed_on_as_it_is(catalog: Catalog) -> None:
+    with pytest.raises(OSError, match="of the storage"), catalog.rebuilding():
+        raise OSError("of the storage")
+    assert catalog.complete

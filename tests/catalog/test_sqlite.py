@@ -68,7 +68,7 @@ def test_what_is_promised_is_synced(filled: Catalog, link: Path) -> None:
 def test_a_rebuild_leaves_one_generation_and_removes_what_killed_ones_left(
     filled: Catalog, folder: Path, link: Path
 ) -> None:
-    for litter in ("catalog-v1-00ff.sqlite3", "catalog-v1-00ff.sqlite3-wal", "catalog-v1-00ff.link"):
+    for litter in ("catalog-v1-00ff.sqlite3", "catalog-v1-00ff.sqlite3-wal", "catalog-v1-00ff.sqlite3.link"):
         (folder / litter).write_bytes(b"half")
     (folder / "catalog-v1.sqlite3.bak").write_bytes(b"mine")
     build(filled)

@@ -1,0 +1,165 @@
+"""The files of a SQLite catalog.
+
+What is called the catalog's file is a link to the file of one generation::
+
+    catalog-v1.sqlite3 -> catalog-v1-<id>.sqlite3      and, beside the latter, its -wal and -shm
+
+SQLite names its write-ahead log after the file that the link leads to, and whoever closes the last connection to a file
+removes the log by name. A rebuild therefore never reuses a name: it makes a new file and moves the link, so that those
+who still have the old file open cannot touch what belongs to the new one.
+"""
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from chartrepo.catalog.schema import SCHEMA_VERSION
+from chartrepo.core.errors import CatalogFull, CatalogUnavailable
+
+_DAMAGED: Final = ".damaged"
+
+
+class Identity(NamedTuple):
+    """A file, whatever it is called. As long as somebody has it open, no other file is called the same here."""
+
+    device: int
+    inode: int
+
+
+Log = tuple[Identity, Identity]
+"""The write-ahead log and its index. SQLite leaves them where they are as long as somebody has the database open."""
+
+
+class Generations:
+    """The link and what it leads to.
+
+    Args:
+        file: as the user names it; the schema's version is put before its suffix.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.folder = file.parent
+        self.link = file.with_name(f"{file.stem}-v{SCHEMA_VERSION}{file.suffix}")
+        self._stem = file.stem
+        self._suffix = file.suffix
+
+    def current(self) -> Identity:
+        """Return which file is the catalog's now.
+
+        Raises:
+            CatalogUnavailable: there is none.
+        """
+        try:
+            found = os.stat(self.link)  # noqa: PTH116 - asked before every answer, and Path.stat takes twice as long
+        except FileNotFoundError:
+            raise CatalogUnavailable(f"there is no catalog {self.link.name!r} now: it is built anew soon") from None
+        except OSError as error:
+            raise CatalogUnavailable(f"the catalog {str(self.link)!r} cannot be read: {error.strerror}") from None
+        return Identity(found.st_dev, found.st_ino)
+
+    def path(self) -> str:
+        """Return where the link leads to."""
+        return os.path.realpath(self.link)
+
+    # ---- rebuilding
+
+    def next(self) -> Path:
+        """Return where to make the next file. Its folder is there."""
+        with self._told():
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return self.link.with_name(f"{self.link.stem}-{secrets.token_hex(8)}{self._suffix}")
+
+    def take_away(self) -> None:
+        """Remove the link: nobody uses what it led to from now on."""
+        with self._told():
+            self.link.unlink(missing_ok=True)
+
+    def put_in_place(self, fresh: Path) -> None:
+        """Let the link lead to a new file, durably."""
+        aside = fresh.with_name(f"{fresh.name}.link")
+        with self._told():
+            _sync(fresh)
+            aside.symlink_to(fresh.name)
+            aside.replace(self.link)
+            _sync(self.folder)
+
+    def sweep(self) -> None:
+        """Remove the files of generations that the link does not lead to, as far as that is possible."""
+        used = {self.link.name, Path(self.path()).name if self.link.exists() else ""}
+        with suppress(OSError):
+            for path, version, owner in self._files():
+                if version == SCHEMA_VERSION and owner not in used:
+                    path.unlink(missing_ok=True)
+
+    def prune(self) -> list[str]:
+        """Remove the files of other schema versions; return their names.
+
+        Raises:
+            CatalogUnavailable: it is not allowed.
+        """
+        with self._told():
+            others = [path for path, version, _ in self._files() if version != SCHEMA_VERSION]
+            for path in others:
+                path.unlink(missing_ok=True)
+        return [path.name for path in others]
+
+    def _files(self) -> list[tuple[Path, int, str]]:
+        """Find the files of all generations, each with its schema version and its database's name."""
+        stem, suffix = re.escape(self._stem), re.escape(self._suffix)
+        name = re.compile(rf"({stem}-v([0-9]+)(?:-[0-9a-f]+)?{suffix})(?:-wal|-shm|-journal|\.damaged|\.link)?")
+        if not self.folder.is_dir():
+            return []
+        matches = [(path, name.fullmatch(path.name)) for path in sorted(self.folder.iterdir())]
+        return [(path, int(match[2]), match[1]) for path, match in matches if match]
+
+    # ---- damage
+
+    def ask_for_rebuild(self, path: str) -> None:
+        """Tell all processes that the file at `path`, where the link led to, is beyond use."""
+        with suppress(OSError):  # on a full disk whoever builds the catalog finds out by itself
+            Path(f"{path}{_DAMAGED}").touch()
+
+    def is_damaged(self, path: str) -> bool:
+        """Return whether somebody asked for a rebuild of the file at `path`."""
+        return os.path.exists(f"{path}{_DAMAGED}")  # noqa: PTH110 - the path is a text already, as SQLite takes it
+
+    def needs_rebuild(self) -> bool:
+        """Return whether the file is missing, or damaged."""
+        return not self.link.exists() or self.is_damaged(self.path())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise CatalogFull(f"the disk of the catalog {str(self.link)!r} is full: make room") from None
+            raise CatalogUnavailable(f"the catalog {str(self.link)!r} cannot be built: {error}") from None
+
+
+def identity(path: str) -> Identity | None:
+    """Return which file is at `path`, if any."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as in Generations.current
+    except OSError:
+        return None
+    return Identity(found.st_dev, found.st_ino)
+
+
+def log_of(path: str) -> Log | None:
+    """Return the log of the database at `path`, if it has one."""
+    log, index = identity(f"{path}-wal"), identity(f"{path}-shm")
+    return (log, index) if log and index else None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
