@@ -186,6 +186,9 @@ class Storage(Protocol):
     def delete(self, key: str, *, state: State | None = None) -> None:
         """Remove an object; with `state`, only while it is in that state.
 
+        Not every S3 service can hold off a replacement in the very moment of the removal; see `storage.s3`. Callers
+        that replace and delete at once hold a lock.
+
         Raises:
             NotFound: there is none.
             Changed: it is in another state.

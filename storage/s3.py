@@ -183,8 +183,9 @@ class S3Storage:
     Each write is one PUT with a condition, and carries a random id. Where its answer is lost, or says that the key is
     taken, the object's id tells whether it was this write that took it.
 
-    A conditional DELETE is honoured by few services yet. On the others, `delete` compares before it deletes, and a
-    replacement in the moment between is lost: whoever deletes and replaces at once needs a lock of its own there.
+    A conditional DELETE is honoured by few services yet, and of those some compare first and delete then (versitygw
+    does). There a replacement in the moment between is lost with what it replaced: whoever deletes and replaces at once
+    needs a lock of its own. Creating and replacing are decided by the service wherever `check` says so.
     """
 
     def __init__(self, client: "S3Client", bucket: str, prefix: str, options: S3Options) -> None:

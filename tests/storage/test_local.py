@@ -36,12 +36,12 @@ from storage.base import (
     Unavailable,
 )
 from storage.local import LocalStorage
-from tests.storage.contract import MIB, StorageContract, at_once, listed, noise, read
+from tests.storage.contract import MIB, DecisiveDeletes, StorageContract, at_once, listed, noise, read
 
 LOCK: Final = ".chartrepo-lock"
 
 
-class TestLocalStorage(StorageContract):
+class TestLocalStorage(StorageContract, DecisiveDeletes):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Storage:
         return LocalStorage(tmp_path)
@@ -51,7 +51,7 @@ class TestLocalStorage(StorageContract):
         return LocalStorage(tmp_path)
 
 
-class TestLocalStorageWithoutLinks(StorageContract):
+class TestLocalStorageWithoutLinks(StorageContract, DecisiveDeletes):
     """On a file system without hard links, conditions hold between the threads of one process."""
 
     @pytest.fixture

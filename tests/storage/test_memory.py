@@ -5,10 +5,10 @@ import pytest
 from storage.base import Storage
 from storage.memory import MemoryStorage
 from storage.observed import ObservedStorage
-from tests.storage.contract import StorageContract
+from tests.storage.contract import DecisiveDeletes, StorageContract
 
 
-class TestMemoryStorage(StorageContract):
+class TestMemoryStorage(StorageContract, DecisiveDeletes):
     @pytest.fixture
     def storage(self) -> Storage:
         return MemoryStorage()

@@ -1,28 +1,27 @@
 """Objects in a bucket, of a server that acts like S3 and of a real gateway."""
 
-import functools
 import logging
-import os
 import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from storage.base import ABSENT, Misconfigured, Storage, StorageError, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
+from tests.storage.buckets import at, client, fresh_bucket, raw
 from tests.storage.contract import StorageContract, listed, read
 from tests.support.processes import free_port
 from tests.support.s3server import S3
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_s3.client import S3Client
 
 SERVERS: Final = ["moto_s3", pytest.param("real_s3", marks=pytest.mark.real_s3)]
@@ -35,7 +34,7 @@ class BucketContract(StorageContract):
 
     @pytest.fixture
     def bucket(self, server: S3) -> str:
-        return server.new_bucket()
+        return fresh_bucket(server)
 
     @pytest.fixture
     def storage(self, server: S3, bucket: str) -> Storage:
@@ -67,15 +66,13 @@ def server(request: pytest.FixtureRequest) -> S3:
 
 @pytest.fixture
 def bucket(server: S3) -> str:
-    return server.new_bucket()
+    return fresh_bucket(server)
 
 
 @pytest.fixture
-def by_hand(server: S3) -> Iterator["S3Client"]:
+def by_hand(server: S3) -> "S3Client":
     """What people have who put things into a bucket themselves."""
-    client = boto3.client("s3", endpoint_url=server.endpoint_url)
-    yield client
-    client.close()
+    return client(server.endpoint_url)
 
 
 def test_what_other_hands_put_was_published_when_it_was_put(server: S3, bucket: str, by_hand: "S3Client") -> None:
@@ -108,11 +105,9 @@ def test_a_copy_by_other_hands_keeps_the_time_of_publication(server: S3, bucket:
 
 
 def test_what_no_key_can_name_is_left_out(moto_s3: S3, caplog: pytest.LogCaptureFixture) -> None:
-    bucket = moto_s3.new_bucket()
-    with_client = boto3.client("s3", endpoint_url=moto_s3.endpoint_url)
+    bucket = fresh_bucket(moto_s3)
     for key in ["folder/", "folder/app.tgz", "double//slash", "/leading", ".chartrepo/x", "a/.chartrepo-y"]:
-        with_client.put_object(Bucket=bucket, Key=key, Body=b"")
-    with_client.close()
+        client(moto_s3.endpoint_url).put_object(Bucket=bucket, Key=key, Body=b"")
     storage = at(moto_s3, bucket)
     with caplog.at_level(logging.WARNING):
         assert listed(storage) == {"folder/app.tgz"}
@@ -131,11 +126,8 @@ def test_state_and_packages_lie_in_one_bucket_and_do_not_meet(server: S3, bucket
     assert listed(storages.packages) == {"app.tgz"}
     assert listed(storages.state) == {"snapshot"}
     assert storages.folder is None
-    whole = boto3.client("s3", endpoint_url=server.endpoint_url)
-    keys = {content["Key"] for content in whole.list_objects_v2(Bucket=bucket)["Contents"]}
-    whole.close()
     under = prefix.strip("/") + "/" if prefix else ""
-    assert keys == {f"{under}app.tgz", f".chartrepo/{under}snapshot"}
+    assert set(raw(server, bucket)) == {f"{under}app.tgz", f".chartrepo/{under}snapshot"}
 
 
 def test_anyone_may_get_a_signed_address_for_a_while(server: S3, bucket: str) -> None:
@@ -153,7 +145,7 @@ def test_anyone_may_get_a_signed_address_for_a_while(server: S3, bucket: str) ->
 
 @pytest.mark.real_s3
 def test_a_signed_address_opens_nothing_else(real_s3: S3) -> None:
-    storage = at(real_s3, real_s3.new_bucket())
+    storage = at(real_s3, fresh_bucket(real_s3))
     storage.put("open", b"bytes", condition=ABSENT)
     storage.put("shut", b"bytes", condition=ABSENT)
     address = storage.url("open", expires=60, filename="x")
@@ -202,7 +194,7 @@ def test_an_endpoint_in_the_environment_has_the_bucket_in_its_path(
     ],
 )
 def test_objects_are_encrypted_as_asked(moto_s3: S3, options: S3Options, expected: dict[str, str]) -> None:
-    bucket = moto_s3.new_bucket()
+    bucket = fresh_bucket(moto_s3)
     storage = S3Storage(client(moto_s3.endpoint_url), bucket, "", options)
     storage.put("k", b"bytes", condition=ABSENT)
     head = client(moto_s3.endpoint_url).head_object(Bucket=bucket, Key="k")
@@ -210,11 +202,11 @@ def test_objects_are_encrypted_as_asked(moto_s3: S3, options: S3Options, expecte
     assert read(storage, "k") == b"bytes"
 
 
-def test_probes_of_dead_servers_are_leftovers(server: S3, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_of_dead_servers_are_leftovers(
+    server: S3, bucket: str, by_hand: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = at(server, bucket, "some/prefix/")
-    probe = boto3.client("s3", endpoint_url=server.endpoint_url)
-    probe.put_object(Bucket=bucket, Key="some/prefix/.chartrepo-probe-dead", Body=b"1")
-    probe.close()
+    by_hand.put_object(Bucket=bucket, Key="some/prefix/.chartrepo-probe-dead", Body=b"1")
     storage.put("k", b"bytes", condition=ABSENT)
     assert storage.remove_leftovers() == 0
     now = time.time()
@@ -240,7 +232,7 @@ def test_credentials_that_are_wrong_are_told(
     real_s3: S3, monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
 ) -> None:
     monkeypatch.setenv(variable, "someone-elses")
-    storages = open_storage(f"s3://{real_s3.new_bucket()}", S3Options(endpoint=real_s3.endpoint_url))
+    storages = open_storage(f"s3://{fresh_bucket(real_s3)}", S3Options(endpoint=real_s3.endpoint_url))
     with pytest.raises(Misconfigured, match=remedy) as caught:
         storages.packages.check()
     assert "someone-elses" not in str(caught.value)
@@ -299,7 +291,7 @@ def unused_endpoint() -> str:
 
 def test_the_description_holds_no_secret(s3_credentials: None, moto_s3: S3) -> None:
     host = urlsplit(moto_s3.endpoint_url).netloc
-    bucket = moto_s3.new_bucket()
+    bucket = fresh_bucket(moto_s3)
     options = S3Options(endpoint=f"http://user:hidden@{host}")
     storage = S3Storage(client(moto_s3.endpoint_url), bucket, "p/", options)
     assert storage.check(writable=False).description == f"bucket {bucket}, prefix p/, at {host}"
@@ -309,14 +301,3 @@ def signed(bucket: str, options: S3Options) -> str:
     address = S3Storage(connect(options, bucket), bucket, "", options).url("k", expires=1, filename="k")
     assert address is not None
     return address
-
-
-def at(server: S3, bucket: str, prefix: str = "") -> S3Storage:
-    return S3Storage(client(server.endpoint_url), bucket, prefix, S3Options(endpoint=server.endpoint_url))
-
-
-@functools.cache
-def client(endpoint: str) -> "S3Client":
-    """A client that all tests share, for making one takes longer than most of them. Call it with credentials set."""
-    assert os.environ["AWS_ACCESS_KEY_ID"] == "tests"
-    return connect(S3Options(endpoint=endpoint), "any")

@@ -22,6 +22,7 @@ from storage.base import (
 )
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
+from tests.storage.buckets import at, fresh_bucket, raw
 from tests.storage.contract import MIB, listed, noise, read
 from tests.support.faultproxy import (
     BROKEN_AFTER_ALL,
@@ -56,7 +57,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def bucket(moto_s3: S3) -> str:
-    return moto_s3.new_bucket()
+    return fresh_bucket(moto_s3)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def storage(proxy: FaultProxy, bucket: str, stack: ExitStack) -> S3Storage:
 @pytest.fixture
 def other(moto_s3: S3, bucket: str) -> S3Storage:
     """Another server on the same bucket, which nothing happens to."""
-    return S3Storage(direct(moto_s3.endpoint_url), bucket, "", S3Options())
+    return at(moto_s3, bucket)
 
 
 # Writing
@@ -435,17 +436,6 @@ def impatient(stack: ExitStack, endpoint: str) -> "S3Client":
     client = connect(S3Options(endpoint=endpoint, read_timeout=0.5, connect_timeout=1), "any")
     stack.callback(client.close)
     return client
-
-
-@functools.cache
-def direct(endpoint: str) -> "S3Client":
-    return connect(S3Options(endpoint=endpoint), "any")
-
-
-def raw(server: S3, bucket: str) -> list[str]:
-    """The keys of all that lies in a bucket, hidden or not."""
-    page = direct(server.endpoint_url).list_objects_v2(Bucket=bucket)
-    return [content["Key"] for content in page.get("Contents", [])]
 
 
 def small_pages(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
