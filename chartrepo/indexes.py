@@ -6,12 +6,13 @@ that it was rendered at, both asked for before each use.
 """
 
 import hashlib
+import re
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from struct import pack
 from typing import Final
 
@@ -40,9 +41,13 @@ class Wanted:
     def __bool__(self) -> bool:
         return self.versions is not None or bool(self.charts)
 
-    def takes(self, name: str) -> bool:
-        """Return whether a chart of this name is asked for."""
-        return not self.charts or any(fnmatchcase(name, pattern) for pattern in self.charts)
+    def among(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the names of charts that are asked for, in the same order."""
+        if not self.charts:
+            return names
+        # Not fnmatchcase, which keeps every pattern that a client ever made up.
+        matches = re.compile("|".join(map(translate, self.charts))).match
+        return [name for name in names if matches(name)]
 
 
 EVERYTHING: Final = Wanted()
@@ -104,7 +109,7 @@ class Index:
         """
         names = self.names[offset : None if limit is None else offset + limit]
         parts = [part for name in names for part in (b",", self.blocks[name].data)]
-        return [b"{", *parts[1:], b"}\n"]
+        return [b"{", *parts[1:], b"}"]
 
     def inherit(self, previous: "Index") -> None:
         """Take over what an earlier index of this repository compressed, where it is still of use."""
@@ -112,7 +117,7 @@ class Index:
         self._deflated = {part: held[part] for part in self._all.parts if part in held} if held else {}
 
     def _document(self, wanted: Wanted) -> Document:
-        names = [name for name in self.names if wanted.takes(name)] if wanted.charts else self.names
+        names = wanted.among(self.names)
         around = frame(self._form, generated=self._changed, context_path=self._context_path, empty=not names)
         digest = hashlib.sha256(around.header)
         if wanted.versions is not None:

@@ -57,15 +57,15 @@ def place(storage_key: str) -> Place:
 
 
 def is_package(file: str) -> bool:
-    """Return whether a file is called as packages are. A leading dot hides a file, as everywhere."""
+    """Return whether a file or a key ends as those of packages do."""
     return file.endswith(PACKAGE_SUFFIX)
 
 
 def is_provenance(file: str) -> bool:
-    """Return whether a file is called as the provenance of a package is."""
+    """Return whether a file or a key ends as that of a package's provenance does."""
     return file.endswith(PROVENANCE_SUFFIX)
 
 
 def package_of(provenance: str) -> str:
-    """Return the package file that a provenance file goes with."""
+    """Return the package file, or its key, that a provenance file goes with."""
     return provenance.removesuffix(".prov")

@@ -358,7 +358,7 @@ class Settings:
     metrics: bool = _setting(
         Section.OPERATION,
         kinds.BOOLEAN,
-        "Serve /metrics for Prometheus",
+        "Serve /metrics for Prometheus: beside the charts, or on the listener of admin_port alone where there is one",
         default=True,
     )
 

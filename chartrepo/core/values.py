@@ -4,7 +4,8 @@ import math
 from typing import Any, Final
 
 from chartrepo.core.errors import PackageRefused
-from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value, load
+from chartrepo.core.scalars import InvalidYamlError, Scalar
+from chartrepo.core.yaml11 import Budget, Value, load
 
 _MAX_NODES: Final = 1_000_000
 _MAX_DEPTH: Final = 1_000

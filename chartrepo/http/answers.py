@@ -11,6 +11,9 @@ Headers = list[tuple[str, str]]
 STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
+JSON: Final = ("Content-Type", "application/json; charset=utf-8")
+
+
 @dataclass(slots=True)
 class Answer:
     """A whole answer.
@@ -31,4 +34,4 @@ class Answer:
 def json_answer(status: int, value: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:
     """Return an answer whose body is `value` as JSON."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(status, [("Content-Type", "application/json; charset=utf-8"), *headers], [data], len(data))
+    return Answer(status, [JSON, *headers], [data], len(data))

@@ -1,41 +1,40 @@
 """ChartMuseum's API, answer for answer, and what we add to it.
 
-Status codes and error texts are those that scripts written for ChartMuseum look at (helm-rules, section 6).
+Status codes and error texts are those that scripts written for ChartMuseum look at.
 """
 
 import base64
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import BinaryIO, Final, cast
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chartrepo.catalog import Catalog, PackageRecord
 from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.errors import (
     AlreadyPublished,
-    BodyTooLarge,
     ChartNotFound,
     ChartrepoError,
     FileNotFound,
     InvalidConstraint,
-    PackageRefused,
-    ProvenanceRefused,
     VersionNotFound,
 )
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
-from chartrepo.http.answers import Answer, json_answer
-from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, Unauthorized
+from chartrepo.http.answers import JSON, Answer, json_answer
+from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer
 from chartrepo.http.front import ROUTE
 from chartrepo.http.uploads import Spool
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured, UploadResult
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
-from storage.base import StorageError
+from storage.base import InvalidKey, StorageError
 
 _SAVED: Final = {"saved": True}
 _DELETED: Final = {"deleted": True}
@@ -65,11 +64,14 @@ class Api:
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
-        app.add_url_rule("/api/repositories", "repositories", self.repositories, methods=["GET"])
-        app.add_url_rule("/api/sync", "sync", self.sync, methods=["POST"])
-        app.add_url_rule("/api/<path:rest>", "read", self.read, methods=["GET"])
-        app.add_url_rule("/api/<path:rest>", "publish", self.publish, methods=["POST"])
-        app.add_url_rule("/api/<path:rest>", "delete", self.delete, methods=["DELETE"])
+        for method, path, view in (
+            ("GET", "/api/repositories", self.repositories),
+            ("POST", "/api/sync", self.sync),
+            ("GET", "/api/<path:rest>", self.read),
+            ("POST", "/api/<path:rest>", self.publish),
+            ("DELETE", "/api/<path:rest>", self.delete),
+        ):
+            app.add_url_rule(path, view.__name__, view, methods=[method])
 
     # ---- reading
 
@@ -80,7 +82,7 @@ class Api:
             case ():
                 _route("/api/{repository}/charts")
                 return self._charts(repository)
-            case (name,) if name:
+            case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
             case (name, version):
@@ -98,9 +100,7 @@ class Api:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
         limit = _count("limit", "limit is not a valid positive integer", least=1)
         parts = self._indexes.get(repository, Form.JSON).entries(offset, limit)
-        response = Response(parts, mimetype="application/json")
-        response.content_length = sum(map(len, parts))
-        return response
+        return respond(Answer(200, [JSON], parts, sum(map(len, parts))))
 
     def _versions(self, repository: str, name: str) -> Response:
         records = self._catalog.versions(repository, name)
@@ -112,16 +112,20 @@ class Api:
         return entry_with_urls(record.entry_json, record.file, url_prefix=self._indexes.url_prefix(repository))
 
     def _resolve(self, repository: str, name: str, wanted: str) -> PackageRecord:
-        """Find a version as Helm does: as it is written, else the newest in a range; `latest` is a range too."""
+        """Find a version as Helm does: as it is written, else the newest in a range.
+
+        `latest`, or nothing, is the newest stable one.
+        """
         records = {record.version: record for record in self._catalog.versions(repository, name)}
         if not records:
             raise ChartNotFound("no chart name found")
+        wanted = "" if wanted == "latest" else wanted
         try:
-            found = resolve(records, "" if wanted == "latest" else wanted)
+            found = resolve(records, wanted)
         except InvalidConstraint:
             found = None
         if found is None:
-            raise VersionNotFound(f"no chart version found for {name}-{'' if wanted == 'latest' else wanted}")
+            raise VersionNotFound(f"no chart version found for {name}-{wanted}")
         return records[found]
 
     def _templates(self, repository: str, record: PackageRecord) -> Response:
@@ -183,18 +187,31 @@ class Api:
                 raise Conflict("file already exists", error) from None
 
     def _publish_form(self, repository: str) -> bool:
-        package, signature = request.files.get("chart"), request.files.get("prov")
-        prov = signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None
+        package, prov = self._form()
         try:
             if package is not None:
-                stream = cast("BinaryIO", package.stream)
-                return self._repositories.publish(repository, stream, prov, force=_force()).replaced
+                return self._repositories.publish(repository, package, prov, force=_force()).replaced
             if prov is not None:
                 self._repositories.publish_provenance(repository, prov, force=_force())
                 return False
         except AlreadyPublished as error:
             raise Conflict("chart already exists", error) from None
         raise BadRequest(_NO_FIELDS)
+
+    def _form(self) -> tuple[BinaryIO | None, bytes | None]:
+        """Return the package and the provenance of a form, None for what it lacks."""
+        try:
+            with self._spool.filling():
+                files = request.files
+        except ValueError:
+            raise BadRequest("the form is malformed, or it broke off before its end") from None
+        except RequestEntityTooLarge:
+            raise BadRequest("the form has too many fields, or too long ones: send chart and prov as files") from None
+        package, signature = files.get("chart"), files.get("prov")
+        return (
+            cast("BinaryIO", package.stream) if package is not None else None,
+            signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None,
+        )
 
     def _publish_provenance(self, repository: str) -> bool:
         with self._spool.take(request.stream) as file:
@@ -209,7 +226,7 @@ class Api:
         try:
             replaced = upload(repository)
         except (ChartrepoError, StorageError) as error:
-            self._metrics.upload(_result(error))
+            self._metrics.upload(upload_result(answer(error).status))
             raise
         self._metrics.upload("replaced" if replaced else "created")
         return respond(json_answer(201, _SAVED))
@@ -220,18 +237,17 @@ class Api:
             raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
         repository, parts = paths.api(rest)
         match parts:
-            case (name, version) if name and version:
+            case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 try:
                     self._repositories.delete(repository, name, version)
-                except VersionNotFound:
+                except (VersionNotFound, InvalidKey):
                     raise VersionNotFound("object not found") from None
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
-                return respond(
-                    json_answer(200, _DELETED | {"versions": self._repositories.delete_chart(repository, name)})
-                )
+                deleted = self._repositories.delete_chart(repository, name)
+                return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
 
     def sync(self) -> Response:
@@ -256,7 +272,8 @@ def respond(answer: Answer) -> Response:
 
 
 def _json_text(text: str) -> Response:
-    return Response(text, mimetype="application/json")
+    data = text.encode()
+    return respond(Answer(200, [JSON], [data], len(data)))
 
 
 def _route(template: str) -> None:
@@ -277,17 +294,11 @@ def _count(name: str, complaint: str, *, least: int) -> int | None:
     return int(digits)
 
 
-_RESULTS: Final[tuple[tuple[type[Exception], UploadResult], ...]] = (
-    (AlreadyPublished, "conflict"),
-    (BodyTooLarge, "too_large"),
-    (Unauthorized, "denied"),
-    (Forbidden, "denied"),
-    (StorageError, "failed"),
-    (PackageRefused, "refused"),
-    (ProvenanceRefused, "refused"),
-    (BadRequest, "refused"),
-)
+def upload_result(status: int) -> UploadResult:
+    """Return what the metrics call an upload that was answered with an error status."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return _RESULTS.get(status, "refused")
 
 
-def _result(error: Exception) -> UploadResult:
-    return next((result for kind, result in _RESULTS if isinstance(error, kind)), "failed")
+_RESULTS: Final[dict[int, UploadResult]] = {401: "denied", 403: "denied", 409: "conflict", 413: "too_large"}

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import ops
 from chartrepo.http.answers import json_answer
-from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.api import Api, Conflict, respond, upload_result
 from chartrepo.http.auth import Action, Authorizer
-from chartrepo.http.errors import answer
+from chartrepo.http.errors import Forbidden, NoSuchPath, Unauthorized, answer
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
 from chartrepo.http.uploads import Spool, request_class
@@ -81,8 +81,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
     app = Flask("chartrepo", static_folder=None)
     spool = Spool(services.uploads)
     app.request_class = request_class(spool)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
     Api(
         services.repositories,
         services.indexes,
@@ -95,6 +95,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
         public_url=services.public_url,
+        context_path=settings.context_path,
         artifacthub_id=settings.artifacthub_repository_id,
     ).register(app)
 
@@ -105,8 +106,18 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
             return
         if request.url_rule is not None:
             request.environ[ROUTE] = request.url_rule.rule
-        authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
+        try:
+            authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
+        except (Unauthorized, Forbidden) as error:
+            if request.endpoint == Api.publish.__name__:
+                services.metrics.upload(upload_result(answer(error).status))
+            raise
 
+    _answer_errors(app)
+    return app
+
+
+def _answer_errors(app: Flask) -> None:
     @app.errorhandler(Conflict)
     def conflict(error: Conflict) -> Response:
         return respond(json_answer(409, {"error": str(error), "detail": error.detail}))
@@ -118,16 +129,12 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        text = "not found" if error.code == 404 else (error.description or error.name)  # noqa: PLR2004
-        response = respond(json_answer(error.code or 500, {"error": text}))
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
+        """Answer what Flask found out. A path that knows the method not is not there, as ChartMuseum has it."""
+        if isinstance(error, NotFound | MethodNotAllowed):
+            return respond(answer(NoSuchPath()))
+        return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
         return respond(internal_error(logs.request_id.get()))
-
-    return app

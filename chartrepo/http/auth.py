@@ -8,11 +8,11 @@ trying things out on one's own machine, and there a web page in the browser must
 import base64
 import binascii
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from chartrepo import kinds
 from chartrepo.http.errors import Forbidden, Unauthorized
 
 Environ = Mapping[str, Any]
@@ -90,7 +90,7 @@ class Authorizer:
 def _check_local_program(environ: Environ) -> None:
     if environ.get("HTTP_ORIGIN") is not None or environ.get("HTTP_SEC_FETCH_SITE") is not None:
         raise Forbidden("with --open-writes no web page may write: set basic_auth_user and basic_auth_password instead")
-    if not is_loopback(_host_name(environ.get("HTTP_HOST", ""))):
+    if not kinds.is_loopback(_host_name(environ.get("HTTP_HOST", ""))):
         raise Forbidden(
             "with --open-writes only this machine may write, under a loopback name such as localhost: "
             "set basic_auth_user and basic_auth_password instead"
@@ -101,13 +101,3 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address can only mean this machine."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,11 +1,15 @@
 """Bodies of requests: bounded in size and time, and read to a bounded rest where the answer came early.
 
-Both servers hand over a `wsgi.input` that ends by itself, with a Content-Length or chunked.
+Both servers hand over a `wsgi.input` that ends by itself, with a Content-Length or chunked. Neither bounds the time a
+read takes: gunicorn waits for all the bytes it was asked for however slowly they drip, granian even where none come. So
+reads are made on threads of their own, and the request's thread waits for as long as it means to.
 """
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, BinaryIO, Final
 
 from chartrepo.core.errors import BodyTooLarge
@@ -22,29 +26,35 @@ class Body:
 
     Args:
         source: the server's.
+        readers: runs the reads, each for as long as it takes.
         limit: bytes; one more is `BodyTooLarge`.
         announced: its Content-Length, where the client gave one.
-        seconds: how long the whole may take.
+        seconds: how long the whole may take, from now on.
+        connection: what `source` reads from, where the server shows it. Its reading side is shut when time is up.
         clock: a monotonic clock, in seconds.
     """
 
     def __init__(
         self,
         source: BinaryIO,
+        readers: Executor,
         *,
         limit: int,
         announced: int | None,
         seconds: float,
+        connection: socket.socket | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
+        self._readers = readers
         self._limit = limit
         self._announced = announced
         self._clock = clock
         self._seconds = seconds
         self._deadline = clock() + seconds
+        self._connection = connection
         self._taken = 0
-        self._ended = False
+        self._ended = announced == 0
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, all of them when negative.
@@ -61,24 +71,40 @@ class Body:
         return self._read_piece(size)
 
     def _read_piece(self, size: int) -> bytes:
-        if self._ended:
+        if self._ended or size == 0:
             return b""
-        if self._clock() > self._deadline:
-            raise BodyTooSlow(f"the body did not arrive within {self._seconds:g} seconds (upload_timeout)")
         try:
-            piece = self._source.read(size)
+            piece = self._take(size, self._deadline)
         except TimeoutError:
-            raise BodyTooSlow("the body stopped arriving") from None
-        except (OSError, ValueError):
+            self._give_up()
+            raise BodyTooSlow(
+                f"the body did not arrive within {self._seconds:g} seconds: raise upload_timeout to allow it"
+            ) from None
+        except (OSError, ValueError):  # what both servers raise where chunks are cut off or malformed
+            self._ended = True
             raise BadRequest("the body broke off") from None
-        self._taken += len(piece)
         if self._taken > self._limit:
             raise self._too_large()
-        if not piece and size:
-            self._ended = True
-            if self._announced is not None and self._taken < self._announced:
-                raise BadRequest(f"the body broke off after {self._taken} of {self._announced} bytes")
+        if not piece and self._announced is not None and self._taken < self._announced:
+            raise BadRequest(f"the body broke off after {self._taken} of {self._announced} bytes")
         return piece
+
+    def _take(self, size: int, deadline: float) -> bytes:
+        """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`."""
+        left = deadline - self._clock()
+        if left <= 0:
+            raise TimeoutError
+        piece = self._readers.submit(self._source.read, size).result(left)
+        self._taken += len(piece)
+        self._ended = not piece or (self._announced is not None and self._taken >= self._announced)
+        return piece
+
+    def _give_up(self) -> None:
+        """Read no more, and let a read that is still waiting come to its end."""
+        self._ended = True
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RD)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the upload is larger than {self._limit} bytes: raise max_upload_size to allow it")
@@ -87,15 +113,11 @@ class Body:
         """Read what the client still sends, up to a bound."""
         until = self._clock() + _DRAINED_SECONDS
         left = _DRAINED_AT_MOST
-        with contextlib.suppress(OSError, ValueError):
-            while not self._ended and left > 0 and self._clock() < until:
-                if self._announced is not None and self._taken >= self._announced:
-                    self._ended = True
-                    break
-                piece = self._source.read(_PIECE)
-                self._taken += len(piece)
-                left -= len(piece)
-                self._ended = not piece
+        try:
+            while not self._ended and left > 0:
+                left -= len(self._take(_PIECE, until))
+        except (OSError, ValueError):  # TimeoutError is an OSError
+            self._give_up()
 
 
 def announced_length(environ: dict[str, Any]) -> int | None:

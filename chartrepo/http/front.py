@@ -7,11 +7,12 @@ turns errors into answers, and tells log and metrics what became of it.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from chartrepo import logs
-from chartrepo.core.errors import ChartrepoError
+from chartrepo.core.errors import ChartrepoError, FileNotFound
 from chartrepo.http.answers import STATUS_LINES, Answer, Headers, json_answer
 from chartrepo.http.auth import Action, Authorizer
 from chartrepo.http.bodies import Body, announced_length, has_body
@@ -19,7 +20,7 @@ from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
-from storage.base import StorageError
+from storage.base import InvalidKey, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,9 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 ROUTE: Final = "chartrepo.route"
 """Key of the environment under which Flask leaves the template of the route that answered."""
-BODY: Final = "chartrepo.body"
-"""Key of the environment under which a request's `Body` is found."""
-
 _SECURITY: Final = [("X-Content-Type-Options", "nosniff")]
+_BODIES_AT_ONCE: Final = 256
+"""Reads of bodies that may wait for their clients: more than requests, since a read can outlive its own."""
 _AT_THE_ROOT: Final = frozenset({"/", "/livez", "/readyz", "/health"})
 """Answered at the root of the host too, whatever the context path: load balancers know no other."""
 
@@ -98,6 +98,7 @@ class Front:
         self._body_seconds = body_seconds
         self._metrics = metrics
         self._access = access
+        self._readers = ThreadPoolExecutor(_BODIES_AT_ONCE, thread_name_prefix="body")
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, as WSGI has it."""
@@ -126,6 +127,8 @@ class Front:
             exchange.route = target.resource.value
             self._authorizer.check(environ, Action.READ)
             return self._read[target.resource](environ, target.repository, target.file)
+        except (FileNotFound, InvalidKey):
+            return answer(FileNotFound("object not found"))
         except (ChartrepoError, StorageError) as error:
             return answer(error)
         except Exception:
@@ -170,15 +173,18 @@ class Front:
         if has_body(environ):
             body = Body(
                 environ["wsgi.input"],
+                self._readers,
                 limit=self._max_body,
                 announced=announced_length(environ),
                 seconds=self._body_seconds,
+                connection=environ.get("gunicorn.socket"),
             )
-            environ["wsgi.input"] = environ[BODY] = body
+            environ["wsgi.input"] = body
             environ["wsgi.input_terminated"] = True
 
         def started(status: str, headers: Headers, exc_info: object = None) -> object:
             exchange.status = int(status[:3])
+            status = STATUS_LINES[exchange.status]
             exchange.route = environ.get(ROUTE)
             headers = [*headers, *_SECURITY, ("X-Request-Id", exchange.request_id)]
             exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)

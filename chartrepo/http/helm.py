@@ -5,13 +5,14 @@ These reads are made by machines all day, and a framework would cost more than t
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from werkzeug.http import http_date, is_resource_modified, parse_accept_header, parse_range_header
+from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags, parse_range_header
 
 from chartrepo import layout
 from chartrepo.core.index import Form
@@ -30,6 +31,7 @@ _LARGEST_PIECE: Final = 1024 * 1024
 """Bytes of an index given to the server at a time."""
 
 _MAX_PATTERNS: Final = 100
+_MAX_PATTERN: Final = 250
 _HELM: Final = re.compile(r"Helm/(\d+)\.(\d+)")
 _READS_JSON: Final = (3, 13)
 """Helm's first version that reads an index which is JSON as JSON."""
@@ -53,12 +55,27 @@ class Options:
 
 
 class Classic:
-    """Answers for the files of the classic repository. Errors are raised, not answered."""
+    """Answers for the files of the classic repository. Errors are raised, not answered.
 
-    def __init__(self, repositories: Repositories, indexes: Indexes, options: Options) -> None:
+    Args:
+        repositories: the use cases.
+        indexes: what this process has rendered.
+        options: how to answer.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        repositories: Repositories,
+        indexes: Indexes,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._repositories = repositories
         self._indexes = indexes
         self._options = options
+        self._clock = clock
         audience = "private" if options.private else "public"
         self._index_caching = f"{audience}, no-cache"
         lasting = "max-age=31536000, immutable" if options.immutable else "no-cache"
@@ -71,18 +88,20 @@ class Classic:
         """Answer the index of a repository, whole or the part that the query asks for."""
         wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
         form = self._form(environ.get("HTTP_USER_AGENT", ""))
-        document = self._indexes.get(repository, form).document(wanted, gzip=_accepts_gzip(environ))
+        gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        document = self._indexes.get(repository, form).document(wanted, gzip=gzip)
+        changed = self._settled(document.changed)
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
-            ("Last-Modified", _date(document.changed)),
+            ("Last-Modified", _date(changed)),
             ("Cache-Control", self._index_caching),
             ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
         ]
-        if document.etag.endswith("-gzip"):
-            headers.append(("Content-Encoding", "gzip"))
-        if _is_known(environ, document.etag, document.changed):
+        if _is_known(environ, document.etag, changed):
             return Answer(304, headers[1:])
+        if gzip:
+            headers.append(("Content-Encoding", "gzip"))
         return Answer(200, headers, pieces(document), document.length)
 
     def _form(self, user_agent: str) -> Form:
@@ -122,7 +141,7 @@ class Classic:
     def _send(self, environ: Environ, opened: Opened, etag: str, media_type: str, caching: str) -> Answer:
         reader = opened.reader
         info = reader.info
-        changed = info.published or 0
+        changed = self._settled(info.published or 0)
         headers = [
             ("Content-Type", media_type),
             ("ETag", f'"{etag}"'),
@@ -142,6 +161,14 @@ class Classic:
                 reader.close()
                 return self._send_range(opened, headers, wanted)
         return Answer(200, headers, _stream(reader, info.size), info.size)
+
+    def _settled(self, changed: int) -> int:
+        """Return a time of change that can stand for the content: a second earlier while its own is not over.
+
+        Dates count whole seconds. Whoever was told the second in which something changed, and asks with
+        If-Modified-Since, would not see what changed later in that second.
+        """
+        return changed if self._clock() >= changed + 2 else changed - 1
 
     def _send_range(self, opened: Opened, headers: Headers, wanted: tuple[int, int]) -> Answer:
         start, stop = wanted
@@ -168,8 +195,11 @@ def parse_wanted(query: str) -> Wanted:
             versions = int(value)
         elif name == "charts":
             charts += [pattern for pattern in value.split(",") if pattern]
-            if len(charts) > _MAX_PATTERNS:
-                raise BadRequest(f"charts=: give at most {_MAX_PATTERNS} patterns, as charts=web-*,redis")
+            if not charts or len(charts) > _MAX_PATTERNS or max(map(len, charts)) > _MAX_PATTERN:
+                raise BadRequest(
+                    f"charts=: give 1 to {_MAX_PATTERNS} patterns of up to {_MAX_PATTERN} characters, as "
+                    "charts=web-*,redis"
+                )
     return Wanted(versions, tuple(charts))
 
 
@@ -219,21 +249,22 @@ def _range(environ: Environ, etag: str, changed: int, size: int) -> tuple[int, i
     asked = parse_range_header(environ["HTTP_RANGE"])
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None
-    if "HTTP_IF_RANGE" in environ and is_resource_modified(
-        environ, etag=etag, last_modified=_date(changed), ignore_if_range=False
-    ):
-        return None
+    if environ.get("HTTP_IF_RANGE", f'"{etag}"') not in {f'"{etag}"', _date(changed)}:
+        return None  # the client holds a part of something else
     return asked.range_for_length(size) or (size, size)
 
 
 def _is_known(environ: Environ, etag: str, changed: int) -> bool:
-    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
-        return False
-    return not is_resource_modified(environ, etag=etag, last_modified=_date(changed))
+    """Return whether the client says that it holds this already. An ETag tells more than a date."""
+    tags = environ.get("HTTP_IF_NONE_MATCH")
+    if tags is not None:
+        return parse_etags(tags).contains_weak(etag)
+    since = parse_date(environ.get("HTTP_IF_MODIFIED_SINCE"))
+    return since is not None and since.timestamp() >= changed
 
 
-def _accepts_gzip(environ: Environ) -> bool:
-    accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+@lru_cache(maxsize=256)
+def _accepts_gzip(accepted: str) -> bool:
     return "gzip" in accepted and parse_accept_header(accepted)["gzip"] > 0
 
 

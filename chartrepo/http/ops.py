@@ -14,7 +14,7 @@ from chartrepo.http.errors import NoSuchPath
 from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
 from chartrepo.version import __version__
 
-OPEN: Final = frozenset({"health", "livez", "readyz", "info", "static"})
+OPEN: Final = frozenset({"health", "livez", "readyz", "info"})
 """Endpoints that need no credential: they name no chart."""
 
 _WELCOME: Final = """<!doctype html>
@@ -31,12 +31,29 @@ helm search repo my-charts</pre>
 
 
 class Ops:
-    """Views outside of the API."""
+    """Views outside of the API.
 
-    def __init__(self, catalog: Catalog, metrics: Unmeasured | None, *, public_url: str, artifacthub_id: str) -> None:
+    Args:
+        catalog: asked whether it is complete, and for the figures of the metrics.
+        metrics: what a scrape is answered from; None, or `Unmeasured`, for no such path.
+        public_url: the address this server is known under; empty for the one it is asked under.
+        context_path: what stands behind that one.
+        artifacthub_id: as Artifact Hub gave it; empty for no such file.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        metrics: Unmeasured | None,
+        *,
+        public_url: str = "",
+        context_path: str = "",
+        artifacthub_id: str = "",
+    ) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._public_url = public_url
+        self._context_path = context_path
         self._artifacthub_id = artifacthub_id
 
     def register(self, app: Flask) -> None:
@@ -54,7 +71,7 @@ class Ops:
 
     def welcome(self) -> Response:
         """Say what this is, and how it is used."""
-        url = self._public_url or request.host_url.rstrip("/")
+        url = self._public_url or request.host_url.rstrip("/") + self._context_path
         text = _WELCOME.format(version=escape(__version__), url=escape(url))
         return Response(text, headers={"Content-Security-Policy": "default-src 'none'"}, mimetype="text/html")
 

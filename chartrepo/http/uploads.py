@@ -1,11 +1,14 @@
 """Taking in what clients upload, without ever holding more than a little of it in memory."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO, Final, cast
 
 from flask import Request
+from werkzeug.formparser import FormDataParser
 
 from storage.base import NoSpace
 
@@ -37,24 +40,53 @@ class Spool:
         """
         file = self.file()
         try:
-            while piece := source.read(_PIECE):
-                file.write(piece)
-        except OSError as error:
-            file.close()
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace(f"no space for the upload in {self._folder}: free some and try again") from None
-            raise
+            with self.filling():
+                while piece := source.read(_PIECE):
+                    file.write(piece)
         except BaseException:
             file.close()
             raise
         return file
 
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Tell a full disk by its name while files are written.
+
+        Raises:
+            NoSpace: the disk is full.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise NoSpace("there is no space for the upload: free some in the server's state_dir") from None
+            raise
+
 
 def request_class(spool: Spool) -> type[Request]:
-    """Return the request class whose multipart parts wait in `spool`."""
+    """Return the request class whose multipart parts wait in `spool`.
+
+    Its forms are whole or an error: Werkzeug by itself takes one that broke off in the middle for an empty one.
+    """
 
     class SpooledRequest(Request):
-        def _get_file_stream(self, *_args: Any, **_kwargs: Any) -> IO[bytes]:
-            return spool.file()
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._waiting: list[BinaryIO] = []
+
+        def _get_file_stream(self, *_arguments: Any, **_options: Any) -> IO[bytes]:
+            file = spool.file()
+            self._waiting.append(file)
+            return file
+
+        def make_form_data_parser(self) -> FormDataParser:
+            parser = super().make_form_data_parser()
+            parser.silent = False
+            return parser
+
+        def close(self) -> None:
+            super().close()
+            for file in self._waiting:
+                file.close()
 
     return SpooledRequest

@@ -1,7 +1,7 @@
 """What the server says when it starts."""
 
 from chartrepo.assembly import public_url
-from chartrepo.http.auth import is_loopback
+from chartrepo.kinds import CATALOG, is_loopback
 from chartrepo.settings import Settings
 
 
@@ -12,7 +12,7 @@ def greeting(settings: Settings, *, url: str, storage: str, admin_url: str | Non
     lines = [
         f"chartrepo serves {address}/",
         f"  storage   {storage}",
-        f"  catalog   {_without_password(settings.catalog)}",
+        f"  catalog   {CATALOG.hide(settings.catalog)}",
         f"  writing   {_writers(settings)}",
         f"  reading   {_readers(settings)}",
     ]
@@ -39,8 +39,3 @@ def _readers(settings: Settings) -> str:
     if settings.basic_auth_user and not settings.auth_anonymous_get:
         return f"user {settings.basic_auth_user!r}, with the password (auth_anonymous_get lets everybody)"
     return "everybody on this machine" if is_loopback(settings.host) else "everybody who can reach it"
-
-
-def _without_password(catalog: str) -> str:
-    scheme, separator, rest = catalog.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if "@" in rest else catalog

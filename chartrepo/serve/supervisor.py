@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chartrepo import assembly
-from chartrepo.http.auth import is_loopback
+from chartrepo.kinds import is_loopback
 from chartrepo.metrics import Metrics
 from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
