@@ -320,12 +320,13 @@ class _Chart:
             try:
                 take(self, file)
             except InvalidYamlError as error:
-                self._faults.append(f"{self._folder}{path}: {error}")
+                after = ":" if str(error).startswith("line ") else ""
+                self._faults.append(f"{self._folder}{path}{after} {error}")
 
     def take_chart_yaml(self, file: _File) -> None:
         """Take in Chart.yaml."""
         if file.is_bare:
-            self._faults.append(f"{self._folder}{CHART_YAML}: is a link, which Helm loads as an empty file: {_REPACK}")
+            self._faults.append(f"{self._folder}{CHART_YAML} is a link, which Helm loads as an empty file: {_REPACK}")
         self._has_chart_yaml = True
         self._is_readable = False
         self.draft.read_chart_yaml(self._document(file))
@@ -361,7 +362,7 @@ class _Chart:
         elif name not in self._subcharts:  # of several with one name Helm takes the first
             subchart = self._subcharts[name] = _Chart(folder, self._budget, self._level + 1)
             if slash:
-                raise PackageRefused(f"{self._folder}charts/{path}: lies in a folder that is called .tgz: rename it")
+                raise PackageRefused(f"{self._folder}charts/{path} lies in a folder that is called .tgz: rename it")
             subchart.read_archive(file)
 
     def read_archive(self, file: _File) -> None:
@@ -383,7 +384,7 @@ class _Chart:
             changed = self.draft.read_requirements(document)
             if changed and not self._level:
                 self.reservations.append(
-                    f"{REQUIREMENTS_YAML}: sets {', '.join(changed)}, with which Helm overrides {CHART_YAML}: "
+                    f"{REQUIREMENTS_YAML} sets {', '.join(changed)}, with which Helm overrides {CHART_YAML}: "
                     "leave only dependencies in it"
                 )
         found = list(self._faults)
@@ -399,9 +400,9 @@ class _Chart:
 
     def _missing(self) -> str:
         if self._is_file:
-            return f"{self._folder.rstrip('/')}: is no chart: take it out of charts/, or begin its name with '_'"
+            return f"{self._folder.rstrip('/')} is no chart: take it out of charts/, or begin its name with '_'"
         hint = "rename Chart.yml" if self._has_chart_yml else "put it into the chart's folder"
-        return f"{self._folder}{CHART_YAML}: is missing: {hint}"
+        return f"{self._folder}{CHART_YAML} is missing: {hint}"
 
 
 _PARSED: Final[Mapping[str, Callable[[_Chart, _File], None]]] = {

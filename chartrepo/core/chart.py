@@ -174,7 +174,7 @@ class _Complaints:
 
     def add(self, field: str, what: str) -> None:
         """Note what is wrong with a field: `version`, `dependencies[1].alias`; the empty one is the whole file."""
-        self.messages.append(f"{self.file}: {field} {what}" if field else f"{self.file}: {what}")
+        self.messages.append(f"{self.file}: {field} {what}" if field else f"{self.file} {what}")
         self.fields.add(re.split(r"[.\[ ]", field, maxsplit=1)[0])
 
 
