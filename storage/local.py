@@ -132,11 +132,14 @@ class LocalStorage:
     system has no hard links or no locks, conditions hold between the threads of one process, and `check` says so.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, private: bool = False) -> None:
-        """Keep objects under `root`, which nobody else may look into when `private`. Nothing is touched yet."""
+    def __init__(self, root: str | os.PathLike[str], *, private: bool = False, conditional_writes: bool = True) -> None:
+        """Keep objects under `root`, which nobody else may look into when `private`. Nothing is touched yet.
+
+        `conditional_writes` is what `check` found out, in whatever process; it finds out again when it is called.
+        """
         self._root = os.path.abspath(root)
         self._folder_mode, self._file_mode = (0o700, 0o600) if private else (0o777, 0o666)
-        self._conditional = True
+        self._conditional = conditional_writes
         self._lock = threading.Lock()
         self._durable: set[str] = set()
         self._reported: set[str] = set()

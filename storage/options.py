@@ -31,5 +31,5 @@ class S3Options:
     kms_key: str | None = None
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
-    attempts: int = 4
+    attempts: int = 3
     pool_size: int = 32

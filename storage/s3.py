@@ -188,13 +188,18 @@ class S3Storage:
     needs a lock of its own. Creating and replacing are decided by the service wherever `check` says so.
     """
 
-    def __init__(self, client: "S3Client", bucket: str, prefix: str, options: S3Options) -> None:
-        """Keep objects under `prefix`, which is empty or ends with a slash. Nothing is asked yet."""
+    def __init__(
+        self, client: "S3Client", bucket: str, prefix: str, options: S3Options, *, conditional_writes: bool = True
+    ) -> None:
+        """Keep objects under `prefix`, which is empty or ends with a slash. Nothing is asked yet.
+
+        `conditional_writes` is what `check` found out, in whatever process; it finds out again when it is called.
+        """
         self._client = client
         self._bucket = bucket
         self._prefix = prefix
         self._options = options
-        self._conditional = True
+        self._conditional = conditional_writes
         self._conditional_delete = True
         self._reported: set[str] = set()
 

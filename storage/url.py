@@ -31,7 +31,13 @@ class Storages:
     folder: Path | None
 
 
-def open_storage(location: str, options: S3Options | None = None, *, observe: Observe | None = None) -> Storages:
+def open_storage(
+    location: str,
+    options: S3Options | None = None,
+    *,
+    observe: Observe | None = None,
+    conditional_writes: bool = True,
+) -> Storages:
     """Make the drivers for a location. Nothing is touched or asked until they are used.
 
     Args:
@@ -39,15 +45,18 @@ def open_storage(location: str, options: S3Options | None = None, *, observe: Ob
             `.chartrepo/<prefix>` in the same bucket.
         options: for S3.
         observe: is told of each call to either; see `storage.observed`.
+        conditional_writes: what `check` found out about this location, in this process or another. Where it is False,
+            the drivers look before they write, and whoever writes keeps others out meanwhile.
 
     Raises:
         Misconfigured: the location is neither, or boto3 cannot be set up.
     """
     scheme = _SCHEME.match(location)
     if scheme is None:
-        storages = _local(location)
+        storages = _local(location, conditional_writes=conditional_writes)
     elif scheme[1].lower() == "s3":
-        storages = _s3(location, location[scheme.end() :], options or S3Options())
+        rest = location[scheme.end() :]
+        storages = _s3(location, rest, options or S3Options(), conditional_writes=conditional_writes)
     else:
         raise Misconfigured(f"storage {location!r}: {scheme[1]!r} is not known; use a folder or s3://bucket/prefix")
     if observe is None:
@@ -57,15 +66,19 @@ def open_storage(location: str, options: S3Options | None = None, *, observe: Ob
     )
 
 
-def _local(location: str) -> Storages:
+def _local(location: str, *, conditional_writes: bool) -> Storages:
     if not location or "\0" in location:
         raise Misconfigured(f"storage {location!r} is not a folder: use a folder or s3://bucket/prefix")
     # An absolute path, so that it stays the same folder when the process moves.
     folder = Path(os.path.abspath(location), keys.RESERVED)  # noqa: PTH100 - resolve() would follow a link once for all
-    return Storages(LocalStorage(folder.parent), LocalStorage(folder, private=True), folder)
+    return Storages(
+        LocalStorage(folder.parent, conditional_writes=conditional_writes),
+        LocalStorage(folder, private=True, conditional_writes=conditional_writes),
+        folder,
+    )
 
 
-def _s3(location: str, rest: str, options: S3Options) -> Storages:
+def _s3(location: str, rest: str, options: S3Options, *, conditional_writes: bool) -> Storages:
     bucket, _, path = rest.partition("/")
     path = path.strip("/")
     if not _BUCKET.fullmatch(bucket):
@@ -78,7 +91,7 @@ def _s3(location: str, rest: str, options: S3Options) -> Storages:
     client = connect(options, bucket)
     prefix = f"{path}/" if path else ""
     return Storages(
-        S3Storage(client, bucket, prefix, options),
-        S3Storage(client, bucket, f"{keys.RESERVED}/{prefix}", options),
+        S3Storage(client, bucket, prefix, options, conditional_writes=conditional_writes),
+        S3Storage(client, bucket, f"{keys.RESERVED}/{prefix}", options, conditional_writes=conditional_writes),
         None,
     )

@@ -744,6 +744,16 @@ def test_a_file_system_without_locks_promises_nothing_to_other_processes(
     storage.delete("k")
 
 
+def test_what_another_process_found_out_need_not_be_found_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", failing(errno.EOPNOTSUPP))
+    storage = LocalStorage(tmp_path, conditional_writes=False)
+    storage.put("k", b"first", condition=ABSENT)
+    with pytest.raises(AlreadyExists):
+        storage.put("k", b"second", condition=ABSENT)
+
+
 def test_the_folder_is_that_of_the_moment_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     storage = LocalStorage("data")

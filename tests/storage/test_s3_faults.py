@@ -340,8 +340,12 @@ def test_a_service_without_conditions_is_found_out_and_looked_at_before_each_wri
 ) -> None:
     proxy = before(stack, moto_s3.endpoint_url, without=("if-",))
     storage = through(proxy, bucket, stack)
-    assert not storage.check().conditional_writes
-    put = storage.put("k", b"first", condition=ABSENT)
+    abilities = storage.check()
+    assert not abilities.conditional_writes
+    in_another_process = through(proxy, bucket, stack, conditional_writes=abilities.conditional_writes)
+    put = in_another_process.put("k", b"first", condition=ABSENT)
+    with pytest.raises(AlreadyExists):
+        in_another_process.put("k", b"second", condition=ABSENT)
     with pytest.raises(AlreadyExists):
         storage.put("k", b"second", condition=ABSENT)
     storage.put("k", b"third", condition=Matching(put.state))
@@ -427,8 +431,9 @@ def before(stack: ExitStack, server_url: str, *, without: tuple[str, ...] = ()) 
     return stack.enter_context(FaultProxy(server_url, without=without).running())
 
 
-def through(proxy: FaultProxy, bucket: str, stack: ExitStack) -> S3Storage:
-    return S3Storage(impatient(stack, proxy.url), bucket, "", S3Options(endpoint=proxy.url, attempts=ATTEMPTS))
+def through(proxy: FaultProxy, bucket: str, stack: ExitStack, *, conditional_writes: bool = True) -> S3Storage:
+    options = S3Options(endpoint=proxy.url, attempts=ATTEMPTS)
+    return S3Storage(impatient(stack, proxy.url), bucket, "", options, conditional_writes=conditional_writes)
 
 
 @functools.cache
