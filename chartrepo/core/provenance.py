@@ -24,11 +24,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chartrepo.core import versions, yaml11
+from chartrepo.core import versions
 from chartrepo.core.chart import MAX_FILE_NAME, STATE_PREFIX
 from chartrepo.core.errors import InvalidVersion, ProvenanceRefused
 from chartrepo.core.messages import shown
-from chartrepo.core.yaml11 import Budget, InvalidYamlError, Scalar, Value
+from chartrepo.core.scalars import InvalidYamlError, Scalar, text_of
+from chartrepo.core.yaml11 import Budget, Value, load
 
 MAX_BYTES: Final = 1024 * 1024
 """The largest provenance file that is read. It repeats Chart.yaml, a few KiB, and adds less than 1 KiB; what is beyond
@@ -167,7 +168,7 @@ def _signed_text(data: bytes) -> bytes:
 
 def _mapping(data: bytes, what: str) -> dict[str, Value]:
     try:
-        value = yaml11.load(data, Budget(_MAX_NODES, _MAX_DEPTH))
+        value = load(data, Budget(_MAX_NODES, _MAX_DEPTH))
     except InvalidYamlError as error:
         raise _refused(f"has a {what} that Helm does not read ({error})") from None
     if not isinstance(value, dict):
@@ -177,7 +178,7 @@ def _mapping(data: bytes, what: str) -> dict[str, Value]:
 
 def _text(stated: Mapping[str, Value], field: str) -> str:
     value = stated.get(field)
-    text = yaml11.text_of(value) if isinstance(value, Scalar) else value
+    text = text_of(value) if isinstance(value, Scalar) else value
     if not text or not isinstance(text, str):
         raise _refused(f"does not state the chart's {field}")
     return text
