@@ -19,7 +19,7 @@ serve: $(VENV)/.server ## Serve charts from ./data at http://127.0.0.1:8080, ope
 	@exec $(BIN)/chartrepo serve --open-writes $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -r s $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -r sfE $(ARGS)
 
 check: lint types ## Run what looks at the code without running it
 	$(BIN)/ruff format --check .

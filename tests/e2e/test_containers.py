@@ -11,8 +11,7 @@ from tests.support import containers, packages, s3server, tools
 from tests.support.helm import Helm
 from tests.support.processes import answers, eventually, free_port
 
-# One worker builds and starts them all: they share images.
-pytestmark = [pytest.mark.containers, pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.containers
 
 PACKAGE = packages.package("app", "1.0.0")
 

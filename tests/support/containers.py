@@ -57,7 +57,7 @@ def base() -> str:
 
 
 def build(name: str, dockerfile: Path, context: Path, base: str) -> str:
-    """Build an image and give its name. The health check is kept only in Docker's format."""
+    """Build an image and give its name. What one test process has built, the others find in podman's own cache."""
     image = f"localhost/chartrepo-test-{name}"
     run(
         "podman",

@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,15 @@ def cache_folder() -> Path:
     return Path(base) / "chartrepo-tests"
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Keep other processes of this user out while the block runs; they wait where they ask for the same name."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def cached(name: str, obtain: Callable[[Path], Path]) -> Path:
     """A program from the cache; made first, once, where it is not there.
 
@@ -44,9 +54,7 @@ def cached(name: str, obtain: Callable[[Path], Path]) -> Path:
     target = cache_folder() / name
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(name):
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}.") as workshop:
                 made = obtain(Path(workshop))
