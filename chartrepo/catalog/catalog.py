@@ -139,25 +139,6 @@ class Catalog:
             charts = self._entries(session, repository, [name for (name,) in names], form)
             yield Changes(mark, changed_at[0] if changed_at else 0, whole, charts)
 
-    def charts(
-        self, repository: str, form: Form, *, offset: int = 0, limit: int | None = None
-    ) -> dict[str, list[Entry]]:
-        """Return charts with all their versions, newest first.
-
-        Args:
-            repository: its name.
-            form: which text of the entries is wanted.
-            offset: how many names, in alphabetical order, to leave out.
-            limit: how many to return at most; None for all.
-
-        Raises:
-            CatalogIncomplete: see the class.
-        """
-        with self._reading() as session:
-            names = [name for (name,) in session.rows(self._queries.chart_names, {"repository": repository})]
-            wanted = names[offset:] if limit is None else names[offset : offset + limit]
-            return dict(self._entries(session, repository, wanted, form))
-
     def versions(self, repository: str, name: str) -> list[PackageRecord]:
         """Return all versions of a chart, newest first; none where there is no such chart.
 
@@ -280,27 +261,6 @@ class Catalog:
                     write()
                 raise
             write()
-
-    def remember(self, name: str, value: str) -> None:
-        """Keep a note for the background process, until the catalog is built anew.
-
-        Raises:
-            CatalogIncomplete: see the class.
-            CatalogFull: it was not kept.
-        """
-        with self._engine.writing() as session:
-            self._check(session.one(self._queries.catalog))
-            session.run(self._queries.put_note, {"name": name, "value": value})
-
-    def recall(self, name: str) -> str | None:
-        """Return a note, or None where there is none.
-
-        Raises:
-            CatalogIncomplete: see the class.
-        """
-        with self._reading() as session:
-            row = session.one(self._queries.note, {"name": name})
-        return None if row is None else str(row[0])
 
     # ---- building
 

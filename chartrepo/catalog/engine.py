@@ -62,10 +62,6 @@ class Engine(Protocol):
         """Open a transaction that sees the catalog as it is at the first statement, whatever is written meanwhile."""
         ...
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """Open a transaction that writes; durable when the block ends, undone when it raises."""
-        ...
-
     def locking(self, key: bytes) -> AbstractContextManager[KeyLock]:
         """Hold the lock on a storage key, against all who use this catalog."""
         ...

@@ -63,6 +63,15 @@ _HAS_TABLE: Final = "SELECT to_regclass(%(name)s) IS NOT NULL"
 _SCHEMAS: Final = "SELECT nspname FROM pg_namespace ORDER BY nspname"
 
 
+def _number(text: str) -> int:
+    """Return the number of the advisory lock of this name."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+_GATE: Final = _number(f"{SCHEMA} gate")
+"""Shared by all who write, and held alone by whoever says that the catalog is incomplete from now on."""
+
+
 class _Silence(NamedTuple):
     """A server that did not answer, until when it is not asked again, and the sentence that says so."""
 
@@ -94,8 +103,7 @@ class _Session:
 
 
 class _KeyLock:
-    def __init__(self, engine: "PostgreSQL", connection: _Connection) -> None:
-        self._engine = engine
+    def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
     def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
@@ -104,7 +112,7 @@ class _KeyLock:
     @contextmanager
     def writing(self) -> Iterator[_Session]:
         try:
-            self._connection.execute(_LOCK_SHARED, {"key": self._engine.gate})
+            self._connection.execute(_LOCK_SHARED, {"key": _GATE})
             yield _Session(self._connection)
             self._connection.execute("COMMIT")
         except psycopg.Error as error:
@@ -122,7 +130,11 @@ class PostgreSQL:
         CatalogMisconfigured: the address cannot be read.
     """
 
-    queries = Queries(tables(SCHEMA), psycopg_dialect.dialect(), insert)  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+    queries = Queries(
+        tables(SCHEMA),
+        psycopg_dialect.dialect(),  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+        insert,
+    )
 
     def __init__(self, url: str, storage_id: str) -> None:
         try:
@@ -132,12 +144,6 @@ class PostgreSQL:
         self._storage_id = storage_id
         self._silence: _Silence | None = None
         self._pool = Pool[_Connection](lambda connection: connection.close())
-        self.gate = self._number("gate")
-
-    def _number(self, *names: str) -> int:
-        """Return the number of an advisory lock on this schema, or of a storage key in any schema."""
-        text = "\0".join((SCHEMA, *names))
-        return _number(text.encode())
 
     # ---- transactions
 
@@ -154,24 +160,16 @@ class PostgreSQL:
             yield _Session(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[_Session]:
-        """Open a transaction that writes; those of one repository wait for each other at its row."""
-        with self._transaction(_BEGIN_WRITING) as connection:
-            connection.execute(_LOCK_SHARED, {"key": self.gate})
-            yield _Session(connection)
-            connection.execute("COMMIT")
-
-    @contextmanager
     def locking(self, key: bytes) -> Iterator[_KeyLock]:
         """Hold the lock on a storage key in the transaction that will write, against all who use the database."""
         with self._transaction(_BEGIN_WRITING) as connection:
-            connection.execute(_LOCK, {"key": _number(self._storage_id.encode() + b"\0" + key)})
-            yield _KeyLock(self, connection)
+            connection.execute(_LOCK, {"key": _number(f"{self._storage_id} {key.hex()}")})
+            yield _KeyLock(connection)
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[bool]:
         """Hold a lock by name, if nobody else on this database does."""
-        key = {"key": self._number(name)}
+        key = {"key": _number(f"{SCHEMA} {name}")}
         connection, row = self._first(_TRY_LOCK_SESSION, key)
         held = row is not None and bool(row[0])
         try:
@@ -250,7 +248,7 @@ class PostgreSQL:
         """Fill the tables anew in one transaction, with everybody told that they are incomplete until it ends."""
         self._create()
         with self._transaction(_BEGIN_WRITING) as connection:
-            row = connection.execute(_TRY_LOCK, {"key": self._number("build")}).fetchone()
+            row = connection.execute(_TRY_LOCK, {"key": _number(f"{SCHEMA} build")}).fetchone()
             if row is None or not row[0]:
                 raise CatalogUnavailable("the catalog is being built by another process")
             was_complete = self._set_complete(complete=False)
@@ -262,10 +260,10 @@ class PostgreSQL:
             except BaseException:
                 self._undo(connection, was_complete=was_complete)
                 raise
-            connection.execute("ANALYZE")
+            connection.execute(f"ANALYZE {SCHEMA}.packages, {SCHEMA}.charts")
 
     def _undo(self, connection: _Connection, *, was_complete: bool) -> None:
-        """Give back what was there before; whoever finds it incomplete will build it."""
+        """Give back what was there before. Where the connection is lost so is the lock, and somebody else may build."""
         with suppress(psycopg.Error, CatalogUnavailable):
             connection.execute("ROLLBACK")
             if was_complete:
@@ -278,7 +276,7 @@ class PostgreSQL:
         returns is in storage before the listing begins that the new catalog is made from.
         """
         with self._transaction(_BEGIN_WRITING) as connection:
-            connection.execute(_LOCK, {"key": self.gate})
+            connection.execute(_LOCK, {"key": _GATE})
             row = connection.execute(self.queries.catalog).fetchone()
             connection.execute(self.queries.set_complete, {"complete": complete})
             connection.execute("COMMIT")
@@ -286,7 +284,7 @@ class PostgreSQL:
 
     def _create(self) -> None:
         with self._transaction(_BEGIN_WRITING) as connection:
-            connection.execute(_LOCK, {"key": self._number("create")})
+            connection.execute(_LOCK, {"key": _number(f"{SCHEMA} create")})
             session = _Session(connection)
             try:
                 # Where somebody made the schema for us we may not be allowed to.
@@ -321,10 +319,6 @@ class PostgreSQL:
     def close(self) -> None:
         """Close the connections that are idle; those in use are closed when they are given back."""
         self._pool.close()
-
-
-def _number(text: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
 
 
 def _is_true(row: Row | None) -> bool:

@@ -89,7 +89,7 @@ class Queries:
 
     def _make_reads(self) -> None:
         catalog, repositories, packages = self._tables.catalog, self._tables.repositories, self._tables.packages
-        set_aside, notes = self._tables.set_aside, self._tables.notes
+        set_aside = self._tables.set_aside
         about = sa.select(catalog.c.id, catalog.c.complete, catalog.c.storage)
         revision = sa.select(repositories.c.revision).where(repositories.c.name == sa.bindparam("repository"))
         record = sa.select(*_columns(packages, *RECORD_COLUMNS))
@@ -106,7 +106,6 @@ class Queries:
         )
         self.one_set_aside = self._text(sa.select(set_aside).where(_where(set_aside, "repository", "file")))
         self.set_aside = self._text(sa.select(set_aside).order_by(set_aside.c.repository, set_aside.c.file))
-        self.note = self._text(sa.select(notes.c.value).where(_where(notes, "name")))
 
     def _make_reads_of_charts(self) -> None:
         repositories, charts, packages = self._tables.repositories, self._tables.charts, self._tables.packages
@@ -180,7 +179,6 @@ class Queries:
         self.drop_package = self._text(sa.delete(packages).where(_where(packages, "repository", "file")))
         self.put_set_aside = self._put(set_aside)
         self.drop_set_aside = self._text(sa.delete(set_aside).where(_where(set_aside, "repository", "file")))
-        self.put_note = self._put(self._tables.notes)
         # complete
         self.set_complete = self._text(sa.update(self._tables.catalog).values(complete=sa.bindparam("complete")))
 

@@ -26,7 +26,6 @@ class Tables:
         packages: one row for each `PackageRecord`.
         set_aside: one row for each `SetAside`. A file's name need not be text there, so names are kept as bytes and the
             reason, which may quote them, as a JSON string.
-        notes: what the background process remembers.
     """
 
     catalog: sa.Table
@@ -34,7 +33,6 @@ class Tables:
     charts: sa.Table
     packages: sa.Table
     set_aside: sa.Table
-    notes: sa.Table
 
     @property
     def metadata(self) -> sa.MetaData:
@@ -99,11 +97,5 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("file", sa.LargeBinary, primary_key=True),
             sa.Column("state", _TEXT, nullable=False),
             sa.Column("reason", _TEXT, nullable=False),
-        ),
-        notes=sa.Table(
-            "notes",
-            metadata,
-            sa.Column("name", _TEXT, primary_key=True),
-            sa.Column("value", _TEXT, nullable=False),
         ),
     )

@@ -14,6 +14,7 @@ from chartrepo.core.index import Form
 from tests.support.catalogs import (
     Place,
     build,
+    charts,
     commit_until_killed,
     count_up,
     lock_and_wait,
@@ -118,7 +119,7 @@ def test_a_forked_child_and_its_parent_both_go_on(catalog: Catalog, place: Place
             os._exit(status)
     record(catalog, package("parent"))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert list(catalog.charts("", Form.JSON)) == ["app", "child", "parent"]
+    assert list(charts(catalog)) == ["app", "child", "parent"]
     record(catalog, package("parent", "2.0.0"))
     assert catalog.mark("").revision == 4
 

@@ -8,7 +8,7 @@ import pytest
 from chartrepo.catalog import Catalog, PackageRecord
 from chartrepo.core.errors import CatalogIncomplete, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
-from tests.support.catalogs import Place, aside, build, package, rebuild_and_die, record
+from tests.support.catalogs import Place, aside, build, charts, package, rebuild_and_die, record
 
 
 def test_a_catalog_that_was_never_built_says_so(unbuilt: Catalog) -> None:
@@ -54,11 +54,10 @@ def test_while_it_is_built_readers_are_told_that_it_is_incomplete(catalog: Catal
         for ask in (
             lambda: other.mark(""),
             lambda: other.changes("", None, Form.JSON).__enter__(),
-            lambda: other.charts("", Form.JSON),
+            lambda: charts(other),
             lambda: other.versions("", "app"),
             other.repositories,
             other.set_aside,
-            lambda: other.recall("a"),
             lambda: next(other.states()),
             lambda: next(other.records()),
         ):
@@ -68,7 +67,7 @@ def test_while_it_is_built_readers_are_told_that_it_is_incomplete(catalog: Catal
         assert other.needs_rebuild
         building.load([package("b")])
     assert other.complete
-    assert list(other.charts("", Form.JSON)) == ["b"]
+    assert list(charts(other)) == ["b"]
     other.close()
 
 
@@ -107,7 +106,7 @@ def test_a_first_build_that_fails_leaves_nothing(unbuilt: Catalog) -> None:
         _load_and_fail(unbuilt, package())
     assert unbuilt.needs_rebuild
     build(unbuilt, package("b"))
-    assert list(unbuilt.charts("", Form.JSON)) == ["b"]
+    assert list(charts(unbuilt)) == ["b"]
 
 
 def test_a_rebuild_that_died_is_seen_by_the_next_start(catalog: Catalog, place: Place) -> None:
@@ -119,7 +118,7 @@ def test_a_rebuild_that_died_is_seen_by_the_next_start(catalog: Catalog, place: 
     fresh = place.open()
     assert fresh.needs_rebuild
     build(fresh, package("b"))
-    assert list(catalog.charts("", Form.JSON)) == ["b"]
+    assert list(charts(catalog)) == ["b"]
     fresh.close()
 
 

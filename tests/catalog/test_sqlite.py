@@ -15,8 +15,7 @@ import pytest
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.errors import CatalogFull, CatalogMisconfigured, CatalogUnavailable
-from chartrepo.core.index import Form
-from tests.support.catalogs import Place, build, package, record
+from tests.support.catalogs import Place, build, charts, package, record
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_the_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     build(catalog, package())
     build(catalog, package("b"))
     record(catalog, package("c"))
-    assert list(catalog.charts("", Form.JSON)) == ["b", "c"]
+    assert list(charts(catalog)) == ["b", "c"]
     catalog.close()
 
 
@@ -82,10 +81,10 @@ def test_a_worker_notices_that_the_catalog_was_replaced(filled: Catalog, place: 
     build(builder, package("new"))
     builder.close()
     assert filled.mark("").catalog != before.catalog
-    assert list(filled.charts("", Form.JSON)) == ["new"]
+    assert list(charts(filled)) == ["new"]
     record(filled, package("newer"))
     fresh = place.open()
-    assert list(fresh.charts("", Form.JSON)) == ["new", "newer"]
+    assert list(charts(fresh)) == ["new", "newer"]
     fresh.close()
 
 
@@ -136,7 +135,7 @@ def test_a_lost_file_is_not_made_anew_by_a_reader_but_by_a_rebuild(
     build(filled, package())
     assert not filled.needs_rebuild
     record(filled, package("c"))
-    assert list(filled.charts("", Form.JSON)) == ["app", "c"]
+    assert list(charts(filled)) == ["app", "c"]
 
 
 def test_a_file_that_is_lost_during_an_upload_is_not_written_to(filled: Catalog, link: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_damaged_file_is_noticed_and_a_rebuild_asked_for(
     build(fresh, package())
     assert not fresh.needs_rebuild
     record(fresh, package("c"))
-    assert list(fresh.charts("", Form.JSON)) == ["app", "c"]
+    assert list(charts(fresh)) == ["app", "c"]
     fresh.close()
 
 
@@ -215,7 +214,7 @@ def test_damage_done_while_the_file_is_in_use_is_survived(
     fresh.close()
     build(filled, package())
     assert not filled.needs_rebuild
-    assert list(filled.charts("", Form.JSON)) == ["app"]
+    assert list(charts(filled)) == ["app"]
 
 
 def test_a_request_for_a_rebuild_reaches_other_processes_and_ends_with_the_rebuild(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chartrepo.catalog import Catalog, PackageRecord, SetAside, open_catalog
+from chartrepo.catalog import Catalog, Entry, PackageRecord, SetAside, open_catalog
+from chartrepo.core.index import Form
 
 NOW = 1_700_000_000
 
@@ -70,6 +71,12 @@ def remove(catalog: Catalog, one: PackageRecord | SetAside) -> None:
 def build(catalog: Catalog, *records: PackageRecord | SetAside) -> None:
     with catalog.rebuilding() as building:
         building.load(records)
+
+
+def charts(catalog: Catalog, repository: str = "", form: Form = Form.JSON) -> dict[str, list[Entry]]:
+    """All charts of a repository."""
+    with catalog.changes(repository, None, form) as changes:
+        return dict(changes.charts)
 
 
 # ---- in other processes
