@@ -11,16 +11,20 @@ from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
-from chartrepo.kinds import Folder
+from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Unmeasured
+from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.sync import ReadMany
 from storage.base import ABSENT, AlreadyExists, Misconfigured, NotFound, Storage, StorageError
 from storage.observed import Observe
 from storage.options import S3Options
 from storage.url import Storages, open_storage
 
 _ID_BYTES: Final = 16
+_READS_FROM_A_BUCKET: Final = 4
+"""Reads under way in a process, to overlap the time that the bucket takes to answer."""
 
 
 def storages(settings: Settings, *, observe: Observe | None = None) -> Storages:
@@ -81,11 +85,25 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
     return Ground(_storage_id(found.state, settings), abilities.description, safe)
 
 
+def look(settings: Settings) -> Ground:
+    """Find out whether the storage can be read, and change nothing.
+
+    Raises:
+        Misconfigured: it never can; the message says why and what to do.
+        Unavailable: it does not answer now.
+    """
+    found = storages(settings)
+    abilities = found.packages.check(writable=False)
+    known = _known_storage_id(found.state) or str(settings.storage)
+    return Ground(known, abilities.description, writes_are_safe=False)
+
+
 def _storage_id(state: Storage, settings: Settings) -> str:
     """Return the random id that lies in the storage itself, so that a copy or a move of it keeps its catalog."""
     for _ in range(2):
-        with contextlib.suppress(NotFound), state.open(layout.STORAGE_ID_KEY) as reader:
-            return reader.read().decode("ascii", "replace").strip()
+        known = _known_storage_id(state)
+        if known is not None:
+            return known
         try:
             state.put(layout.STORAGE_ID_KEY, secrets.token_hex(_ID_BYTES).encode(), condition=ABSENT)
         except AlreadyExists:
@@ -93,6 +111,14 @@ def _storage_id(state: Storage, settings: Settings) -> str:
         except StorageError:
             break
     return str(settings.storage)  # a storage that is only read has no id of ours
+
+
+def _known_storage_id(state: Storage) -> str | None:
+    try:
+        with state.open(layout.STORAGE_ID_KEY) as file:
+            return file.read().decode("ascii", "replace").strip()
+    except NotFound:
+        return None
 
 
 def uploads(settings: Settings) -> Path:
@@ -132,6 +158,14 @@ def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | No
         catalog=catalog(settings, ground),
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
+    )
+
+
+def reader(settings: Settings, *, tell_failures: bool = False) -> ReadMany:
+    """Return what reads many packages of this storage at once; see `chartrepo.reading.read_many`."""
+    threads = _READS_FROM_A_BUCKET if isinstance(settings.storage, Bucket) else 1
+    return lambda tasks: read_many(
+        lambda: storages(settings).packages, tasks, threads=threads, tell_failures=tell_failures
     )
 
 

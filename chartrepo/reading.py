@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -29,13 +31,16 @@ _WORTH_A_PROCESS: Final = 200
 Open = Callable[[], Storage]
 
 
-def read_many(open_storage: Open, tasks: Iterable[Task], *, threads: int = 1) -> Iterator[Outcome]:
+def read_many(
+    open_storage: Open, tasks: Iterable[Task], *, threads: int = 1, tell_failures: bool = False
+) -> Iterator[Outcome]:
     """Read packages, in no promised order.
 
     Args:
         open_storage: makes a storage of its own for each process.
         tasks: what to read.
         threads: reads under way in a process; more than one where the storage is a network away.
+        tell_failures: say of a package that the storage does not give that it is set aside, and go on.
 
     Raises:
         Unavailable: the storage does not answer, or a reading process was killed.
@@ -43,10 +48,11 @@ def read_many(open_storage: Open, tasks: Iterable[Task], *, threads: int = 1) ->
     tasks = list(tasks)
     processes = min(os.cpu_count() or 1, len(tasks) // _WORTH_A_PROCESS)
     if processes < 2:  # noqa: PLR2004 - one other process would only add the way there
-        yield from _read_chunk(open_storage(), threads, tasks)
+        yield from _read_chunk(_Own(open_storage(), threads, tell_failures), tasks)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(open_storage, threads)) as pool:
+    ours = (open_storage, threads, tell_failures)
+    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=ours) as pool:
         chunks = (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))
         try:
             yield from _in_flight(pool, chunks, processes * _AHEAD)
@@ -65,37 +71,44 @@ def _in_flight(pool: ProcessPoolExecutor, chunks: Iterator[list[Task]], limit: i
             yield from future.result()
 
 
+@dataclass(frozen=True, slots=True)
 class _Own:
     """What a reading process has for itself."""
 
     storage: Storage
     threads: int
+    tell_failures: bool
 
 
-def _start(open_storage: Open, threads: int) -> None:
+_own: ContextVar[_Own] = ContextVar("_own")
+
+
+def _start(open_storage: Open, threads: int, tell_failures: bool) -> None:  # noqa: FBT001 - called by the pool
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _Own.storage = open_storage()
-    _Own.threads = threads
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    _own.set(_Own(open_storage(), threads, tell_failures))
 
 
 def _read(chunk: list[Task]) -> list[Outcome]:
-    return _read_chunk(_Own.storage, _Own.threads, chunk)
+    return _read_chunk(_own.get(), chunk)
 
 
-def _read_chunk(storage: Storage, threads: int, chunk: list[Task]) -> list[Outcome]:
-    if threads == 1:
-        return [_read_one(storage, task) for task in chunk]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda task: _read_one(storage, task), chunk))
+def _read_chunk(own: _Own, chunk: list[Task]) -> list[Outcome]:
+    if own.threads == 1:
+        return [_read_one(own, task) for task in chunk]
+    with ThreadPoolExecutor(own.threads) as pool:
+        return list(pool.map(lambda task: _read_one(own, task), chunk))
 
 
-def _read_one(storage: Storage, task: Task) -> Outcome:
+def _read_one(own: _Own, task: Task) -> Outcome:
     try:
-        return read_stored(storage, task.repository, task.file, provenance_expected=task.signed)
+        return read_stored(own.storage, task.repository, task.file, provenance_expected=task.signed)
     except NotFound:
         return None
-    except StorageError:
-        raise
+    except StorageError as error:
+        if not own.tell_failures:
+            raise
+        return SetAside(task.repository, task.file, State(""), str(error))
     except Exception:
         # A fault of ours must not keep all other packages from being served.
         log.exception("reading %s/%s failed in a way that nobody foresaw", task.repository, task.file)

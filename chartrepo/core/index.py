@@ -38,7 +38,7 @@ class Form(Enum):
 
 
 class Entry(NamedTuple):
-    """A version's index entry without its `urls`, in both forms."""
+    """A version's index entry, in both forms. Without `urls` the JSON has no end yet, so that they can be added."""
 
     yaml: str
     json: str
@@ -76,9 +76,14 @@ def entry(metadata: Mapping[str, Any], *, created: int, digest: str) -> Entry:
         created: time of publication, seconds since the epoch.
         digest: SHA-256 of the package in hex.
     """
-    fields = {**metadata, "created": timestamp(created), "digest": digest}
+    whole = whole_entry({**metadata, "created": timestamp(created), "digest": digest})
+    return Entry(yaml=whole.yaml, json=whole.json[:-1])
+
+
+def whole_entry(fields: Mapping[str, Any]) -> Entry:
+    """Render an index entry that has all its fields, `urls` among them."""
     yaml = "".join(_yaml_fields(fields, indent="    "))
-    return Entry(yaml="  - " + yaml[4:], json=_json(fields)[:-1])
+    return Entry(yaml="  - " + yaml[4:], json=_json(fields))
 
 
 def entry_with_urls(entry_json: str, file: str, *, url_prefix: str) -> str:
@@ -187,6 +192,13 @@ def block(form: Form, name: str, versions: Sequence[Listed], *, url_prefix: str)
     data = b"".join([opening.encode(), *encoded, closing.encode()])
     stable = next((position for position, version in enumerate(versions) if version.stable), None)
     return Block(data, starts, stable, hashlib.sha256(data).digest())
+
+
+def chart(form: Form, name: str, entries: Sequence[str]) -> bytes:
+    """Render a chart's part of an index out of whole entries, newest first, at least one."""
+    if form is Form.YAML:
+        return f"  {_yaml_key(name, '  ')}\n{''.join(entries)}".encode()
+    return f"{_json(name)}:[{','.join(entries)}]".encode()
 
 
 @dataclass(frozen=True, slots=True)
