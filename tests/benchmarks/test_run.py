@@ -80,7 +80,7 @@ def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def measured(tmp_path: Path, *words: str) -> dict[str, dict[str, dict[str, object]]]:
     output = tmp_path / "out.json"
-    options = ["--charts", "12", "--seconds", "0.2", "--uploads", "4", "--start-seconds", "20"]
+    options = ["--charts", "12", "--seconds", "0.2", "--uploads", "4", "--start-seconds", "60"]
     run.main([*options, "--cache", f"{tmp_path / 'cache'}", "--json", f"{output}", *words])
     results: dict[str, dict[str, dict[str, object]]] = json.loads(output.read_text())["results"]
     return results
@@ -183,3 +183,12 @@ def test_the_factor_says_how_many_times_better_the_first_is_whichever_way_is_bet
     }
     assert report.factors(results) == {"theirs": {"GET": 3.0, "start": 2.5}}
     assert "theirs, missing: it broke" in report.table(results)
+
+
+def test_on_a_bucket_both_starts_are_timed_and_the_requests_of_an_upload_counted(tmp_path: Path) -> None:
+    ours = f"{sys.executable} -m chartrepo serve --open-writes"
+    figures = measured(tmp_path, "--server", f"ours={ours}", "--s3", "moto")["ours"]
+    assert figures["S3: start without snapshot"]["value"]
+    assert figures["S3: start with snapshot"]["value"]
+    assert figures["S3: PUTs of a package for an upload"]["value"] == 1
+    assert figures["S3: listings for an upload"]["value"] == 0
