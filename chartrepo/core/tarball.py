@@ -261,16 +261,18 @@ class Tar:
     def _entry(self, header: "_Header", pax: dict[str, str], long_name: str) -> Entry:
         if header.kind == b"S" or (pax and any(pax.get(key) for key in _SPARSE)):
             raise PackageRefused(f"{shown(header.path)} is stored as a sparse file: {_REPACK}")
+        if pax and not all(pattern.fullmatch(pax.get(key, "")) for key, pattern in _PAX_NUMBERS.items()):
+            raise PackageRefused(_DAMAGED)
         path, size = long_name or pax.get("path") or header.path, header.size
         if pax.get("size"):
             size = int(pax["size"])
-        is_bare = header.kind in _BARE
+        kind = b"5" if header.kind == b"\0" and path.endswith("/") else header.kind
+        is_bare = kind in _BARE
         if size < 0 and not is_bare:
             raise PackageRefused(f"{shown(path)} has a size below zero: {_REPACK}")
         self._begin(0 if is_bare else size)
         self._budget.spend_bytes(self._left)
-        is_directory = header.kind == b"5" or header.is_directory or (header.kind == b"\0" and path.endswith("/"))
-        return Entry(path, size, is_directory, is_bare)
+        return Entry(path, size, kind == b"5" or header.is_directory, is_bare)
 
     def _extension(self, header: "_Header") -> bytes:
         if not 0 <= header.size <= _MAX_EXTENSION:
@@ -387,7 +389,7 @@ def _number(field: bytes) -> int:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """The records of a pax header: length, blank, key, equals sign, value, line feed. Go's numbers are checked."""
+    """The records of a pax header: length, blank, key, equals sign, value, line feed."""
     records: dict[str, str] = {}
     at = 0
     while at < len(data):
@@ -398,7 +400,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
         if not (equals and max(space, at + _SHORTEST_RECORD - 1) < end <= len(data) and data[end - 1 : end] == b"\n"):
             raise PackageRefused(_DAMAGED)
         name = key.decode("utf-8", "replace")
-        if b"\0" in (value if name in _PAX_TEXTS else key) or not _PAX_NUMBERS.get(name, _ANYTHING).fullmatch(value):
+        if b"\0" in (value if name in _PAX_TEXTS else key):
             raise PackageRefused(_DAMAGED)
         records[name] = value.decode("utf-8", "replace")
         at = end
@@ -408,8 +410,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
 _LONGEST_LENGTH: Final = 20
 _SHORTEST_RECORD: Final = 5
 _PAX_TEXTS: Final = frozenset(("path", "linkpath", "uname", "gname"))
-_ANYTHING: Final = re.compile(b".*", re.DOTALL)
 _PAX_NUMBERS: Final = {
-    **dict.fromkeys(("uid", "gid", "size"), re.compile(rb"(?:[-+]?[0-9]{1,18})?")),
-    **dict.fromkeys(("atime", "mtime", "ctime"), re.compile(rb"(?:[-+]?[0-9]{1,18}(?:\.[0-9]*)?)?")),
+    **dict.fromkeys(("uid", "gid", "size"), re.compile(r"(?:[-+]?[0-9]{1,18})?")),
+    **dict.fromkeys(("atime", "mtime", "ctime"), re.compile(r"(?:[-+]?[0-9]{1,18}(?:\.[0-9]*)?)?")),
 }
