@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags, parse_range_header
+from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
 
 from chartrepo import layout
 from chartrepo.core.index import Form
@@ -33,6 +33,9 @@ _LARGEST_PIECE: Final = 1024 * 1024
 _MAX_PATTERNS: Final = 100
 _MAX_PATTERN: Final = 250
 _HELM: Final = re.compile(r"Helm/(\d+)\.(\d+)")
+_RANGE: Final = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
+"""One part. Whoever asks for several gets the whole, as RFC 9110 allows."""
+
 _READS_JSON: Final = (3, 13)
 """Helm's first version that reads an index which is JSON as JSON."""
 
@@ -90,15 +93,14 @@ class Classic:
         form = self._form(environ.get("HTTP_USER_AGENT", ""))
         gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
         document = self._indexes.get(repository, form).document(wanted, gzip=gzip)
-        changed = self._settled(document.changed)
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
-            ("Last-Modified", _date(changed)),
+            ("Last-Modified", self._last_modified(document.changed)),
             ("Cache-Control", self._index_caching),
             ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
         ]
-        if _is_known(environ, document.etag, changed):
+        if _is_known(environ, document.etag, document.changed):
             return Answer(304, headers[1:])
         if gzip:
             headers.append(("Content-Encoding", "gzip"))
@@ -141,11 +143,11 @@ class Classic:
     def _send(self, environ: Environ, opened: Opened, etag: str, media_type: str, caching: str) -> Answer:
         reader = opened.reader
         info = reader.info
-        changed = self._settled(info.published or 0)
+        changed = info.published or 0
         headers = [
             ("Content-Type", media_type),
             ("ETag", f'"{etag}"'),
-            ("Last-Modified", _date(changed)),
+            ("Last-Modified", self._last_modified(changed)),
             ("Accept-Ranges", "bytes"),
             ("Cache-Control", caching),
         ]
@@ -162,13 +164,13 @@ class Classic:
                 return self._send_range(opened, headers, wanted)
         return Answer(200, headers, _stream(reader, info.size), info.size)
 
-    def _settled(self, changed: int) -> int:
-        """Return a time of change that can stand for the content: a second earlier while its own is not over.
+    def _last_modified(self, changed: int) -> str:
+        """Return a date that stands for the content: a second earlier while the second of the change is not over.
 
-        Dates count whole seconds. Whoever was told the second in which something changed, and asks with
-        If-Modified-Since, would not see what changed later in that second.
+        Dates count whole seconds. Whoever was told the true one could not see, by asking with it, what changes in the
+        rest of that second.
         """
-        return changed if self._clock() >= changed + 2 else changed - 1
+        return _date(changed if self._clock() >= changed + 2 else changed - 1)
 
     def _send_range(self, opened: Opened, headers: Headers, wanted: tuple[int, int]) -> Answer:
         start, stop = wanted
@@ -246,12 +248,15 @@ class _Stream:
 
 def _range(environ: Environ, etag: str, changed: int, size: int) -> tuple[int, int] | None:
     """Return the bytes asked for, `start >= stop` where there are none, or None where the whole is to be sent."""
-    asked = parse_range_header(environ["HTTP_RANGE"])
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+    asked = _RANGE.fullmatch(environ["HTTP_RANGE"])
+    if asked is None or environ.get("HTTP_IF_RANGE", f'"{etag}"') not in {f'"{etag}"', _date(changed)}:
+        return None  # nothing that we know, or the client holds a part of something else
+    first, last = asked.groups()
+    if not first:
+        return (max(size - int(last), 0), size) if last else None
+    if last and int(last) < int(first):
         return None
-    if environ.get("HTTP_IF_RANGE", f'"{etag}"') not in {f'"{etag}"', _date(changed)}:
-        return None  # the client holds a part of something else
-    return asked.range_for_length(size) or (size, size)
+    return (int(first), min(int(last) + 1, size) if last else size)
 
 
 def _is_known(environ: Environ, etag: str, changed: int) -> bool:

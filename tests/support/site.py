@@ -1,0 +1,121 @@
+"""The whole WSGI application over a `Shop`, and a client that asks it without a socket."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from werkzeug.test import Client, TestResponse
+
+from chartrepo import assembly
+from chartrepo.configuration import load
+from chartrepo.http.app import Services, create_app
+from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.repository import Overwrite
+from chartrepo.sync import Report, sync_now
+from tests.support.repositories import Shop
+
+Headers = Mapping[str, str]
+
+OPEN: dict[str, Any] = {"open_writes": True}
+
+
+@dataclass
+class Line:
+    """A line of the access log."""
+
+    method: str
+    path: str
+    status: int
+    size: int
+    agent: str
+    request: str
+
+
+@dataclass
+class Ledger(Unmeasured):
+    """Remembers what the metrics are told."""
+
+    requests: list[tuple[str | None, str, int]] = field(default_factory=list)
+    uploads: list[str] = field(default_factory=list)
+
+    def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        self.requests.append((route, method, status))
+
+    def upload(self, result: UploadResult) -> None:
+        self.uploads.append(result)
+
+
+class Site:
+    """A server without a socket, read by everybody and written to by programs of this machine unless told otherwise.
+
+    Attributes:
+        shop: what it works with.
+        app: the WSGI application.
+        ledger: what the metrics were told.
+        lines: the access log.
+    """
+
+    def __init__(self, shop: Shop, **settings: Any) -> None:
+        self.shop = shop
+        defaults = load({}, {}, Path.read_text).settings
+        changes = settings if "basic_auth_user" in settings else {**OPEN, **settings}
+        self.settings = replace(defaults, state_dir=shop.folder, **changes)
+        shop.overwrite = Overwrite(self.settings.allow_overwrite)
+        self.ledger = Ledger()
+        self.lines: list[Line] = []
+        uploads = shop.folder / "uploads"
+        uploads.mkdir(exist_ok=True)
+        repositories = shop.repositories
+
+        def sync() -> Report:
+            return sync_now(repositories, self.ledger)
+
+        self.app = create_app(
+            self.settings,
+            Services(
+                repositories=repositories,
+                indexes=assembly.indexes(self.settings, shop.catalog, metrics=self.ledger),
+                sync=sync,
+                uploads=uploads,
+                metrics=self.ledger,
+                access=self._log,
+                public_url=assembly.public_url(self.settings),
+            ),
+        )
+        self._client = Client(self.app)
+
+    def _log(
+        self, *, method: str, path: str, status: int, size: int, seconds: float, client: str, agent: str, request: str
+    ) -> None:
+        self.lines.append(Line(method, path, status, size, agent, request))
+
+    def ask(self, method: str, path: str, *, headers: Headers | None = None, **options: Any) -> TestResponse:
+        """Send one request, and read its answer to the end."""
+        response = self._client.open(path, method=method, headers=dict(headers or {}), **options)
+        response.get_data()
+        response.close()
+        return response
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        """GET, with headers given as `If_None_Match="..."`."""
+        return self.ask("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def head(self, path: str, **headers: str) -> TestResponse:
+        return self.ask("HEAD", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def delete(self, path: str) -> TestResponse:
+        return self.ask("DELETE", path)
+
+    def upload(self, data: bytes, path: str = "/api/charts", *, headers: Headers | None = None) -> TestResponse:
+        """POST raw bytes."""
+        return self.ask("POST", path, data=data, headers=headers)
+
+    def send_form(self, path: str = "/api/charts", **fields: bytes | str) -> TestResponse:
+        """POST a form: bytes become files, whose names are full paths as cm-push sends them."""
+        parts = {
+            name: (io.BytesIO(value), f"/home/me/{name}.tgz") if isinstance(value, bytes) else value
+            for name, value in fields.items()
+        }
+        return self.ask("POST", path, data=parts, content_type="multipart/form-data")
