@@ -100,8 +100,7 @@ class Catalog:
         Raises:
             CatalogIncomplete: see the class.
         """
-        row = self._engine.one(self._queries.mark, {"repository": repository})
-        return Mark(self._check(row), (row and row[3]) or 0)
+        return self._mark(self._engine.one(self._queries.mark, {"repository": repository}))
 
     def package(self, repository: str, file: str) -> Served | None:
         """Return what is needed to serve a package; None where the catalog knows none.
@@ -111,7 +110,10 @@ class Catalog:
         if not is_text(repository, file):
             return None
         row = self._engine.one(self._queries.served, {"repository": repository, "file": file})
-        return None if row is None else Served._make(row)
+        if row is None:
+            return None
+        state, provenance_state, signed, digest, size, created, name, version = row
+        return Served(state, provenance_state, bool(signed), digest, size, created, name, version)
 
     @contextmanager
     def changes(self, repository: str, since: Mark | None, form: Form) -> Iterator[Changes]:
@@ -127,8 +129,7 @@ class Catalog:
         """
         queries = self._queries
         with self._engine.reading() as session:
-            row = session.one(queries.mark, {"repository": repository})
-            mark = Mark(self._check(row), (row and row[3]) or 0)
+            mark = self._mark(session.one(queries.mark, {"repository": repository}))
             # A database that was restored from a back-up has the same id, and revisions that were others before.
             whole = since is None or since.catalog != mark.catalog or since.revision > mark.revision
             if since is None or whole:
@@ -210,11 +211,15 @@ class Catalog:
                 found[name].append(Entry(version, file, created, bool(stable), text))
             yield from found.items()
 
-    def _check(self, row: Row | None) -> str:
-        """Return the catalog's id, if it may be used."""
+    def _mark(self, row: Row | None) -> Mark:
+        catalog, _complete, _storage, revision = self._check(row)
+        return Mark(catalog, revision or 0)
+
+    def _check(self, row: Row | None) -> Row:
+        """Return a row that begins as `Queries.catalog` says, if the catalog may be used."""
         if row is None:
             raise CatalogIncomplete("the catalog was not built yet: try again soon")
-        identifier, complete, storage = row[:3]
+        _, complete, storage = row[:3]
         if storage != self._storage_id:
             raise CatalogMisconfigured(
                 f"the catalog was made for another storage ({storage!r}, not {self._storage_id!r}): "
@@ -222,7 +227,7 @@ class Catalog:
             )
         if not complete:
             raise CatalogIncomplete("the catalog is being built: try again soon")
-        return str(identifier)
+        return row
 
     # ---- writing
 

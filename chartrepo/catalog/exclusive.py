@@ -14,7 +14,6 @@ class Exclusive:
     """
 
     def __init__(self, lock: KeyLock, queries: Queries, repository: str, file: str) -> None:
-        self._lock = lock
         self._queries = queries
         self._repository = repository
         self._file = file

@@ -18,10 +18,10 @@ from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.schema import SCHEMA_VERSION, tables
 from chartrepo.core.errors import CatalogFull, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
 
-BUSY_SECONDS: Final = 10.0
+_BUSY_SECONDS: Final = 10.0
 """How long a writer waits for the writers before it."""
 
-LOCK_SECONDS: Final = 60.0
+_LOCK_SECONDS: Final = 60.0
 """How long an upload waits for another one of the same package."""
 
 _NOTHING: Final[Values] = {}
@@ -86,8 +86,6 @@ class SQLite:
     Args:
         file: as the user names it; the schema's version is put before its suffix.
         lock_dir: the folder of the locks on storage keys, the same for all who use the storage.
-        busy_seconds: see `BUSY_SECONDS`.
-        lock_seconds: see `LOCK_SECONDS`.
 
     Raises:
         CatalogMisconfigured: the file would lie on a network file system.
@@ -95,14 +93,7 @@ class SQLite:
 
     queries = Queries(tables(), dialect.dialect(paramstyle="named"), dialect.insert)
 
-    def __init__(
-        self,
-        file: Path,
-        lock_dir: Path,
-        *,
-        busy_seconds: float = BUSY_SECONDS,
-        lock_seconds: float = LOCK_SECONDS,
-    ) -> None:
+    def __init__(self, file: Path, lock_dir: Path) -> None:
         kind = network_file_system(file.parent)
         if kind is not None:
             raise CatalogMisconfigured(
@@ -111,8 +102,8 @@ class SQLite:
             )
         self._files = Generations(file)
         self._name = str(self._files.link)
-        self._locks = LockFolder(lock_dir, patience=lock_seconds)
-        self._busy_seconds = busy_seconds
+        self._locks = LockFolder(lock_dir, patience=_LOCK_SECONDS)
+        self._busy_seconds = _BUSY_SECONDS
         self._pool = Pool[_Connection](lambda connection: connection.raw.close())
 
     # ---- transactions

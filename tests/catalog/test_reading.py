@@ -14,7 +14,9 @@ from tests.support.catalogs import NOW, aside, build, charts, package, record, r
 def test_a_package_is_known_with_all_that_serving_it_needs(catalog: Catalog) -> None:
     one = package(state="s", provenance_state="p", signed=True, digest="cd" * 32, size=7)
     record(catalog, one)
-    assert catalog.package("", one.file) == Served("s", "p", True, "cd" * 32, 7, NOW, "app", "1.0.0")
+    served = catalog.package("", one.file)
+    assert served == Served("s", "p", True, "cd" * 32, 7, NOW, "app", "1.0.0")
+    assert served.signed is True
 
 
 @pytest.mark.parametrize("repository", ["team", "TEAM", "team/app", "nothing"])
