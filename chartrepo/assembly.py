@@ -33,7 +33,12 @@ def storages(settings: Settings, *, observe: Observe | None = None) -> Storages:
     Raises:
         Misconfigured: they can never work.
     """
-    options = S3Options(
+    return open_storage(str(settings.storage), s3_options(settings), observe=observe)
+
+
+def s3_options(settings: Settings) -> S3Options:
+    """Return how to reach S3."""
+    return S3Options(
         endpoint=settings.s3_endpoint or None,
         region=settings.s3_region or None,
         addressing=settings.s3_addressing,
@@ -43,7 +48,6 @@ def storages(settings: Settings, *, observe: Observe | None = None) -> Storages:
         read_timeout=settings.s3_read_timeout,
         pool_size=max(settings.threads, 10),
     )
-    return open_storage(str(settings.storage), options, observe=observe)
 
 
 @dataclass(frozen=True, slots=True)

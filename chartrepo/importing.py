@@ -8,7 +8,7 @@ a package in its storage: all that Helm accepts, with a warning where an upload 
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -100,7 +100,7 @@ class Report:
 
 def import_packages(
     items: Sequence[Item], source: Source, repositories: Repositories, *, to: str, jobs: int, spool: Path
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Import packages, in no promised order. Closing the iterator ends it after those that are under way.
 
     Args:

@@ -14,6 +14,7 @@ class S3Options:
     Attributes:
         endpoint: URL of the service; None for Amazon's own, or for what boto3's environment names.
         region: name of the region; None for what boto3's environment names, else `us-east-1`.
+        profile: whose credentials to use, by its name in AWS's own files; None for what boto3's chain finds.
         addressing: whether the bucket stands in the path or in the host name. `auto` is the path where an endpoint is
             given.
         encryption: how the service shall encrypt what is written; None for what the bucket says.
@@ -26,6 +27,7 @@ class S3Options:
 
     endpoint: str | None = None
     region: str | None = None
+    profile: str | None = None
     addressing: AddressingStyle = "auto"
     encryption: Encryption | None = None
     kms_key: str | None = None

@@ -112,7 +112,7 @@ def connect(options: S3Options, bucket: str) -> "S3Client":
 
 
 def _client(options: S3Options, style: AddressingStyle) -> "S3Client":
-    session = boto3.session.Session()
+    session = boto3.session.Session(profile_name=options.profile)
     return session.client(
         "s3",
         endpoint_url=options.endpoint,

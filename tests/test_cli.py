@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses, and how it ends."""
 
 import ast
+import importlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chartrepo import cli as command_line
+from chartrepo.cli.importing import Origin
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.settings import TABLE, Setting, Settings
 from chartrepo.version import __version__
@@ -231,30 +233,32 @@ class TestHandedOn:
             return record
 
         for module, names in {
-            "chartrepo.importing": ["run_import"],
-            "chartrepo.maintenance": ["run_reindex", "run_check", "run_index", "run_prune"],
+            "chartrepo.cli.importing": ["run_import"],
+            "chartrepo.cli.maintenance": ["run_reindex", "run_check", "run_index", "run_prune"],
         }.items():
-            made = ModuleType(module)
             for name in names:
-                setattr(made, name, recorder(name))
-            monkeypatch.setitem(sys.modules, module, made)
+                monkeypatch.setattr(importlib.import_module(module), name, recorder(name))
         monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
         return calls
 
     def test_import(self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> None:
         arguments = ("https://x", "--to", "team/app", "--username", "ci", "--password-file", "-", "--jobs", "3")
         result = run("import", *arguments, stdin="s3cr3t\n")
-        (name, (given,), named) = calls[0]
+        (name, (given, origin), named) = calls[0]
         assert result.exit_code == 1
         assert name == "run_import"
         assert isinstance(given, Settings)
-        assert named == {
-            "source": "https://x",
-            "repository": "team/app",
-            "username": "ci",
-            "password": "s3cr3t",
-            "jobs": 3,
-        }
+        assert origin == Origin("https://x", username="ci", password="s3cr3t")
+        assert named == {"to": "team/app", "jobs": 3, "as_json": False}
+
+    def test_import_with_a_user_and_no_way_to_a_password(self, calls: list[Any]) -> None:
+        result = run("import", "https://x", "--username", "ci")
+        assert (result.exit_code, calls) == (2, [])
+        assert "--password-file" in result.stderr
+
+    def test_import_from_another_s3_service(self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> None:
+        run("import", "s3://x", "--source-endpoint", "http://y", "--source-region", "z", "--source-profile", "p")
+        assert calls[0][1][1] == Origin("s3://x", endpoint="http://y", region="z", profile="p")
 
     def test_check_ends_with_the_status_it_was_given(
         self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]

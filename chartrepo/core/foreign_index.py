@@ -243,7 +243,7 @@ class _Walk:
 
     def _tree(self, event: _Event, depth: int = 0) -> _Tree:
         if isinstance(event, AliasEvent):
-            return self._anchors.get(event.anchor)
+            return self._anchors.get(event.anchor or "")
         if depth > _MOST_DEPTH:
             raise InvalidIndexError(f"the index is nested deeper than {_MOST_DEPTH} levels")
         tree: _Tree

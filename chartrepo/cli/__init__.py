@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
@@ -135,6 +136,12 @@ def _logging(settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
 
 
+def _quiet_logging(configuration: Configuration) -> None:
+    """Log only what goes wrong, unless more was asked for: these commands tell by themselves what they find."""
+    level = configuration.settings.log_level if configuration.sources["log_level"] != "default" else "error"
+    _logging(replace(configuration.settings, log_level=level))
+
+
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -190,6 +197,7 @@ def serve(configuration: Configuration) -> None:
 Examples:
   chartrepo import /var/chartmuseum --storage ./data
   chartrepo import s3://old-bucket/charts --to team/app
+  chartrepo import s3://old/charts --source-endpoint https://minio:9000 --source-profile old
   chartrepo import https://charts.example.com --username ci --password-file ./password""",
 )
 @click.argument("source")
@@ -201,48 +209,73 @@ Examples:
     metavar="FILE",
     help="File that holds the password for SOURCE; - reads it from standard input.",
 )
+@click.option("--source-endpoint", metavar="URL", default="", help="S3 service of SOURCE.  [as s3_endpoint]")
+@click.option("--source-region", metavar="REGION", default="", help="Region of SOURCE's bucket.  [as s3_region]")
+@click.option("--source-profile", metavar="NAME", default="", help="Profile of AWS's own files to read SOURCE with.")
 @click.option(
     "--jobs", type=click.IntRange(1, 64), metavar="N", default=8, show_default=True, help="Packages at a time."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON document.")
 @_configured(*_DATA)
 def import_(
-    configuration: Configuration, *, source: str, repository: str, username: str, password_file: Path | None, jobs: int
+    configuration: Configuration,
+    *,
+    source: str,
+    repository: str,
+    username: str,
+    password_file: Path | None,
+    source_endpoint: str,
+    source_region: str,
+    source_profile: str,
+    jobs: int,
+    as_json: bool,
 ) -> None:
     """Copy packages from SOURCE into the storage, with their provenance and their time of publication.
 
     SOURCE is a folder, an S3 prefix (s3://bucket/prefix) or the URL of a chart repository. The repositories below a
-    folder or prefix are kept. A version that is there already stays as it is, so an import that was broken off is taken
-    up by running it again. What is refused is listed with the reason, and the exit status is then 1.
+    folder or prefix are kept. Servers may run meanwhile.
+
+    A version that is there already stays as it is, so an import that was broken off is taken up by running it again.
+    What Helm accepts is taken, also where an upload of it would be refused; it is listed then. What is refused, or
+    could not be read, is listed with the reason, and the exit status is 1. It is 2 when the import could not be made.
     """
-    _logging(configuration.settings)
-    from chartrepo.importing import run_import  # noqa: PLC0415 - see the module's docstring
+    _quiet_logging(configuration)
+    from chartrepo.cli.importing import Origin, run_import  # noqa: PLC0415 - see the module's docstring
 
-    password = ""
-    if password_file is not None:
-        with click.open_file(str(password_file), encoding="utf-8") as file:
-            password = file.read().removesuffix("\n").removesuffix("\r")
-    sys.exit(
-        run_import(
-            configuration.settings,
-            source=source,
-            repository=repository,
-            username=username,
-            password=password,
-            jobs=jobs,
-        )
+    origin = Origin(
+        source,
+        username=username,
+        password=_password(username, password_file),
+        endpoint=source_endpoint,
+        region=source_region,
+        profile=source_profile,
     )
+    sys.exit(run_import(configuration.settings, origin, to=repository, jobs=jobs, as_json=as_json))
 
 
-@cli.command(cls=_Command, short_help="Build the catalog anew.")
+def _password(username: str, file: Path | None) -> str:
+    if file is not None:
+        with click.open_file(str(file), encoding="utf-8") as opened:
+            text: str = opened.read()
+        return text.removesuffix("\n").removesuffix("\r")
+    if not username:
+        return ""
+    if not sys.stdin.isatty():
+        raise click.UsageError("--username needs --password-file; - reads it from standard input")
+    password: str = click.prompt("Password", hide_input=True, err=True)
+    return password
+
+
+@cli.command(cls=_Command, short_help="Read every package again, and put the catalog right.")
 @_configured(*_DATA)
 def reindex(configuration: Configuration) -> None:
-    """Build the catalog anew out of the packages in storage.
+    """Read every package again, and put right what the catalog says otherwise. Where there is none, it is built.
 
-    It is never needed after a crash: the server brings the catalog in line by itself. Servers may run meanwhile; they
-    go over to the new catalog when it is complete.
+    It is never needed after a crash: the server brings the catalog in line by itself. Servers may run meanwhile, and
+    their readers notice nothing but the corrections.
     """
-    _logging(configuration.settings)
-    from chartrepo.maintenance import run_reindex  # noqa: PLC0415 - see the module's docstring
+    _quiet_logging(configuration)
+    from chartrepo.cli.maintenance import run_reindex  # noqa: PLC0415 - see the module's docstring
 
     run_reindex(configuration.settings)
 
@@ -251,12 +284,14 @@ def reindex(configuration: Configuration) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
 @_configured(*_DATA)
 def check(configuration: Configuration, *, as_json: bool) -> None:
-    """Read every package, and compare its digest and its entry with the catalog. Nothing is changed.
+    """Read every package, and compare it with its provenance and with the catalog. Nothing is changed.
+
+    What cannot be served is listed with the reason. Servers may run meanwhile.
 
     The exit status is 0 when all is well, 1 when something was found, 2 when the check could not be made.
     """
-    _logging(configuration.settings)
-    from chartrepo.maintenance import run_check  # noqa: PLC0415 - see the module's docstring
+    _quiet_logging(configuration)
+    from chartrepo.cli.maintenance import run_check  # noqa: PLC0415 - see the module's docstring
 
     sys.exit(run_check(configuration.settings, as_json=as_json))
 
@@ -271,14 +306,18 @@ Example:
 @click.option("--url", metavar="URL", default="", help="What the URLs of packages begin with.  [they are relative]")
 @click.option(
     "--merge",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="An index whose entries are kept, where DIR does not have the same version.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the index as JSON, which Helm reads faster.")
 def index(*, folder: Path, url: str, merge: Path | None, as_json: bool) -> None:
-    """Write DIR/index.yaml for the packages below DIR, as `helm repo index` does, for a static web server."""
-    from chartrepo.maintenance import run_index  # noqa: PLC0415 - see the module's docstring
+    """Write DIR/index.yaml, as `helm repo index` does, for a static web server.
+
+    It lists the packages in DIR and in the folders right below it. `created` is the time of a package's file, or what
+    the merged index says of the very same package. Files that Helm does not load are left out and named.
+    """
+    from chartrepo.cli.maintenance import run_index  # noqa: PLC0415 - see the module's docstring
 
     run_index(folder, url=url, merge=merge, as_json=as_json)
 
@@ -312,8 +351,8 @@ def catalog() -> None:
 @_configured(*_DATA)
 def prune(configuration: Configuration) -> None:
     """Drop catalogs that other releases of chartrepo left behind, once none of their servers runs any more."""
-    _logging(configuration.settings)
-    from chartrepo.maintenance import run_prune  # noqa: PLC0415 - see the module's docstring
+    _quiet_logging(configuration)
+    from chartrepo.cli.maintenance import run_prune  # noqa: PLC0415 - see the module's docstring
 
     run_prune(configuration.settings)
 

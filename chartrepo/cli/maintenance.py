@@ -1,0 +1,113 @@
+"""`chartrepo reindex`, `check`, `index` and `catalog prune`: from what was typed to what is printed."""
+
+import json
+from pathlib import Path
+
+from chartrepo import assembly, layout, static_index
+from chartrepo.checking import Report, check
+from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.core.index import Form
+from chartrepo.maintenance import at_work, looking, reindex
+from chartrepo.settings import Settings
+
+
+def run_reindex(settings: Settings) -> None:
+    """Read every package again, put the catalog right, and print what came of it.
+
+    Raises:
+        ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
+    """
+    with at_work(settings) as repositories:
+        done = reindex(repositories, watched(assembly.reader(settings), "Reading"))
+    if done.changed is None:
+        said = "the catalog was built"
+    else:
+        said = f"{done.changed:,} put right in the catalog" if done.changed else "the catalog was right"
+    aside = f", {done.set_aside:,} set aside (chartrepo check tells why)" if done.set_aside else ""
+    say(f"{counted(done.packages, 'package')} read: {said}{aside}")
+
+
+def run_check(settings: Settings, *, as_json: bool) -> int:
+    """Read every package, compare, and print the findings.
+
+    Returns:
+        The exit status: 0 when all is well, 1 when something was found.
+
+    Raises:
+        ChartrepoError, StorageError: it could not be done; the message is for people.
+    """
+    with looking(settings) as (packages, catalog):
+        report = check(packages, catalog, watched(assembly.reader(settings, tell_failures=True), "Reading"))
+    if as_json:
+        say(json.dumps(_as_json(report)))
+    else:
+        _tell(report)
+    return 0 if report.sound else 1
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        "packages": report.packages,
+        "compared_with_catalog": report.compared,
+        "sound": report.sound,
+        "findings": [
+            {"kind": each.kind.value, "file": each.key, "message": each.message, "harmless": each.harmless}
+            for each in report.findings
+        ],
+    }
+
+
+def _tell(report: Report) -> None:
+    faults = [(each.kind.value, each.key, each.message) for each in report.findings if not each.harmless]
+    others = [(each.kind.value, each.key, each.message) for each in report.findings if each.harmless]
+    say_rows("Good to know:", others)
+    say_rows("Found:", faults)
+    compared = "" if report.compared else "; there is no catalog to compare them with, a server builds it at its start"
+    verdict = counted(len(faults), "fault") if faults else "all is well"
+    say(f"{counted(report.packages, 'package')} read: {verdict}{compared}")
+
+
+def run_index(folder: Path, *, url: str, merge: Path | None, as_json: bool) -> None:
+    """Write the index of a folder, and print what is in it.
+
+    Raises:
+        ChartrepoError: the index to merge is none; nothing was written.
+        OSError: something cannot be read or written.
+    """
+    files = static_index.packages(folder)
+    found: list[static_index.Found] = []
+    left_out: list[static_index.LeftOut] = []
+    with progress("Reading", len(files)) as step:
+        for each in static_index.read(folder, files):
+            if isinstance(each, static_index.Found):
+                found.append(each)
+            else:
+                left_out.append(each)
+            step()
+    merged = merge.read_bytes() if merge is not None and merge.exists() else None
+    form = Form.JSON if as_json else Form.YAML
+    try:
+        document = static_index.render(found, url=url, form=form, merged=merged)
+    except ChartrepoError as error:
+        raise ChartrepoError(f"{merge}: {error}") from None
+    target = folder / layout.INDEX_FILE
+    static_index.write(target, document)
+    for each in left_out:
+        remark(f"left out: {each.path}: {each.reason}")
+    charts = len({package.metadata["name"] for package in found})
+    say(f"{target}: {counted(len(found), 'version')} of {counted(charts, 'chart')}")
+
+
+def run_prune(settings: Settings) -> None:
+    """Drop what other releases left of their catalogs, and print what that was.
+
+    Raises:
+        ChartrepoError, StorageError: it could not be done; the message is for people.
+    """
+    with looking(settings) as (_, catalog):
+        dropped = catalog.prune()
+    for name in dropped:
+        say(f"dropped {name}")
+    if not dropped:
+        say("there is nothing to drop")
