@@ -26,6 +26,24 @@ def die_with(parent: int) -> None:
         sys.exit(0)
 
 
+def deafen_while_booting() -> None:
+    """Let processes that are forked from here on be deaf to SIGTERM, until they call `listen_to_sigterm`.
+
+    A web server's worker is born with its parent's handlers, and a SIGTERM that meets those is lost: the server would
+    wait for that worker until it is killed.
+    """
+    waiting = {signal.SIGTERM}
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, waiting),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, waiting),
+    )
+
+
+def listen_to_sigterm() -> None:
+    """Let through a SIGTERM that has come by now; the process has handlers of its own."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def spawn(name: str, work: Callable[[], None]) -> int:
     """Run `work` in a forked process; return its id.
 

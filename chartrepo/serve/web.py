@@ -7,6 +7,7 @@ Both get the socket that the parent has bound, and make the application in each 
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from chartrepo import assembly, logs
 from chartrepo.http.app import Services, create_app
 from chartrepo.http.front import Front
 from chartrepo.metrics import Metrics, Unmeasured
-from chartrepo.serve.processes import die_with
+from chartrepo.serve.processes import deafen_while_booting, die_with, listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.sync import Report, sync_now
@@ -52,6 +53,7 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
 
 def run_web(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes) -> None:
     """Run the web server that the settings name, until SIGTERM. Returns, or leaves by `SystemExit`."""
+    deafen_while_booting()
     run = _run_granian if settings.server == "granian" else _run_gunicorn
     run(settings, ground, listener, wishes)
 
@@ -76,6 +78,11 @@ def _worker_died(settings: Settings, wishes: Wishes, pid: int | None) -> None:
         Metrics(assembly.metrics_dir(settings)).worker_died(pid)
 
 
+def _worker_is_ready() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listen_to_sigterm()
+
+
 def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes) -> None:
     # Only one of the two servers is loaded, and this one has no types.
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -94,6 +101,9 @@ def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.
         "control_socket_disable": True,
         # The heart-beat needs a writable folder, also where the root file system is not.
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(settings.state_dir),  # noqa: S108
+        # Ctrl-C reaches all processes of a terminal at once. Only the parent heeds it, and ends the others in order.
+        "when_ready": lambda _arbiter: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        "post_worker_init": lambda _worker: _worker_is_ready(),
         "child_exit": lambda _arbiter, worker: _worker_died(settings, wishes, worker.pid),
         "forwarded_allow_ips": "",
     }
@@ -110,12 +120,23 @@ def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.
 
 
 def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes) -> None:
+    from granian import _signals  # noqa: PLC0415
     from granian._granian import SocketHolder  # noqa: PLC0415
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.server.mp import MPServer  # noqa: PLC0415
 
     parent = os.getpid()
+    set_signals = _signals.set_sync_signals
+
+    def set_signals_and_listen() -> Any:
+        event = set_signals()  # type: ignore[no-untyped-call]
+        listen_to_sigterm()
+        return event
+
+    # Its workers hang when they are told twice, by Ctrl-C and by their parent; see _worker_is_ready.
+    _signals._get_signals = lambda: [signal.SIGTERM]
+    _signals.set_sync_signals = set_signals_and_listen
 
     def load() -> Callable[..., Any]:
         die_with(parent)  # its workers do not notice by themselves
