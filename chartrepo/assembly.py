@@ -17,7 +17,8 @@ from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
 from chartrepo.sync import ReadMany
-from storage.base import ABSENT, AlreadyExists, Misconfigured, NotFound, Storage, StorageError
+from storage.base import ABSENT, Misconfigured, NotFound, Storage, StorageError, Unavailable
+from storage.local import LocalStorage
 from storage.observed import Observe
 from storage.options import S3Options
 from storage.url import Storages, open_storage
@@ -86,7 +87,7 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
                 "set state_dir to a folder that it may write"
             ) from None
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
-    return Ground(_storage_id(found.state, settings), abilities.description, safe)
+    return Ground(_storage_id(found.state, settings.state_dir), abilities.description, safe)
 
 
 def look(settings: Settings) -> Ground:
@@ -98,31 +99,33 @@ def look(settings: Settings) -> Ground:
     """
     found = storages(settings)
     abilities = found.packages.check(writable=False)
-    known = _known_storage_id(found.state) or str(settings.storage)
+    known = _known_storage_id(found.state, LocalStorage(settings.state_dir, private=True)) or str(settings.storage)
     return Ground(known, abilities.description, writes_are_safe=False)
 
 
-def _storage_id(state: Storage, settings: Settings) -> str:
-    """Return the random id that lies in the storage itself, so that a copy or a move of it keeps its catalog."""
-    for _ in range(2):
-        known = _known_storage_id(state)
-        if known is not None:
-            return known
-        try:
-            state.put(layout.STORAGE_ID_KEY, secrets.token_hex(_ID_BYTES).encode(), condition=ABSENT)
-        except AlreadyExists:
-            continue
-        except StorageError:
-            break
-    return str(settings.storage)  # a storage that is only read has no id of ours
+def _storage_id(state: Storage, folder: Path) -> str:
+    """Return the random id that lies in the storage itself, so that a copy or a move of it keeps its catalog.
+
+    Where nothing may be written beside the packages, it lies in the server's own folder, and is taken over into the
+    storage as soon as that can be written.
+    """
+    places: tuple[Storage, Storage] = (state, LocalStorage(folder, private=True))
+    identifier = _known_storage_id(*places) or secrets.token_hex(_ID_BYTES)
+    for place in places:
+        with contextlib.suppress(StorageError):
+            place.put(layout.STORAGE_ID_KEY, identifier.encode(), condition=ABSENT)
+            return identifier
+        written = _known_storage_id(place)
+        if written is not None:
+            return written  # it was there, or another server was quicker
+    return identifier
 
 
-def _known_storage_id(state: Storage) -> str | None:
-    try:
-        with state.open(layout.STORAGE_ID_KEY) as file:
+def _known_storage_id(*places: Storage) -> str | None:
+    for place in places:
+        with contextlib.suppress(NotFound, Unavailable), place.open(layout.STORAGE_ID_KEY) as file:
             return file.read().decode("ascii", "replace").strip()
-    except NotFound:
-        return None
+    return None
 
 
 def uploads(settings: Settings) -> Path:
