@@ -13,7 +13,7 @@ from typing import Final
 from chartrepo.core import yaml11
 from chartrepo.core.chart import CHART_YAML, REQUIREMENTS_YAML, ChartVersion, Draft, lock_problems
 from chartrepo.core.errors import PackageRefused
-from chartrepo.core.messages import shown
+from chartrepo.core.messages import shown, shown_path
 from chartrepo.core.scalars import InvalidYamlError
 from chartrepo.core.tarball import Entry, Gunzip, Readable, Tar
 
@@ -294,9 +294,9 @@ class _Chart:
 
     def __init__(self, folder: str, budget: _Budget, level: int = 0) -> None:
         budget.spend_chart(level)
-        self.draft = Draft(folder)
+        self.draft = Draft(shown_path(folder))
         self.reservations: list[str] = []
-        self._folder = folder
+        self._folder = shown_path(folder)  # for messages
         self._budget = budget
         self._level = level
         self._has_chart_yaml = False
@@ -318,29 +318,29 @@ class _Chart:
         take = _PARSED.get(path)
         if take:
             try:
-                take(self, file)
+                take(self, path, file)
             except InvalidYamlError as error:
                 after = ":" if str(error).startswith("line ") else ""
                 self._faults.append(f"{self._folder}{path}{after} {error}")
 
-    def take_chart_yaml(self, file: _File) -> None:
+    def take_chart_yaml(self, path: str, file: _File) -> None:
         """Take in Chart.yaml."""
         if file.is_bare:
-            self._faults.append(f"{self._folder}{CHART_YAML} is a link, which Helm loads as an empty file: {_REPACK}")
+            self._faults.append(f"{self._folder}{path} is a link, which Helm loads as an empty file: {_REPACK}")
         self._has_chart_yaml = True
         self._is_readable = False
         self.draft.read_chart_yaml(self._document(file))
         self._is_readable = not file.is_bare
 
-    def take_requirements(self, file: _File) -> None:
+    def take_requirements(self, _: str, file: _File) -> None:
         """Keep requirements.yaml until Chart.yaml has come by."""
         self._requirements.append(self._document(file))
 
-    def take_lock(self, file: _File) -> None:
+    def take_lock(self, path: str, file: _File) -> None:
         """Take in Chart.lock or requirements.lock."""
-        self._faults += lock_problems(self._document(file), self._folder + file.path)
+        self._faults += lock_problems(self._document(file), self._folder + path)
 
-    def take_values(self, file: _File) -> None:
+    def take_values(self, _: str, file: _File) -> None:
         """Check values.yaml."""
         self._budget.spend_values(file.size)
         yaml11.check_values(file.content(), self._budget.yaml)
@@ -362,7 +362,9 @@ class _Chart:
         elif name not in self._subcharts:  # of several with one name Helm takes the first
             subchart = self._subcharts[name] = _Chart(folder, self._budget, self._level + 1)
             if slash:
-                raise PackageRefused(f"{self._folder}charts/{path} lies in a folder that is called .tgz: rename it")
+                raise PackageRefused(
+                    f"{shown_path(folder)}{shown_path(inside)} lies in a folder called .tgz: rename it"
+                )
             subchart.read_archive(file)
 
     def read_archive(self, file: _File) -> None:
@@ -405,7 +407,7 @@ class _Chart:
         return f"{self._folder}{CHART_YAML} is missing: {hint}"
 
 
-_PARSED: Final[Mapping[str, Callable[[_Chart, _File], None]]] = {
+_PARSED: Final[Mapping[str, Callable[[_Chart, str, _File], None]]] = {
     CHART_YAML: _Chart.take_chart_yaml,
     REQUIREMENTS_YAML: _Chart.take_requirements,
     "Chart.lock": _Chart.take_lock,

@@ -425,7 +425,7 @@ def _check_dependencies(fields: Mapping[str, Any], _: Set[str]) -> Iterator[str]
             continue
         name, alias = dependency.get("name", ""), dependency.get("alias", "")
         if alias and not _ALIAS.fullmatch(alias):
-            yield f"{where}.alias {shown(alias)} of {shown(name)} may have letters, digits, '_' and '-' only"
+            yield f"{where}.alias {shown(alias)} of {shown(name)} cannot be used: take letters, digits, '_' and '-'"
         key = alias or name
         if key in seen:
             yield f"{where} is the second with the name or alias {shown(key)}: give it an alias of its own"

@@ -9,3 +9,8 @@ LONGEST: Final = 80
 def shown(text: str) -> str:
     """`text` in quotes, escaped so that it stays on one line, and cut where it is long."""
     return repr(text) if len(text) <= LONGEST else repr(text[:LONGEST]) + "..."
+
+
+def shown_path(path: str) -> str:
+    """`path` as it is where that is short and stays on one line, else as `shown`."""
+    return path if path.isprintable() and len(path) <= LONGEST else shown(path)
