@@ -8,6 +8,7 @@ from typing import Final
 
 from chartrepo import assembly
 from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
+from chartrepo.core.messages import shown
 from chartrepo.core.names import check_repository
 from chartrepo.importing import Report, Result, import_packages
 from chartrepo.maintenance import at_work, build_if_needed
@@ -76,6 +77,11 @@ def _opened(settings: Settings, origin: Origin, jobs: int) -> Iterator[Source]:
         return
     if scheme == "oci":
         raise SourceError("an OCI registry has no list of its charts: name a folder, s3://bucket/prefix or an address")
+    if scheme not in ("", "s3"):
+        raise SourceError(
+            f"{shown(origin.text)} is nothing to import from: name a folder, s3://bucket/prefix or an address that "
+            "starts with http:// or https://"
+        )
     options = assembly.s3_options(settings)
     options = replace(
         options,

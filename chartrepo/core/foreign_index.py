@@ -264,4 +264,4 @@ class _Walk:
 
 
 def _is_null(event: _Event) -> bool:
-    return isinstance(event, ScalarEvent) and event.style is None and event.value in _NULLS
+    return isinstance(event, ScalarEvent) and not event.style and event.value in _NULLS
