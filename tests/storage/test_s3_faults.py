@@ -17,11 +17,13 @@ from storage.base import (
     Misconfigured,
     NoSpace,
     NotFound,
+    ObjectInfo,
+    State,
     StorageError,
     Unavailable,
 )
 from storage.options import S3Options
-from storage.s3 import S3Storage, connect
+from storage.s3 import S3Reader, S3Storage, connect
 from tests.storage.buckets import at, fresh_bucket, raw
 from tests.storage.contract import MIB, listed, noise, read
 from tests.support.faultproxy import (
@@ -236,6 +238,14 @@ def test_a_connection_that_breaks_in_the_middle_is_no_short_object(
             content += piece
     assert noise(300_000).startswith(content)
     assert len(content) <= 200_000
+
+
+@pytest.mark.parametrize("size", [-1, 3, 100])
+def test_an_answer_that_ends_early_without_a_word_is_no_short_object(size: int) -> None:
+    info = ObjectInfo("k", 5, State("etag"), 0)
+    with S3Reader(info, io.BytesIO(b"abc"), 5) as reader, pytest.raises(Unavailable):  # type: ignore[arg-type]
+        while reader.read(size):
+            pass
 
 
 def test_a_service_that_falls_silent_is_unavailable(storage: S3Storage, proxy: FaultProxy) -> None:
