@@ -243,7 +243,7 @@ def test_a_connection_that_breaks_in_the_middle_is_no_short_object(
 @pytest.mark.parametrize("size", [-1, 3, 100])
 def test_an_answer_that_ends_early_without_a_word_is_no_short_object(size: int) -> None:
     info = ObjectInfo("k", 5, State("etag"), 0)
-    with S3Reader(info, io.BytesIO(b"abc"), 5) as reader, pytest.raises(Unavailable):  # type: ignore[arg-type]
+    with S3Reader(info, io.BytesIO(b"abc"), 5) as reader, pytest.raises(Unavailable):  # type: ignore[arg-type]  # noqa: PT012 - until it ends
         while reader.read(size):
             pass
 
