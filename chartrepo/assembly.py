@@ -28,13 +28,19 @@ _READS_FROM_A_BUCKET: Final = 4
 """Reads under way in a process, to overlap the time that the bucket takes to answer."""
 
 
-def storages(settings: Settings, *, observe: Observe | None = None) -> Storages:
+def storages(settings: Settings, ground: "Ground | None" = None, *, observe: Observe | None = None) -> Storages:
     """Return the drivers for where packages lie and for the server's own state beside them.
+
+    Args:
+        settings: where and how.
+        ground: what was found out about the storage; without it, its conditions are trusted.
+        observe: told of each call.
 
     Raises:
         Misconfigured: they can never work.
     """
-    return open_storage(str(settings.storage), s3_options(settings), observe=observe)
+    conditional = ground is None or ground.conditional_writes
+    return open_storage(str(settings.storage), s3_options(settings), observe=observe, conditional_writes=conditional)
 
 
 def s3_options(settings: Settings) -> S3Options:
@@ -58,11 +64,13 @@ class Ground:
     Attributes:
         storage_id: names the storage, whatever it is called from here; a catalog belongs to one.
         description: where packages lie, for people.
-        writes_are_safe: whether two writers are kept apart.
+        conditional_writes: whether the storage honours conditions.
+        writes_are_safe: whether two writers are kept apart, by conditions or by the set-up.
     """
 
     storage_id: str
     description: str
+    conditional_writes: bool
     writes_are_safe: bool
 
 
@@ -87,7 +95,8 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
                 "set state_dir to a folder that it may write"
             ) from None
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
-    return Ground(_storage_id(found.state, settings.state_dir), abilities.description, safe)
+    identifier = _storage_id(found.state, settings.state_dir)
+    return Ground(identifier, abilities.description, abilities.conditional_writes, safe)
 
 
 def look(settings: Settings) -> Ground:
@@ -100,7 +109,7 @@ def look(settings: Settings) -> Ground:
     found = storages(settings)
     abilities = found.packages.check(writable=False)
     known = _known_storage_id(found.state, LocalStorage(settings.state_dir, private=True)) or str(settings.storage)
-    return Ground(known, abilities.description, writes_are_safe=False)
+    return Ground(known, abilities.description, abilities.conditional_writes, writes_are_safe=False)
 
 
 def _storage_id(state: Storage, folder: Path) -> str:
@@ -159,7 +168,7 @@ def check_catalog(settings: Settings, ground: Ground) -> None:
 
 def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | None = None) -> Repositories:
     """Return the use cases over this storage and its catalog."""
-    found = storages(settings, observe=metrics.storage_call if metrics is not None else None)
+    found = storages(settings, ground, observe=metrics.storage_call if metrics is not None else None)
     return Repositories(
         packages=found.packages,
         catalog=catalog(settings, ground),

@@ -60,14 +60,11 @@ class _Background:
         self._wishes = wishes
         self._metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
         self._repositories = assembly.repositories(settings, ground, metrics=self._metrics)
+        self._state = assembly.storages(settings, ground).state
         catalog = self._repositories.catalog
         # A folder's catalog lies beside it and lasts as long; that of a bucket may be on a disk that does not.
         may_be_lost = isinstance(settings.storage, Bucket) and settings.catalog.startswith("sqlite")
-        self._snapshot = (
-            Snapshot(assembly.storages(settings).state, catalog, folder=assembly.uploads(settings))
-            if may_be_lost
-            else None
-        )
+        self._snapshot = Snapshot(self._state, catalog, folder=assembly.uploads(settings)) if may_be_lost else None
         self._published = (
             PublishedIndexes(self._repositories, context_path=settings.context_path) if settings.publish_index else None
         )
@@ -87,7 +84,8 @@ class _Background:
                 self._attempt("writing the snapshot of the catalog", self._snapshot.write_if_due)
             if now >= self._next_cleaning:
                 self._next_cleaning = now + _CLEAN_EVERY
-                self._attempt("removing leftovers", self._repositories.packages.remove_leftovers)
+                for storage in (self._repositories.packages, self._state):
+                    self._attempt("removing leftovers", storage.remove_leftovers)
             time.sleep(_TICK)
 
     def finish(self) -> None:
