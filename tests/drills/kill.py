@@ -1,0 +1,238 @@
+"""The kill loop: eight clients write without pause, and a worker, or the whole server, is killed at any moment.
+
+    python -m tests.drills.kill --kills 100 --storage local|moto|versitygw [--server gunicorn|granian]
+
+The exit status is 0 where nothing that was acknowledged is lost, nothing is half there, and every start found its own
+way. What lies under the keys of requests that got no answer may be either state; see `tests.drills.ledger`.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.drills.audit import Findings, audit, look
+from tests.drills.clients import CLIENTS, Client, ask
+from tests.drills.ledger import Ledger
+from tests.drills.places import Place, opened
+from tests.drills.tables import counted, table
+from tests.support.processes import ServerError, free_port
+from tests.support.server import Server, command, environment, start
+
+_EXPECTED: Final = {"provenance", "waiting"}
+_LIVES: Final = (0.05, 1.5)
+"""The least and the most seconds between a server's being ready and the next kill."""
+
+
+@dataclass
+class Result:
+    """What a kill loop did and found.
+
+    Attributes:
+        ledger: what was acknowledged.
+        findings: what of that does not hold.
+        killed: how many workers, and how many whole servers.
+        starts: seconds that each start took until it was ready.
+        failed: starts that did not come to be ready by themselves, with what they printed.
+        checked: what `chartrepo check` said at the end, if it did not agree.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    findings: Findings = field(default_factory=Findings)
+    killed: dict[str, int] = field(default_factory=lambda: {"workers": 0, "servers": 0})
+    starts: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    checked: str = ""
+
+    @property
+    def problems(self) -> list[str]:
+        """Every broken promise, as sentences."""
+        checked = [f"chartrepo check: {self.checked}"] if self.checked else []
+        return [*self.findings.broken, *self.ledger.strange, *self.failed, *checked]
+
+    def rows(self) -> dict[str, object]:
+        """The counts, for people."""
+        return {
+            "kills": counted(self.killed),
+            "acknowledged": counted(self.ledger.acknowledged),
+            "without an answer": self.ledger.doubtful,
+            "looks under load": self.findings.looks,
+            "lost": len(self.findings.lost),
+            "half": len(self.findings.half),
+            "wrong bytes": len(self.findings.wrong_bytes),
+            "index entries without package": len(self.findings.entries_without_package),
+            "packages not in the index": len(self.findings.unlisted),
+            "wrong answers": len(self.ledger.strange),
+            "leftovers (removed in time)": len(self.findings.leftovers),
+            "starts, slowest in s": f"{len(self.starts)}, {max(self.starts, default=0):.1f}",
+            "starts that needed a hand": len(self.failed),
+            "chartrepo check": self.checked or "agrees",
+        }
+
+
+def kill_loop(
+    place: Place, folder: Path, *, kills: int, server: str = "gunicorn", seed: int = 1, clients: int = CLIENTS
+) -> Result:
+    """Kill a server again and again under load, and compare all it shows with what it promised.
+
+    Args:
+        place: an empty storage.
+        folder: takes state and log.
+        kills: how many; the first is of a worker, the next of the whole server, and so on.
+        server: gunicorn or granian.
+        seed: of all choices; when a kill meets the server, the machine decides.
+        clients: how many write at a time.
+    """
+    result = Result()
+    chance = random.Random(seed)
+    site = _Site(place, folder, server, result)
+    try:
+        site.start()
+        with _under_load(site.base, result, seed=seed, clients=clients):
+            for number in range(kills):
+                time.sleep(chance.uniform(*_LIVES))
+                if number % 2:
+                    site.kill_all()
+                    site.start()
+                else:
+                    site.kill_worker(chance)
+            time.sleep(_LIVES[1])
+        # What the last killed one left between storage and catalog, a sync puts right; it was asked for.
+        site.settle()
+        audit([site.base], result.ledger, place, result.findings)
+        site.stop()
+    except ServerError as error:
+        result.failed.append(str(error))
+    finally:
+        site.drop()
+    result.checked = site.check()
+    return result
+
+
+class _Site:
+    """The server under test, always at the same address."""
+
+    def __init__(self, place: Place, folder: Path, server: str, result: Result) -> None:
+        self._place = place
+        self._folder = folder
+        self._port = free_port()
+        self._result = result
+        self._arguments = ("--open-writes", "--server", server, "--workers", "2", "--state-dir", str(folder / "state"))
+        self._server: Server | None = None
+        self.base = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        began = time.monotonic()
+        self._server = start(
+            self._folder,
+            *self._arguments,
+            *self._place.arguments,
+            storage=self._place.url,
+            port=self._port,
+            env=self._place.env,
+        )
+        self._server.wait_until_ready()
+        self._result.starts.append(time.monotonic() - began)
+
+    def kill_all(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+            self._result.killed["servers"] += 1
+
+    def stop(self) -> None:
+        """Let it end in order; that it came through kills must not show."""
+        if self._server is not None:
+            self._server.terminate()
+
+    def drop(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+
+    def kill_worker(self, chance: random.Random) -> None:
+        if self._server is None:
+            return
+        if self._server.process.status is not None:
+            raise ServerError(f"the server ended by itself:\n{self._server.log[-2000:]}")
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(self._server.workers), signal.SIGKILL)
+            self._result.killed["workers"] += 1
+
+    def settle(self) -> None:
+        got = ask("POST", f"{self.base}/api/sync")
+        if got is None or got.status != 200:
+            raise ServerError(f"no sync at the end: {got}")
+
+    def check(self) -> str:
+        arguments = ["--storage", self._place.url, *self._arguments[-2:], *self._place.arguments]
+        done = subprocess.run(
+            command("check", "--json", *arguments),
+            env=environment(self._place.env),
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in {0, 1}:
+            return f"status {done.returncode}: {done.stderr[-2000:]}"
+        # Whoever replaces a signed package without signing anew leaves the old signature; our clients do.
+        faults = [each for each in json.loads(done.stdout)["findings"] if each["kind"] not in _EXPECTED]
+        return "; ".join(f"{each['kind']} {each['key']}: {each['message']}" for each in faults[:20])
+
+
+@contextmanager
+def _under_load(base: str, result: Result, *, seed: int, clients: int) -> Iterator[None]:
+    """Let clients write, and somebody look, until the end of the block."""
+    over = threading.Event()
+
+    def watch() -> None:
+        chance = random.Random(seed)
+        while not over.wait(0.2):
+            look(base, result.ledger, result.findings, chance)
+
+    threads = [Client(number, lambda: base, result.ledger, seed=seed) for number in range(clients)]
+    watcher = threading.Thread(target=watch, daemon=True)
+    for thread in (*threads, watcher):
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.stop()
+        for each in (*threads, watcher):
+            each.join()
+
+
+def main() -> int:
+    """Run the drill from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.drills.kill", description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--storage", choices=["local", "moto", "versitygw"], default="local")
+    parser.add_argument("--server", choices=["gunicorn", "granian"], default="gunicorn")
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000))
+    parser.add_argument("--keep", type=Path, help="an empty folder for all files, which then stay")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="chartrepo-drill-") as temporary:
+        folder = options.keep or Path(temporary)
+        with opened(options.storage, folder) as place:
+            result = kill_loop(place, folder, kills=options.kills, server=options.server, seed=options.seed)
+    title = f"kill loop: {options.storage}, {options.server}, {CLIENTS} clients, seed {options.seed}"
+    print(table(title, result.rows()))  # noqa: T201 - this is what the command says
+    for problem in result.problems[:50]:
+        print(f"! {problem}")  # noqa: T201
+    return 1 if result.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
