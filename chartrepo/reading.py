@@ -14,6 +14,7 @@ from typing import Final
 
 from chartrepo.catalog import SetAside
 from chartrepo.examine import read_stored
+from chartrepo.orphans import die_with
 from chartrepo.sync import Outcome, Task
 from storage.base import NotFound, State, Storage, StorageError, Unavailable
 
@@ -51,7 +52,7 @@ def read_many(
         yield from _read_chunk(_Own(open_storage(), threads, tell_failures), tasks)
         return
     context = multiprocessing.get_context("fork")
-    ours = (open_storage, threads, tell_failures)
+    ours = (os.getpid(), open_storage, threads, tell_failures)
     with ProcessPoolExecutor(processes, context, initializer=_start, initargs=ours) as pool:
         chunks = (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))
         try:
@@ -83,7 +84,8 @@ class _Own:
 _own: ContextVar[_Own] = ContextVar("_own")
 
 
-def _start(open_storage: Open, threads: int, tell_failures: bool) -> None:  # noqa: FBT001 - called by the pool
+def _start(parent: int, open_storage: Open, threads: int, tell_failures: bool) -> None:  # noqa: FBT001 - by the pool
+    die_with(parent)  # its siblings hold its pipe open, so it would wait for ever
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     _own.set(_Own(open_storage(), threads, tell_failures))

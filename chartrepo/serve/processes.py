@@ -1,6 +1,5 @@
 """Child processes that end when they should: asked by their parent, or left behind by it."""
 
-import ctypes
 import logging
 import os
 import signal
@@ -8,22 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from chartrepo.orphans import die_with
+
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG: Final = 1
 HANDLED: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 """Signals that the parent waits for; they are blocked in it, and let through in its children."""
-
-
-def die_with(parent: int) -> None:
-    """Let this process be asked to end when its parent dies, even by SIGKILL.
-
-    Linux does that; elsewhere a child that outlives its parent has to be stopped by hand.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(0)
 
 
 def deafen_while_booting() -> None:

@@ -16,7 +16,8 @@ from chartrepo import assembly, logs
 from chartrepo.http.app import Services, create_app
 from chartrepo.http.front import Front
 from chartrepo.metrics import Metrics, Unmeasured
-from chartrepo.serve.processes import deafen_while_booting, die_with, listen_to_sigterm
+from chartrepo.orphans import die_with
+from chartrepo.serve.processes import deafen_while_booting, listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.sync import Report, sync_now

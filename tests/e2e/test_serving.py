@@ -190,6 +190,22 @@ class TestEnd:
             server.kill()
 
 
+    def test_no_reader_outlives_a_server_that_is_killed_while_it_builds(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        for number in range(3000):
+            (tmp_path / "data" / f"app-1.{number}.0.tgz").write_bytes(package(version=f"1.{number}.0"))
+        server = start(tmp_path)
+        try:
+            server.process.wait_until(lambda: "building the catalog" in server.log, what="it built")
+            eventually(lambda: len(server.children) >= 6, what="it read in several processes")
+            children = [psutil.Process(pid) for pid in server.children]
+            os.kill(server.process.pid, signal.SIGKILL)
+            _, alive = psutil.wait_procs(children, timeout=20)
+            assert not alive
+        finally:
+            server.kill()
+
+
 class _SlowUpload:
     """A POST whose body comes in two halves."""
 
