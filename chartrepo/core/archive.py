@@ -13,38 +13,11 @@ from typing import Final
 from chartrepo.core import yaml11
 from chartrepo.core.chart import CHART_YAML, REQUIREMENTS_YAML, ChartVersion, Draft, lock_problems
 from chartrepo.core.errors import PackageRefused
-from chartrepo.core.messages import shown, shown_path
+from chartrepo.core.gunzip import Gunzip, Readable
+from chartrepo.core.limits import DEFAULT, Budget, Limits
+from chartrepo.core.messages import REPACK, shown, shown_path
 from chartrepo.core.scalars import InvalidYamlError
-from chartrepo.core.tarball import Entry, Gunzip, Readable, Tar
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a package may be. One set of limits covers a package with all packages inside it.
-
-    Attributes:
-        total: bytes of all files must be below this; Helm's limit.
-        file: bytes of the largest file; Helm's limit up to 4.2.
-        entries: tar headers and gzip members. Helm knows no limit.
-        extensions: bytes of pax headers and long names.
-        metadata: bytes of Chart.yaml, requirements.yaml and lock files.
-        values: bytes of values.yaml files.
-        nodes: YAML values in all files that Helm parses.
-        depth: of YAML collections in each other.
-        charts: in the package, itself included.
-        levels: of charts in charts.
-    """
-
-    total: int = 100 * 1024 * 1024
-    file: int = 5 * 1024 * 1024
-    entries: int = 10_000
-    extensions: int = 1024 * 1024
-    metadata: int = 2 * 1024 * 1024
-    values: int = 16 * 1024 * 1024
-    nodes: int = 250_000
-    depth: int = 100
-    charts: int = 1_000
-    levels: int = 10
+from chartrepo.core.tarball import Entry, Tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +33,7 @@ class Package:
     reservations: tuple[str, ...]
 
 
-def read_package(source: Readable, limits: Limits = Limits()) -> Package:
+def read_package(source: Readable, limits: Limits = DEFAULT) -> Package:
     """Read a chart package to its end.
 
     Args:
@@ -70,7 +43,7 @@ def read_package(source: Readable, limits: Limits = Limits()) -> Package:
     Raises:
         PackageRefused: Helm does not load it, or it is never served: a path or a name that leads out of its folder.
     """
-    budget = _Budget(limits)
+    budget = Budget(limits)
     stream = Gunzip(source, budget)
     chart = _Chart("", budget)
     outer = _Outer()
@@ -92,7 +65,7 @@ def read_package(source: Readable, limits: Limits = Limits()) -> Package:
 def read_files(
     source: Readable,
     wanted: Callable[[str], bool],
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT,
 ) -> dict[str, bytes]:
     """Read files out of a chart package, without judging the chart.
 
@@ -107,7 +80,7 @@ def read_files(
     Raises:
         PackageRefused: the archive is damaged or too large.
     """
-    budget = _Budget(limits)
+    budget = Budget(limits)
     return {file.path: file.content() for file in _files(Gunzip(source, budget), budget) if wanted(file.path)}
 
 
@@ -121,72 +94,7 @@ def _few(messages: list[str]) -> list[str]:
     return [*messages[:_MOST_MESSAGES], f"and {len(messages) - _MOST_MESSAGES} more"]
 
 
-class _Budget:
-    """What is left of the limits."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.yaml = yaml11.Budget(limits.nodes, limits.depth)
-        self._bytes = limits.total
-        self._entries = limits.entries
-        self._extensions = limits.extensions
-        self._charts = limits.charts
-        self._metadata = limits.metadata
-        self._values = limits.values
-
-    def spend_entry(self) -> None:
-        self._entries -= 1
-        if self._entries < 0:
-            raise PackageRefused(f"the package has more than {self.limits.entries} entries: leave out what is no chart")
-
-    def spend_bytes(self, size: int) -> None:
-        self._bytes -= size
-        if self._bytes <= 0:
-            raise PackageRefused(
-                f"the package holds {self.limits.total} bytes or more when unpacked, which Helm does not load: "
-                "leave large files out"
-            )
-
-    def spend_extension(self, size: int) -> None:
-        self._extensions -= size
-        if self._extensions < 0:
-            raise PackageRefused(
-                f"the archive's extended headers hold more than {self.limits.extensions} bytes: {_REPACK}"
-            )
-
-    def spend_metadata(self, size: int) -> None:
-        """Count a file about the chart, before it is read.
-
-        Raises:
-            InvalidYamlError: it is one too many.
-        """
-        self._metadata -= size
-        if self._metadata < 0:
-            raise InvalidYamlError(
-                f"is too large: all files about charts may hold {self.limits.metadata} bytes together"
-            )
-
-    def spend_values(self, size: int) -> None:
-        """Count a values.yaml, before it is read.
-
-        Raises:
-            InvalidYamlError: it is one too many.
-        """
-        self._values -= size
-        if self._values < 0:
-            raise InvalidYamlError(f"is too large: all files values.yaml may hold {self.limits.values} bytes together")
-
-    def spend_chart(self, level: int) -> None:
-        """Count a chart inside `level` others."""
-        self._charts -= 1
-        if self._charts < 0:
-            raise PackageRefused(f"the package holds more than {self.limits.charts} charts: publish some of their own")
-        if level > self.limits.levels:
-            raise PackageRefused(f"charts lie in charts more than {self.limits.levels} levels deep: flatten them")
-
-
-_REPACK: Final = "pack the chart again with `helm package`"
-_EMPTY: Final = f"the package holds no files: {_REPACK}"
+_EMPTY: Final = f"the package holds no files: {REPACK}"
 
 
 class _File:
@@ -212,7 +120,7 @@ class _File:
                 f"{shown(self.path)} holds {entry.size} bytes, and Helm loads at most {limit} of one file: leave it out"
             )
         if entry.is_bare and entry.size > 0:
-            raise PackageRefused(f"{shown(self.path)} is a link that claims to hold {entry.size} bytes: {_REPACK}")
+            raise PackageRefused(f"{shown(self.path)} is a link that claims to hold {entry.size} bytes: {REPACK}")
 
     def content(self) -> bytes:
         """All that it holds; once."""
@@ -223,7 +131,7 @@ class _File:
         return self._tar.read(size)
 
 
-def _files(stream: Gunzip, budget: _Budget) -> Iterator[_File]:
+def _files(stream: Gunzip, budget: Budget) -> Iterator[_File]:
     tar = Tar(stream, budget)
     for entry in tar:
         if not entry.is_directory:
@@ -236,7 +144,7 @@ def _split(written: str) -> tuple[str, str]:
     folder, _, inside = written.partition(separator)
     path = inside.replace(separator, "/")
     if path.startswith("/"):
-        raise PackageRefused(f"{shown(written)} leads to an absolute path: {_REPACK}")
+        raise PackageRefused(f"{shown(written)} leads to an absolute path: {REPACK}")
     if not path or not _SHORTEST.fullmatch(path):
         path = posixpath.normpath(path)
     if path == ".":
@@ -248,9 +156,9 @@ def _split(written: str) -> tuple[str, str]:
     if _DRIVE.match(path):
         raise PackageRefused(f"{shown(written)} is a path with a drive letter: rename it")
     if folder == CHART_YAML:
-        raise PackageRefused(f"{shown(written)} has Chart.yaml for a folder: {_REPACK}")
+        raise PackageRefused(f"{shown(written)} has Chart.yaml for a folder: {REPACK}")
     if folder == "..":
-        raise PackageRefused(f"{shown(written)} leads out of the package: {_REPACK}")
+        raise PackageRefused(f"{shown(written)} leads out of the package: {REPACK}")
     return folder, path
 
 
@@ -279,12 +187,12 @@ class _Outer:
         for folder in ("", "."):
             if folder in self.folders:
                 written = shown(self.folders[folder])
-                yield f"{written} does not lie in a folder with the chart's name: {_REPACK}"
+                yield f"{written} does not lie in a folder with the chart's name: {REPACK}"
         if len(self.folders) > 1:
             names = ", ".join(shown(folder) for folder in self.folders)
-            yield f"the package has several folders at its top ({names}), which Helm mixes into one chart: {_REPACK}"
+            yield f"the package has several folders at its top ({names}), which Helm mixes into one chart: {REPACK}"
         if self._chart_yamls > 1:
-            yield f"the package holds {self._chart_yamls} files {CHART_YAML}, which Helm mixes: {_REPACK}"
+            yield f"the package holds {self._chart_yamls} files {CHART_YAML}, which Helm mixes: {REPACK}"
         for path in self._links:
             yield f"{shown(path)} is a link or device, which Helm loads as an empty file: put the file itself there"
 
@@ -292,7 +200,7 @@ class _Outer:
 class _Chart:
     """A chart while its files come by: the package's own, or one in its charts/ folder."""
 
-    def __init__(self, folder: str, budget: _Budget, level: int = 0) -> None:
+    def __init__(self, folder: str, budget: Budget, level: int = 0) -> None:
         budget.spend_chart(level)
         self.draft = Draft(shown_path(folder))
         self.reservations: list[str] = []
@@ -326,7 +234,7 @@ class _Chart:
     def take_chart_yaml(self, path: str, file: _File) -> None:
         """Take in Chart.yaml."""
         if file.is_bare:
-            self._faults.append(f"{self._folder}{path} is a link, which Helm loads as an empty file: {_REPACK}")
+            self._faults.append(f"{self._folder}{path} is a link, which Helm loads as an empty file: {REPACK}")
         self._has_chart_yaml = True
         self._is_readable = False
         self.draft.read_chart_yaml(self._document(file))

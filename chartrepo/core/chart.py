@@ -1,20 +1,30 @@
 """Chart.yaml: what Helm reads in it, what it refuses, and the chart version that comes of it.
 
-The rules are those of Helm's `chart.Metadata` and its `Validate`, the same in Helm 3 and 4. Field names are matched
-without regard to case and unknown ones are ignored, for Helm decodes the document as Go decodes JSON.
+The rules are those of Helm's `chart.Metadata` and its `Validate`, the same in Helm 3 and 4.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from chartrepo.core import versions
 from chartrepo.core.errors import InvalidVersion
+from chartrepo.core.fields import (
+    Complaints,
+    Table,
+    anything,
+    boolean,
+    decode,
+    list_of,
+    moment,
+    nullable,
+    text,
+    texts_by_key,
+)
 from chartrepo.core.messages import shown
-from chartrepo.core.scalars import InvalidYamlError, Scalar, text_of
-from chartrepo.core.yaml11 import Value, check_json, describe
+from chartrepo.core.scalars import Scalar, text_of
+from chartrepo.core.yaml11 import Value
 
 CHART_YAML: Final = "Chart.yaml"
 REQUIREMENTS_YAML: Final = "requirements.yaml"
@@ -69,7 +79,7 @@ class Draft:
         """Begin with nothing. `folder` is where the chart lies inside the package, for messages: `charts/db/`."""
         self._folder = folder
         self._fields: dict[str, Any] = {}
-        self._complaints = _Complaints()
+        self._complaints = Complaints(folder + CHART_YAML)
         self._reread: dict[str, Scalar] = {}
 
     def read_chart_yaml(self, document: Value) -> None:
@@ -96,7 +106,7 @@ class Draft:
                 if isinstance(value, Scalar) and value.value is not None and text_of(value) != value.text:
                     self._reread[name] = value
         self._complaints.file = self._folder + file
-        self._fields = _fields(_METADATA, document, self._fields, "", self._complaints)
+        self._fields = decode(_METADATA, document, self._fields, "", self._complaints)
 
     def problems(self) -> list[str]:
         """Sanitise the texts and return what Helm refuses, in its order: wrong types, then what `Validate` finds."""
@@ -158,191 +168,48 @@ class Draft:
 
 def lock_problems(document: Value, file: str) -> list[str]:
     """What Helm refuses in a Chart.lock or requirements.lock, which it reads but compares with nothing on loading."""
-    complaints = _Complaints()
-    complaints.file = file
-    _fields(_LOCK, document, {}, "", complaints)
+    complaints = Complaints(file)
+    decode(_LOCK, document, {}, "", complaints)
     return complaints.messages
 
 
-class _Complaints:
-    """What did not fit into the fields, as messages, and the names of those fields."""
-
-    def __init__(self) -> None:
-        self.file = CHART_YAML
-        self.messages: list[str] = []
-        self.fields: set[str] = set()
-
-    def add(self, field: str, what: str) -> None:
-        """Note what is wrong with a field: `version`, `dependencies[1].alias`; the empty one is the whole file."""
-        self.messages.append(f"{self.file}: {field} {what}" if field else f"{self.file} {what}")
-        self.fields.add(re.split(r"[.\[ ]", field, maxsplit=1)[0])
-
-
-# How Go decodes JSON into a field: the value, what the field holds already, the field for messages, and where to
-# complain. Each returns what the field holds then. Null changes nothing in a plain field and empties the others.
-_Decoder = Callable[[Value, Any, str, _Complaints], Any]
-
-
-def _is_null(value: Value) -> bool:
-    return isinstance(value, Scalar) and value.value is None
-
-
-def _text(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Scalar):
-        return held if value.value is None else text_of(value)
-    complaints.add(field, f"holds {describe(value)} where a text belongs: write one text, in quotes")
-    return held
-
-
-def _boolean(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-    if isinstance(value, Scalar) and (value.value is None or isinstance(value.value, bool)):
-        return held if value.value is None else value.value
-    complaints.add(field, f"holds {describe(value)}: write true or false, without quotes")
-    return held
-
-
-def _moment(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-    if _is_null(value):
-        return held
-    try:
-        if isinstance(value, str) and _RFC3339.fullmatch(value):
-            return datetime.fromisoformat(value)
-    except ValueError:
-        pass  # a day or hour that no calendar has
-    complaints.add(field, f"holds {describe(value)} where a time belongs: run `helm dependency update`")
-    return held
-
-
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
-
-
-def _texts_by_key(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-    if _is_null(value):
-        return {}
-    if not isinstance(value, dict):
-        complaints.add(field, f"holds {describe(value)} where keys with texts belong: write lines as 'key: \"text\"'")
-        return held
-    return {**(held or {}), **{key: _text(one, "", f"{field} {shown(key)}", complaints) for key, one in value.items()}}
-
-
-def _list_of(item: _Decoder, zero: Any) -> _Decoder:
-    def decode(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-        if _is_null(value):
-            return []
-        if not isinstance(value, list):
-            complaints.add(field, f"holds {describe(value)} where a list belongs: begin each item with '- '")
-            return held
-        # Go decodes into the elements that the slice has already, so that a second list mixes with the first.
-        olds = [*(held or ()), *[zero] * len(value)]
-        return [
-            item(one, old, f"{field}[{n}]", complaints) for n, (one, old) in enumerate(zip(value, olds, strict=False))
-        ]
-
-    return decode
-
-
-def _nullable(table: "_Table") -> _Decoder:
-    def decode(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-        return None if _is_null(value) else _fields(table, value, held or {}, field, complaints)
-
-    return decode
-
-
-def _fields(table: "_Table", value: Value, held: dict[str, Any], field: str, complaints: _Complaints) -> dict[str, Any]:
-    """Decode a mapping over the fields that are `held`."""
-    if _is_null(value):
-        return held
-    if not isinstance(value, dict):
-        complaints.add(field, f"holds {describe(value)} where lines as 'name: value' belong")
-        return held
-    fields = dict(held)
-    for key in sorted(value):  # Go's JSON has the keys in this order, which matters where two differ by case only
-        name = key if key in table else table.folded.get(key.casefold())
-        path = f"{field}.{name or key}" if field else name or key
-        if name is None:
-            _anything(value[key], None, path, complaints)
-            continue
-        got = table[name](value[key], fields.get(name), path, complaints)
-        if got is not None:
-            fields[name] = got
-    return fields
-
-
-def _anything(value: Value, held: Any, field: str, complaints: _Complaints) -> Any:
-    try:
-        check_json(value)
-    except InvalidYamlError as error:
-        complaints.add(field, str(error))
-        return held
-    return _json(value)
-
-
-def _json(value: Value) -> Any:
-    """A value of no particular kind as Go's JSON leaves it: numbers are 64-bit floats, keys are sorted."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return [_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _json(value[key]) for key in sorted(value)}
-    number = value.value
-    if isinstance(number, bool) or number is None:
-        return number
-    number = float(number)
-    return int(number) if number.is_integer() and abs(number) < _LARGEST_PLAIN_INTEGER else number
-
-
-_LARGEST_PLAIN_INTEGER: Final = 1e21
-"""Go writes larger ones with an exponent."""
-
-
-class _Table(dict[str, _Decoder]):
-    """The fields of a Go struct, in its order; `folded` finds their names by their names without case."""
-
-    def __init__(self, fields: Mapping[str, _Decoder]) -> None:
-        super().__init__(fields)
-        self.folded = {name.casefold(): name for name in fields}
-
-
-_texts = _list_of(_text, "")
-_MAINTAINER: Final = _Table({"name": _text, "email": _text, "url": _text})
-_DEPENDENCY: Final = _Table(
+_texts = list_of(text, "")
+_MAINTAINER: Final = Table({"name": text, "email": text, "url": text})
+_DEPENDENCY: Final = Table(
     {
-        "name": _text,
-        "version": _text,
-        "repository": _text,
-        "condition": _text,
+        "name": text,
+        "version": text,
+        "repository": text,
+        "condition": text,
         "tags": _texts,
-        "enabled": _boolean,
-        "import-values": _list_of(_anything, None),
-        "alias": _text,
+        "enabled": boolean,
+        "import-values": list_of(anything, None),
+        "alias": text,
     }
 )
-_dependencies = _list_of(_nullable(_DEPENDENCY), None)
-_METADATA: Final = _Table(
+_dependencies = list_of(nullable(_DEPENDENCY), None)
+_METADATA: Final = Table(
     {
-        "name": _text,
-        "home": _text,
+        "name": text,
+        "home": text,
         "sources": _texts,
-        "version": _text,
-        "description": _text,
+        "version": text,
+        "description": text,
         "keywords": _texts,
-        "maintainers": _list_of(_nullable(_MAINTAINER), None),
-        "icon": _text,
-        "apiVersion": _text,
-        "condition": _text,
-        "tags": _text,
-        "appVersion": _text,
-        "deprecated": _boolean,
-        "annotations": _texts_by_key,
-        "kubeVersion": _text,
+        "maintainers": list_of(nullable(_MAINTAINER), None),
+        "icon": text,
+        "apiVersion": text,
+        "condition": text,
+        "tags": text,
+        "appVersion": text,
+        "deprecated": boolean,
+        "annotations": texts_by_key,
+        "kubeVersion": text,
         "dependencies": _dependencies,
-        "type": _text,
+        "type": text,
     }
 )
-_LOCK: Final = _Table({"generated": _moment, "digest": _text, "dependencies": _dependencies})
+_LOCK: Final = Table({"generated": moment, "digest": text, "dependencies": _dependencies})
 
 _SANITISED: Final = frozenset(
     ("name", "description", "home", "icon", "condition", "tags", "appVersion", "kubeVersion", "sources", "keywords")
@@ -370,7 +237,7 @@ def _sanitised(text: str) -> str:
 _NO_SPACE_IN_GO: Final = "\x1c\x1d\x1e\x1f"
 
 
-def _in_order(fields: Mapping[str, Any], table: _Table, always: tuple[str, ...] = ()) -> dict[str, Any]:
+def _in_order(fields: Mapping[str, Any], table: Table, always: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields that hold something, and those of `always`, in the order of the table."""
     return {name: fields[name] for name in table if fields.get(name) or name in always}
 

@@ -5,6 +5,10 @@ from typing import Final
 LONGEST: Final = 80
 """In characters; what is longer is cut."""
 
+REPACK: Final = "pack the chart again with `helm package`"
+UPLOAD_AGAIN: Final = f"upload it again, or {REPACK}"
+"""Remedies that fit in many places."""
+
 
 def shown(text: str) -> str:
     """`text` in quotes, escaped so that it stays on one line, and cut where it is long."""

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chartrepo.core.archive import Limits, Package, read_files, read_package
+from chartrepo.core.archive import Package, read_files, read_package
 from chartrepo.core.errors import PackageRefused
+from chartrepo.core.limits import DEFAULT, Limits
 from tests.support.packages import Entry, Item, Link, archive, chart_yaml, gzipped, package, pax, tar
 
 MIB = 1024 * 1024
-DEFAULT = Limits()
 CHART = ("app/Chart.yaml", chart_yaml())
 
 
