@@ -46,7 +46,8 @@ def run_server(settings: Settings) -> None:
     check_installed(settings)
     listener = listen(settings.host, settings.port)
     admin = listen(settings.admin_host, settings.admin_port) if settings.admin_port is not None else None
-    ground = assembly.prepare(settings, writable=bool(settings.basic_auth_user) or settings.open_writes)
+    writable = bool(settings.basic_auth_user) or settings.open_writes
+    ground = assembly.prepare(settings, writable=writable)
     assembly.check_catalog(settings, ground)
     Metrics.prepare(assembly.metrics_dir(settings))
     print(  # noqa: T201 - this is what the command says
@@ -55,7 +56,7 @@ def run_server(settings: Settings) -> None:
             url=url(listener, settings.context_path),
             storage=ground.description,
             admin_url=url(admin, "") if admin is not None else None,
-            safe=ground.writes_are_safe,
+            safe=ground.writes_are_safe or not writable,
         ),
         flush=True,
     )

@@ -47,6 +47,22 @@ def child_of(server: Server, *, doing: str) -> psutil.Process:
     return next(child for child in children if child != web)
 
 
+def refusal(folder: Path, *arguments: str) -> str:
+    """The one line that a server says which cannot start."""
+    done = subprocess.run(
+        command("serve", *arguments),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
 class TestStart:
     def test_it_says_where_it_is_what_it_serves_who_may_write_and_what_to_type(self, tmp_path: Path) -> None:
         with running(tmp_path, "--open-writes") as server:
@@ -70,6 +86,13 @@ class TestStart:
         (tmp_path / "data" / "web-1.0.0.tgz").write_bytes(package("web"))
         with running(tmp_path) as server:
             eventually(lambda: charts(server) == ["app", "web"], what="it was found")
+
+    def test_a_server_that_nobody_writes_to_says_so_and_warns_of_nothing(self, tmp_path: Path) -> None:
+        with running(tmp_path) as server:
+            said = server.log
+
+        assert "nobody: set basic_auth_user and basic_auth_password" in said
+        assert "warning" not in said.lower()
 
     def test_port_zero_takes_a_free_one_and_says_which(self, tmp_path: Path) -> None:
         server = start(tmp_path, "--port", "0")
@@ -96,38 +119,14 @@ class TestStart:
     def test_what_cannot_work_is_one_clear_line_and_status_2(
         self, tmp_path: Path, arguments: list[str], said: str
     ) -> None:
-        done = subprocess.run(
-            command("serve", "--port", "0", *arguments),
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-        assert done.returncode == 2
-        assert re.search(said, done.stderr)
-        assert len(done.stderr.strip().splitlines()) == 1
-        assert "Traceback" not in done.stderr
+        assert re.search(said, refusal(tmp_path, "--port", "0", *arguments))
 
     def test_a_port_in_use_is_one_clear_line_and_status_2(self, tmp_path: Path) -> None:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()
             port = str(other.getsockname()[1])
-            done = subprocess.run(
-                command("serve", "--port", port),
-                cwd=tmp_path,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-
-        assert done.returncode == 2
-        assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+            assert f"port {port} on 127.0.0.1 is in use" in refusal(tmp_path, "--port", port)
 
     def test_it_is_alive_while_the_catalog_is_built_and_serves_packages(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
@@ -188,7 +187,6 @@ class TestEnd:
             assert not alive
         finally:
             server.kill()
-
 
     def test_no_reader_outlives_a_server_that_is_killed_while_it_builds(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
@@ -294,18 +292,9 @@ class TestTheCatalogFile:
             (tmp_path / storage).mkdir()
         with running(tmp_path, "--catalog", catalog, storage=tmp_path / "one"):
             pass
-        done = subprocess.run(
-            command("serve", "--port", str(free_port()), "--storage", tmp_path / "two", "--catalog", catalog),
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        said = refusal(tmp_path, "--port", "0", "--storage", str(tmp_path / "two"), "--catalog", catalog)
 
-        assert done.returncode == 2
-        assert "another storage" in done.stderr
+        assert "another storage" in said
 
 
 def test_two_workers_agree_at_once(tmp_path: Path) -> None:
