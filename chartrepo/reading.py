@@ -59,8 +59,10 @@ def read_many(
             yield from _in_flight(pool, chunks, processes * _AHEAD)
         except BrokenProcessPool:
             raise Unavailable("a process that read packages was killed: the system may be short of memory") from None
-        finally:
+        except BaseException:
+            # Not after all was read: the pool's thread would still be at work while the interpreter ends.
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _in_flight(pool: ProcessPoolExecutor, chunks: Iterator[list[Task]], limit: int) -> Iterator[Outcome]:

@@ -80,8 +80,9 @@ def read(folder: Path, files: list[Path]) -> Iterator[Found | LeftOut]:
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_ignore_interrupts) as pool:
         try:
             yield from pool.map(_read, [folder] * len(files), files, chunksize=_CHUNK)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _ignore_interrupts() -> None:

@@ -188,6 +188,15 @@ class TestFailures:
         with pytest.raises(KeyError):
             run("serve")
 
+    def test_ctrl_c_is_told_apart_from_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stop(_settings: Settings, *, as_json: bool) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
+        monkeypatch.setattr(importlib.import_module("chartrepo.cli.maintenance"), "run_check", stop)
+        result = run("check")
+        assert (result.exit_code, result.stderr) == (130, "chartrepo: stopped\n")
+
     def test_of_spelling_are_answered_with_the_nearest_flag(self) -> None:
         result = run("serve", "--prot", "1")
         assert result.exit_code == 2

@@ -25,6 +25,10 @@ _DATA: Final = (Section.STORAGE, Section.S3, Section.OPERATION)
 """What a command needs to know that works on packages and catalog, and does not listen."""
 
 
+_STOPPED: Final = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
+
 class _Failure(click.ClickException):
     """Ends the command with one line on standard error and status 2."""
 
@@ -50,6 +54,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except (ChartrepoError, StorageError) as error:
             raise _Failure(str(error)) from None
+        except KeyboardInterrupt:
+            # Click would end with 1, which `check` and `import` give a meaning.
+            click.echo("chartrepo: stopped", err=True)
+            ctx.exit(_STOPPED)
         except BrokenPipeError:
             # The reader of our output went away, as `head` does. Click knows how to end then.
             raise

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from chartrepo import assembly
 from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
@@ -18,26 +17,27 @@ from chartrepo.settings import Settings
 from chartrepo.sources import Item, Source, SourceError, Stored
 from storage.url import open_storage
 
-_STOPPED: Final = 130
-"""The exit status after Ctrl-C, as shells have it."""
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an import comes from, as it was typed. What is empty is as the settings say, or not needed.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Access:
-    """How to reach a source; what is empty is as the settings say, or not needed."""
+    Attributes:
+        text: a folder, `s3://bucket/prefix`, or an address.
+        username: for an address.
+        password: that goes with it.
+        endpoint: of the S3 service.
+        region: of the bucket.
+        profile: name of the AWS profile to read the bucket with.
+    """
 
+    text: str
+    _: KW_ONLY
     username: str = ""
     password: str = field(default="", repr=False)
     endpoint: str = ""
     region: str = ""
     profile: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin(_Access):
-    """Where an import comes from, as it was typed: a folder, `s3://bucket/prefix`, or an address."""
-
-    text: str
 
 
 def run_import(settings: Settings, origin: Origin, *, to: str, jobs: int, as_json: bool) -> int:
@@ -47,6 +47,7 @@ def run_import(settings: Settings, origin: Origin, *, to: str, jobs: int, as_jso
         The exit status: 0 when all is there now, 1 when something was refused or failed.
 
     Raises:
+        KeyboardInterrupt: it was stopped; what became of it till then is printed.
         ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
     """
     check_repository(to)
@@ -56,13 +57,12 @@ def run_import(settings: Settings, origin: Origin, *, to: str, jobs: int, as_jso
         with at_work(settings) as repositories:
             _build_if_needed(settings, repositories)
             report = Report()
-            stopped = True
+            complete = False
             try:
-                stopped = _import(items, source, repositories, report, settings=settings, to=to, jobs=jobs)
+                _import(items, source, repositories, report, settings=settings, to=to, jobs=jobs)
+                complete = True
             finally:
-                _tell(report, origin, total=len(items), stopped=stopped, as_json=as_json)
-    if stopped:
-        return _STOPPED
+                _tell(report, origin, total=len(items), complete=complete, as_json=as_json)
     return 1 if report.problems else 0
 
 
@@ -110,26 +110,21 @@ def _import(
     settings: Settings,
     to: str,
     jobs: int,
-) -> bool:
-    """Import everything; return whether Ctrl-C came in between."""
+) -> None:
     outcomes = import_packages(items, source, repositories, to=to, jobs=jobs, spool=assembly.uploads(settings))
-    try:
-        with closing(outcomes), progress("Importing", len(items)) as step:
-            for outcome in outcomes:
-                report.add(outcome)
-                step()
-    except KeyboardInterrupt:
-        return True
-    return False
+    with closing(outcomes), progress("Importing", len(items)) as step:
+        for outcome in outcomes:
+            report.add(outcome)
+            step()
 
 
-def _tell(report: Report, origin: Origin, *, total: int, stopped: bool, as_json: bool) -> None:
+def _tell(report: Report, origin: Origin, *, total: int, complete: bool, as_json: bool) -> None:
     if as_json:
         document = {
             "source": origin.text,
             "packages": total,
             **{result.name.lower(): report.counts[result] for result in Result},
-            "complete": not stopped,
+            "complete": complete,
             "problems": [{"file": place, "reason": reason} for place, reason in report.problems],
             "warnings": [{"file": place, "warning": warning} for place, warning in report.warnings],
         }
@@ -139,5 +134,5 @@ def _tell(report: Report, origin: Origin, *, total: int, stopped: bool, as_json:
     say_rows("Not imported:", report.problems)
     parts = [f"{report.counts[result]:,} {result.value}" for result in Result]
     say(f"{counted(total, 'package')}: {', '.join(parts)}")
-    if stopped:
+    if not complete:
         remark("The import is not complete. Run the same command again to go on: what is there is passed over.")
