@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chartrepo.core.archive import read_package
 from chartrepo.core.errors import PackageRefused
-from tests.drills.clients import REPOSITORIES, ask
+from tests.drills.clients import ask
 from tests.drills.ledger import Content, Key, Ledger, Settled, digest
 from tests.drills.places import Place
 from tests.support.http import Got
@@ -47,7 +47,7 @@ class Findings:
 
 def look(base: str, ledger: Ledger, findings: Findings, chance: random.Random, *, sample: int = 10) -> None:
     """Judge an index and some packages while clients write. What is written to meanwhile is left alone."""
-    for repository in REPOSITORIES:
+    for repository in _repositories(ledger.settled()):
         before = _of(ledger.settled(), repository)
         digests = index(base, repository)
         after = _of(ledger.settled(), repository)
@@ -72,7 +72,7 @@ def audit(bases: Iterable[str], ledger: Ledger, place: Place, findings: Findings
     stored = dict(place.objects())
     _audit_storage(stored, settled, ledger, findings)
     for base in bases:
-        for repository in REPOSITORIES:
+        for repository in _repositories(settled):
             _audit_repository(base, repository, _of(settled, repository), stored, findings)
 
 
@@ -90,6 +90,10 @@ def package(base: str, key: Key, suffix: str = "") -> Got | None:
     folder = f"{key.repository}/charts" if key.repository else "charts"
     got = ask("GET", f"{base}/{folder}/{key.file}{suffix}")
     return got if got is not None and got.status < 500 else None
+
+
+def _repositories(settled: Iterable[Key]) -> list[str]:
+    return sorted({key.repository for key in settled})
 
 
 def _of(settled: dict[Key, Settled], repository: str) -> dict[Key, Settled]:
