@@ -246,7 +246,10 @@ class Api:
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
-                deleted = self._repositories.delete_chart(repository, name)
+                try:
+                    deleted = self._repositories.delete_chart(repository, name)
+                except ChartNotFound:
+                    raise ChartNotFound("chart not found") from None
                 return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
 
@@ -289,7 +292,7 @@ def _count(name: str, complaint: str, *, least: int) -> int | None:
     if text is None:
         return None
     digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) >= least):  # noqa: PLR2004
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and int(digits) >= least):  # noqa: PLR2004
         raise BadRequest(complaint)
     return int(digits)
 

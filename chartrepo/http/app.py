@@ -102,10 +102,12 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
     @app.before_request
     def authorize() -> None:
         """Ask for every route that is not open by name, so that a new one cannot be forgotten."""
-        if request.endpoint is None or request.endpoint in ops.OPEN:
-            return
-        if request.url_rule is not None:
+        if request.url_rule is None:
+            return  # there is nothing to guard
+        if not request.url_rule.arguments:
             request.environ[ROUTE] = request.url_rule.rule
+        if request.endpoint in ops.OPEN:
+            return
         try:
             authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
         except (Unauthorized, Forbidden) as error:

@@ -9,7 +9,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, wait
 from typing import Any, BinaryIO, Final
 
 from chartrepo.core.errors import BodyTooLarge
@@ -19,6 +19,8 @@ _PIECE: Final = 64 * 1024
 _DRAINED_AT_MOST: Final = 64 * 2**20
 """Bytes that are read after an early refusal."""
 _DRAINED_SECONDS: Final = 5.0
+_ENDED_WITHIN: Final = 1.0
+"""Seconds in which a read comes back whose connection was shut: it is a matter of microseconds."""
 
 
 class Body:
@@ -55,6 +57,7 @@ class Body:
         self._connection = connection
         self._taken = 0
         self._ended = announced == 0
+        self._reading: Future[bytes] | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, all of them when negative.
@@ -94,7 +97,8 @@ class Body:
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
-        piece = self._readers.submit(self._source.read, size).result(left)
+        self._reading = self._readers.submit(self._source.read, size)
+        piece = self._reading.result(left)
         self._taken += len(piece)
         self._ended = not piece or (self._announced is not None and self._taken >= self._announced)
         return piece
@@ -105,6 +109,8 @@ class Body:
         if self._connection is not None:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RD)
+            if self._reading is not None:
+                wait([self._reading], _ENDED_WITHIN)  # the server is about to use the same reader
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the upload is larger than {self._limit} bytes: raise max_upload_size to allow it")

@@ -157,7 +157,9 @@ class TestRanges:
         assert (answer.status_code, answer.data) == (416, b"")
         assert answer.headers["Content-Range"] == f"bytes */{len(APP)}"
 
-    @pytest.mark.parametrize("asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=5-1", "bytes=", "nonsense", "bytes=a-b", "bytes=-"])
+    @pytest.mark.parametrize(
+        "asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=5-1", "bytes=", "nonsense", "bytes=a-b", "bytes=-"]
+    )
     def test_several_parts_or_nonsense_give_the_whole(self, site: Site, asked: str) -> None:
         answer = site.get(PATH, Range=asked)
         assert (answer.status_code, answer.data) == (200, APP)

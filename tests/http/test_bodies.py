@@ -1,0 +1,161 @@
+"""Bodies of requests: bounded in size and time, and never taken for whole when they are not."""
+
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chartrepo.core.errors import BodyTooLarge
+from chartrepo.http.bodies import Body, announced_length, has_body
+from chartrepo.http.errors import BadRequest, BodyTooSlow
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def readers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+class Stalled(io.RawIOBase):
+    """A client that sends a little and then nothing, until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.sent = [b"a little"]
+        self.released = threading.Event()
+
+    def read(self, size: int = -1) -> bytes:
+        if self.sent:
+            return self.sent.pop()
+        self.released.wait(30)
+        return b""
+
+
+def body(
+    readers: ThreadPoolExecutor, data: bytes, *, limit: int = 100, announced: int | None = None, seconds: float = 5
+) -> Body:
+    return Body(io.BytesIO(data), readers, limit=limit, announced=announced, seconds=seconds)
+
+
+class TestSize:
+    def test_all_of_it_can_be_read(self, readers: ThreadPoolExecutor) -> None:
+        for announced in (None, 100):
+            taken = body(readers, bytes(100), announced=announced)
+            assert (taken.read(), taken.read(), taken.read(5)) == (bytes(100), b"", b"")
+
+    def test_it_can_be_read_in_pieces(self, readers: ThreadPoolExecutor) -> None:
+        taken = body(readers, b"abcdef", announced=6)
+        assert [taken.read(4), taken.read(0), taken.read(4), taken.read(4)] == [b"abcd", b"", b"ef", b""]
+
+    def test_one_that_says_it_is_too_large_is_not_read_at_all(self, readers: ThreadPoolExecutor) -> None:
+        source = io.BytesIO(bytes(1000))
+        with pytest.raises(BodyTooLarge, match=r"100 bytes: raise max_upload_size"):
+            Body(source, readers, limit=100, announced=101, seconds=5).read(10)
+        assert source.tell() == 0
+
+    def test_one_that_turns_out_too_large_is_read_no_further(self, readers: ThreadPoolExecutor) -> None:
+        source = io.BytesIO(bytes(1000))
+        taken = Body(source, readers, limit=100, announced=None, seconds=5)
+        assert taken.read(60) == bytes(60)
+        with pytest.raises(BodyTooLarge):
+            taken.read(60)
+        assert source.tell() == 120
+
+
+class TestAnEarlyEnd:
+    def test_it_is_not_taken_for_the_whole(self, readers: ThreadPoolExecutor) -> None:
+        taken = body(readers, b"half", announced=8)
+        assert taken.read(4) == b"half"
+        with pytest.raises(BadRequest, match=r"after 4 of 8 bytes"):
+            taken.read(4)
+
+    def test_what_the_server_makes_of_it_is_a_bad_request(self, readers: ThreadPoolExecutor) -> None:
+        class Broken:
+            def read(self, _size: int) -> bytes:
+                raise OSError("invalid chunk size")
+
+        with pytest.raises(BadRequest, match=r"broke off"):
+            Body(Broken(), readers, limit=100, announced=None, seconds=5).read(10)  # type: ignore[arg-type]
+
+
+class TestTime:
+    def test_a_client_that_stalls_is_not_waited_for(self, readers: ThreadPoolExecutor) -> None:
+        source = Stalled()
+        taken = Body(source, readers, limit=100, announced=50, seconds=0.05)  # type: ignore[arg-type]
+        assert taken.read(8) == b"a little"
+        with pytest.raises(BodyTooSlow, match=r"within 0.05 seconds: raise upload_timeout"):
+            taken.read(42)
+        assert taken.read(42) == b""
+        source.released.set()
+
+    def test_a_read_that_still_waits_is_ended_where_the_connection_is_known(self, readers: ThreadPoolExecutor) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, ours.makefile("rb") as source:
+            taken = Body(source, readers, limit=100, announced=50, seconds=0.05, connection=ours)
+            with pytest.raises(BodyTooSlow):
+                taken.read(50)
+            readers.shutdown(wait=True)  # would not come back while the read waits
+
+    def test_a_drip_is_not_enough(self, readers: ThreadPoolExecutor) -> None:
+        clock = Clock()
+        taken = Body(io.BytesIO(bytes(100)), readers, limit=100, announced=100, seconds=10, clock=clock)
+        for clock.now in (3.0, 6.0, 9.0):
+            taken.read(1)
+        clock.now = 10.0
+        with pytest.raises(BodyTooSlow):
+            taken.read(1)
+
+
+class TestTheRest:
+    def test_it_is_read_after_an_early_answer(self, readers: ThreadPoolExecutor) -> None:
+        for announced in (None, 300_000):
+            source = io.BytesIO(bytes(300_000))
+            Body(source, readers, limit=100, announced=announced, seconds=5).drain()
+            assert source.read() == b""
+
+    def test_but_not_without_end(self, readers: ThreadPoolExecutor) -> None:
+        class Endless:
+            given = 0
+
+            def read(self, size: int) -> bytes:
+                self.given += size
+                return bytes(size)
+
+        source = Endless()
+        Body(source, readers, limit=100, announced=None, seconds=5).drain()  # type: ignore[arg-type]
+        assert source.given == 64 * 2**20
+
+    def test_and_nothing_of_one_that_was_given_up(self, readers: ThreadPoolExecutor) -> None:
+        source = Stalled()
+        taken = Body(source, readers, limit=100, announced=50, seconds=0.05)  # type: ignore[arg-type]
+        taken.read(8)
+        with pytest.raises(BodyTooSlow):
+            taken.read(42)
+        taken.drain()
+        source.released.set()
+
+
+@pytest.mark.parametrize(
+    ("environ", "length", "has"),
+    [
+        ({}, None, False),
+        ({"CONTENT_LENGTH": ""}, None, False),
+        ({"CONTENT_LENGTH": "0"}, 0, False),
+        ({"CONTENT_LENGTH": "12"}, 12, True),
+        ({"CONTENT_LENGTH": "-1"}, None, False),
+        ({"CONTENT_LENGTH": "٣"}, None, False),
+        ({"HTTP_TRANSFER_ENCODING": "chunked"}, None, True),
+        ({"HTTP_TRANSFER_ENCODING": "gzip, Chunked"}, None, True),
+    ],
+)
+def test_headers_say_whether_a_body_comes(environ: dict[str, str], length: int | None, has: bool) -> None:
+    assert (announced_length(environ), has_body(environ)) == (length, has)
