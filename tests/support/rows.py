@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chartrepo.core.archive import read_package
 from chartrepo.core.errors import PackageRefused
@@ -69,7 +69,7 @@ class Row:
         return self.helm3 if major == 3 and self.helm3 else self.verdict.by_helm
 
 
-def chart(files: dict[str, bytes | str] | None = None, **metadata: object) -> Callable[[], bytes]:
+def chart(files: dict[str, bytes | str] | None = None, **metadata: Any) -> Callable[[], bytes]:
     """A chart that is sound but for what is given."""
     return lambda: package(files=files, **metadata)
 
