@@ -60,7 +60,7 @@ def read_many(
         except BrokenProcessPool:
             raise Unavailable("a process that read packages was killed: the system may be short of memory") from None
         except BaseException:
-            # Not after all was read: the pool's thread would still be at work while the interpreter ends.
+            # Only then: when all was read the pool is waited for, so that it is not at work while the interpreter ends.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

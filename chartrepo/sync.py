@@ -101,13 +101,12 @@ def listed(packages: Storage) -> Listing:
     return Listing(found, provenance)
 
 
-def sync(repositories: Repositories, *, settle: bool = False, everything: bool = False) -> Report:
+def sync(repositories: Repositories, *, settle: bool = False) -> Report:
     """Bring a complete catalog in line with the storage.
 
     Args:
         repositories: storage and catalog.
         settle: wait for files that are too young, instead of leaving them to the next sync.
-        everything: read every package again, whatever the listing says (`chartrepo reindex`).
 
     Raises:
         CatalogIncomplete: there is nothing to compare with: it has to be built.
@@ -117,12 +116,12 @@ def sync(repositories: Repositories, *, settle: bool = False, everything: bool =
     catalog = repositories.catalog
     known = {layout.key(each.repository, each.file): each for each in catalog.states()}
     listing = listed(repositories.packages)
-    suspects = set(listing.packages) | set(known) if everything else set(_suspects(known, listing))
+    suspects = set(_suspects(known, listing))
     looked_at = unsettled = 0
     for key in sorted(suspects):
         repository, file = layout.place(key)
         package = listing.packages.get(key)
-        if package is not None and not everything and _is_young(package[1]):
+        if package is not None and _is_young(package[1]):
             served = catalog.package(repository, file)
             if served is not None and served.state == package[0]:
                 continue  # uploaded while the listing was made
@@ -131,7 +130,7 @@ def sync(repositories: Repositories, *, settle: bool = False, everything: bool =
                 continue
             time.sleep(SETTLED_AFTER)
         try:
-            repositories.refresh(repository, file, reread=everything)
+            repositories.refresh(repository, file)
             looked_at += 1
         except StorageError as error:
             log.warning("the sync could not look at %s: %s", key, error)

@@ -29,12 +29,12 @@ def say_rows(heading: str, rows: Sequence[Sequence[str]]) -> None:
     """Print a table below a heading; nothing where it has no rows."""
     if not rows:
         return
-    say()
     say(heading)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [cell.ljust(min(width, 60)) for cell, width in zip(row, widths, strict=False)]
         say("  " + "  ".join([*cells, row[-1]]))
+    say()
 
 
 def counted(number: int, noun: str) -> str:

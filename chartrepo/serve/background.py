@@ -7,7 +7,7 @@ needs depends on it, but for the first building of the catalog.
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
@@ -16,11 +16,10 @@ from chartrepo.core.errors import ChartrepoError
 from chartrepo.kinds import Bucket
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.published import PublishedIndexes
-from chartrepo.reading import read_many
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.snapshot import Snapshot
-from chartrepo.sync import SETTLED_AFTER, Outcome, Report, Task, found_in, sync_or_build
+from chartrepo.sync import SETTLED_AFTER, Report, found_in, sync_or_build
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,6 @@ _TICK: Final = 0.25
 _RETRY: Final = 2.0
 _RETRY_AT_MOST: Final = 60.0
 _CLEAN_EVERY: Final = 3600.0
-_READS_FROM_A_BUCKET: Final = 4
-"""Reads under way in a process, to overlap the time that the bucket takes to answer."""
 
 
 class _Stopped(BaseException):
@@ -135,13 +132,9 @@ class _Background:
                 return None  # another replica is at it
             return sync_or_build(
                 self._repositories,
-                self._read_many,
+                assembly.reader(self._settings),
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
             )
-
-    def _read_many(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        threads = _READS_FROM_A_BUCKET if isinstance(self._settings.storage, Bucket) else 1
-        return read_many(lambda: assembly.storages(self._settings).packages, tasks, threads=threads)
 
     def _attempt(self, what: str, work: Callable[[], object]) -> None:
         try:
