@@ -213,18 +213,6 @@ class TestSync:
         shop.sync()
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
 
-    def test_everything_is_read_again_when_asked_for(self, shop: Shop) -> None:
-        shop.publish(APP)
-        (record,) = shop.catalog.versions("", "app")
-        with shop.catalog.exclusive("", "app-1.0.0.tgz") as entry:
-            entry.record(type(record)(**{**_fields(record), "digest": "0" * 64}))
-
-        shop.sync()
-        assert shop.catalog.versions("", "app")[0].digest == "0" * 64
-
-        sync(shop.repositories, everything=True)
-        assert shop.catalog.versions("", "app")[0] == record
-
     def test_an_upload_during_the_listing_is_no_work_for_it(self, shop: Shop) -> None:
         shop.clock.now = time.time()
         uploading = _During(shop.inner, lambda: shop.publish(APP))
@@ -240,10 +228,6 @@ class TestSync:
             assert ours
             with pytest.raises(CatalogUnavailable, match="another sync"):
                 sync_now(shop.repositories, Unmeasured())
-
-
-def _fields(record: PackageRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in record.__slots__}
 
 
 class _Forgetful:
