@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import helm as helms
-from tests.support import s3server, tools
+from tests.support import repositories, s3server, tools
 from tests.support.postgres import Postgres
 
 
@@ -14,6 +14,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the markers that these fixtures go with."""
     config.addinivalue_line("markers", "real_s3: drives a real S3 gateway, versitygw")
     config.addinivalue_line("markers", "containers: builds images and starts containers, with podman")
+
+
+@pytest.fixture(autouse=True)
+def _closed_shops() -> Iterator[None]:
+    yield
+    repositories.close_shops()
 
 
 def _helm_binary(major: int) -> Path:

@@ -47,10 +47,15 @@ class Shop:
     catalog: Catalog = field(init=False)
 
     def __post_init__(self) -> None:
+        _open.append(self)
         self.storage = FaultyStorage(self.inner)
         self.catalog = open_catalog(
             f"sqlite:///{self.folder}/catalog.sqlite", lock_dir=self.folder / "locks", storage_id="the storage"
         )
+
+    def close(self) -> None:
+        """Close the catalog's connections."""
+        self.catalog.close()
 
     @property
     def repositories(self) -> Repositories:
@@ -89,6 +94,15 @@ class Shop:
         return [
             f"{name} {version.version}" for name in index.names for version in self.catalog.versions(repository, name)
         ]
+
+
+_open: list[Shop] = []
+
+
+def close_shops() -> None:
+    """Close what the test has opened; every test does so at its end."""
+    while _open:
+        _open.pop().close()
 
 
 def provenance(data: bytes, file: str = "app-1.0.0.tgz", *, name: str = "app", version: str = "1.0.0") -> bytes:
