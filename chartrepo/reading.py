@@ -15,7 +15,7 @@ from typing import Final
 from chartrepo.catalog import SetAside
 from chartrepo.examine import read_stored
 from chartrepo.orphans import die_with
-from chartrepo.sync import Outcome, Task
+from chartrepo.sync import UNREAD, Outcome, Task
 from storage.base import NotFound, State, Storage, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _read_one(own: _Own, task: Task) -> Outcome:
     except StorageError as error:
         if not own.tell_failures:
             raise
-        return SetAside(task.repository, task.file, State(""), str(error))
+        return SetAside(task.repository, task.file, UNREAD, str(error))
     except Exception:
         # A fault of ours must not keep all other packages from being served.
         log.exception("reading %s/%s failed in a way that nobody foresaw", task.repository, task.file)

@@ -17,7 +17,7 @@ from chartrepo.catalog import Catalog, Known, PackageRecord, SetAside
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Repositories
-from storage.base import State, Storage, StorageError
+from storage.base import State, Storage, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,12 @@ SETTLED_AFTER: Final = 2
 _PROGRESS_EVERY: Final = 5.0
 _BATCH: Final = 1000
 _PATIENCE: Final = 60.0
+_PAUSES: Final = (0.5, 2.0)
+"""Seconds after which packages are asked for again that the storage did not give."""
+_FEW: Final = 10
+
+UNREAD: Final = State("")
+"""The state of a package that the storage did not give. It is no state of an object, so the next sync tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Report:
         changed: catalog entries that were looked at again because the storage had changed.
         set_aside: packages that lie in storage and cannot be served.
         seconds: how long it took.
-        unsettled: packages that were left to the next sync, because somebody may still be writing them.
+        unsettled: packages that were left to the next sync: somebody may still be writing them, or the storage did not
+            give them.
     """
 
     found: int
@@ -189,18 +196,46 @@ def build(
                 tasks.append(Task(*layout.place(key), signed=provenance is not None))
         fresh.load(kept)
         aside = sum(isinstance(record, SetAside) for record in kept)
-        for batch in _batches(_progress(read_many(tasks), len(tasks))):
+        unread = 0
+        for batch in _batches(_read_all(read_many, tasks)):
             aside += sum(isinstance(record, SetAside) for record in batch)
+            unread += sum(record.state == UNREAD for record in batch)
             fresh.load(batch)
     seconds = time.monotonic() - started
     log.info("the catalog is complete: %d packages, %d set aside, %.1f s", len(listing.packages), aside, seconds)
-    return Report(len(listing.packages), len(tasks), aside, seconds)
+    return Report(len(listing.packages), len(tasks), aside, seconds, unread)
 
 
 def _still_holds(record: PackageRecord | SetAside, state: State, provenance: State | None) -> bool:
     if isinstance(record, SetAside):
         return record.state == state
     return record.state == state and record.provenance_state == provenance
+
+
+def _read_all(read_many: ReadMany, tasks: list[Task]) -> Iterator[PackageRecord | SetAside]:
+    """Yield what all tasks come to. What the storage does not give is asked for again, and at last set aside.
+
+    Raises:
+        Unavailable: it does not give so many that it is rather the storage that fails.
+    """
+    total = len(tasks)
+    for pause in (*_PAUSES, None):
+        missing: list[SetAside] = []
+        for outcome in _progress(read_many(tasks), len(tasks)):
+            if isinstance(outcome, SetAside) and outcome.state == UNREAD:
+                missing.append(outcome)
+                if len(missing) > max(_FEW, total // 2):
+                    raise Unavailable(f"the storage does not give its packages: {outcome.reason}")
+            else:
+                yield outcome
+        if not missing:
+            return
+        if pause is None:
+            yield from missing
+            return
+        time.sleep(pause)
+        signed = {(task.repository, task.file): task.signed for task in tasks}
+        tasks = [Task(each.repository, each.file, signed[each.repository, each.file]) for each in missing]
 
 
 def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord | SetAside]:
@@ -210,7 +245,7 @@ def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord
             told = time.monotonic()
             log.info("building the catalog: %d of %d packages read", done, total)
         if isinstance(outcome, SetAside):
-            log.warning("%s is set aside: %s", layout.key(outcome.repository, outcome.file), outcome.reason)
+            log.warning("%s cannot be served: %s", layout.key(outcome.repository, outcome.file), outcome.reason)
         if outcome is not None:
             yield outcome
 

@@ -98,6 +98,48 @@ class TestBuild:
         assert shop.build().found == 450
         assert len(shop.catalog.versions("", "app")) == 450
 
+    def test_a_package_that_the_storage_does_not_give_is_asked_for_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        shop = Shop(tmp_path)
+        shop.put("app-1.0.0.tgz", APP)
+        shop.put("web-1.0.0.tgz", package("web"))
+        shop.storage.fail("open", Unavailable("503"), key="app-1.0.0.tgz")
+
+        report = shop.build()
+
+        assert (report.set_aside, report.unsettled) == (0, 0)
+        assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
+
+    def test_one_that_it_never_gives_keeps_no_other_back_and_is_tried_at_the_next_sync(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        shop = Shop(tmp_path)
+        shop.put("app-1.0.0.tgz", APP)
+        shop.put("web-1.0.0.tgz", package("web"))
+        shop.storage.fail("open", Unavailable("it may not be read"), key="app-1.0.0.tgz", times=None)
+
+        report = shop.build()
+
+        assert (report.set_aside, report.unsettled) == (1, 1)
+        assert shop.listed() == ["web 1.0.0"]
+        shop.storage.heal()
+        shop.sync()
+        assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
+
+    def test_a_storage_that_gives_nothing_builds_no_catalog(self, tmp_path: Path) -> None:
+        shop = Shop(tmp_path)
+        for number in range(30):
+            shop.put(f"app-1.{number}.0.tgz", package(version=f"1.{number}.0"))
+        shop.storage.fail("open", Unavailable("503"), times=None)
+
+        with pytest.raises(Unavailable, match="503"):
+            shop.build()
+
+        assert shop.catalog.needs_rebuild
+
     def test_a_listing_that_breaks_leaves_things_as_they_were(self, shop: Shop) -> None:
         shop.publish(APP)
         shop.storage.fail("list", Unavailable("broken"))

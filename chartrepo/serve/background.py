@@ -132,7 +132,7 @@ class _Background:
                 return None  # another replica is at it
             return sync_or_build(
                 self._repositories,
-                assembly.reader(self._settings),
+                assembly.reader(self._settings, tell_failures=True),
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
             )
 
