@@ -5,6 +5,7 @@ uploads and deletes render nothing. What is held is used only for the catalog's 
 that it was rendered at, both asked for before each use.
 """
 
+import gzip
 import hashlib
 import re
 import threading
@@ -24,6 +25,8 @@ _DEFLATE_END: Final = b"\x03\x00"
 _COMPRESSION: Final = 6
 _ETAG_LENGTH: Final = 32
 _STRIPES: Final = 32
+_PARTS_KEPT: Final = 8
+_LARGEST_PART_KEPT: Final = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,31 @@ class Index:
         self._all = self._document(EVERYTHING)
         self._deflated: dict[bytes, bytes] = {}
         self._all_gzipped: Document | None = None
+        self._parts: dict[tuple[Wanted, bool], Document] = {}
 
-    def document(self, wanted: Wanted = EVERYTHING, *, gzip: bool = False) -> Document:
+    def document(self, wanted: Wanted = EVERYTHING, *, compressed: bool = False) -> Document:
         """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file."""
-        if not wanted:
-            if gzip and self._all_gzipped is None:
-                self._all_gzipped = self._gzipped(self._all, remember=True)
-            return self._all_gzipped if gzip and self._all_gzipped else self._all
+        if wanted:
+            return self._part(wanted, compressed=compressed)
+        if not compressed:
+            return self._all
+        if self._all_gzipped is None:
+            self._all_gzipped = self._gzipped_by_parts(self._all)
+        return self._all_gzipped
+
+    def _part(self, wanted: Wanted, *, compressed: bool) -> Document:
+        """Return a part of the index; a small one is kept, since those who ask for it do so all day."""
+        known = self._parts.get((wanted, compressed))
+        if known is not None:
+            return known
         part = self._document(wanted)
-        return self._gzipped(part, remember=False) if gzip else part
+        if compressed:
+            part = _gzipped(part)
+        if part.length <= _LARGEST_PART_KEPT:
+            if len(self._parts) >= _PARTS_KEPT:
+                self._parts.clear()
+            self._parts[wanted, compressed] = part
+        return part
 
     def entries(self, offset: int, limit: int | None) -> list[bytes]:
         """Return the charts from the `offset`-th on, `limit` of them, as parts of one JSON object of name and versions.
@@ -130,7 +149,7 @@ class Index:
         whole = tuple(around.document(parts))
         return Document(whole, sum(map(len, whole)), digest.hexdigest()[:_ETAG_LENGTH], self._changed)
 
-    def _gzipped(self, document: Document, *, remember: bool) -> Document:
+    def _gzipped_by_parts(self, document: Document) -> Document:
         """Join parts that are compressed each for itself, so that a change compresses only its own chart anew."""
         checksum = 0
         parts = [_GZIP_HEADER]
@@ -138,12 +157,19 @@ class Index:
             checksum = zlib.crc32(part, checksum)
             deflated = self._deflated.get(part)
             if deflated is None:
-                deflated = _deflate(part)
-                if remember:
-                    self._deflated[part] = deflated
+                deflated = self._deflated[part] = _deflate(part)
             parts.append(deflated)
         parts.append(_DEFLATE_END + pack("<II", checksum, document.length & 0xFFFFFFFF))
-        return Document(tuple(parts), sum(map(len, parts)), f"{document.etag}-gzip", document.changed)
+        return _named(document, parts)
+
+
+def _gzipped(document: Document) -> Document:
+    return _named(document, [gzip.compress(b"".join(document.parts), _COMPRESSION, mtime=0)])
+
+
+def _named(document: Document, parts: Sequence[bytes]) -> Document:
+    """Return the compressed form of a document: what it holds is the same, its bytes are not."""
+    return Document(tuple(parts), sum(map(len, parts)), f"{document.etag}-gzip", document.changed)
 
 
 def _deflate(part: bytes) -> bytes:

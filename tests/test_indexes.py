@@ -65,12 +65,12 @@ def test_what_comes_bit_by_bit_is_what_comes_as_a_whole(shop: Shop) -> None:
     for name, version in (("b", "1.0.0"), ("a", "1.0.0"), ("b", "2.0.0"), ("c", "1.0.0"), ("b", "1.5.0")):
         shop.publish(package(name, version))
         for form, indexes in growing.items():
-            indexes.get("", form).document(gzip=True)
+            indexes.get("", form).document(compressed=True)
     shop.repositories.delete("", "a", "1.0.0")
     for form, indexes in growing.items():
         one, other = indexes.get("", form), Indexes(shop.catalog).get("", form)
         for packed in (False, True):
-            assert one.document(gzip=packed) == other.document(gzip=packed)
+            assert one.document(compressed=packed) == other.document(compressed=packed)
 
 
 def test_a_chart_whose_last_version_went_is_gone(shop: Shop) -> None:
@@ -102,9 +102,9 @@ def test_a_compressed_index_is_made_of_parts_that_stay(shop: Shop) -> None:
     indexes = Indexes(shop.catalog)
     for name in ("a", "b", "c"):
         shop.publish(package(name))
-    before = set(indexes.get("", Form.JSON).document(gzip=True).parts)
+    before = set(indexes.get("", Form.JSON).document(compressed=True).parts)
     shop.publish(package("b", "2.0.0"))
-    packed = indexes.get("", Form.JSON).document(gzip=True)
+    packed = indexes.get("", Form.JSON).document(compressed=True)
     assert gzip.decompress(b"".join(packed.parts)) == text(indexes.get("", Form.JSON).document())
     assert len(before & set(packed.parts)) >= 4  # the gzip header, a, c, and what stands between them
 
@@ -114,7 +114,7 @@ def test_charts_that_nobody_asks_for_any_more_do_not_stay_in_memory(shop: Shop) 
     shop.publish(package("a"))
     for number in range(5):
         shop.publish(package("b", f"1.{number}.0"))
-        indexes.get("", Form.JSON).document(gzip=True)
+        indexes.get("", Form.JSON).document(compressed=True)
     index = indexes.get("", Form.JSON)
     assert set(index._deflated) <= set(index.document().parts)
 
@@ -132,3 +132,22 @@ def test_nothing_wanted_in_particular_is_everything() -> None:
     assert Wanted(charts=("a",))
     assert list(EVERYTHING.among(["b", "a"])) == ["b", "a"]
     assert Wanted(charts=("?", "x*")).among(["a", "ab", "xyz"]) == ["a", "xyz"]
+
+
+def test_a_part_that_is_asked_for_again_is_not_made_again(shop: Shop) -> None:
+    indexes = Indexes(shop.catalog)
+    shop.publish(package("a"))
+    index = indexes.get("", Form.JSON)
+    for compressed in (False, True):
+        assert index.document(Wanted(versions=1), compressed=compressed) is index.document(
+            Wanted(versions=1), compressed=compressed
+        )
+
+
+def test_parts_that_clients_make_up_do_not_fill_the_memory(shop: Shop) -> None:
+    indexes = Indexes(shop.catalog)
+    shop.publish(package("a"))
+    index = indexes.get("", Form.JSON)
+    for number in range(100):
+        index.document(Wanted(charts=(f"a{number}",)))
+    assert len(index._parts) <= 8

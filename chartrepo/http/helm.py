@@ -92,7 +92,7 @@ class Classic:
         wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
         form = self._form(environ.get("HTTP_USER_AGENT", ""))
         gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        document = self._indexes.get(repository, form).document(wanted, gzip=gzip)
+        document = self._indexes.get(repository, form).document(wanted, compressed=gzip)
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
