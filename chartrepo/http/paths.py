@@ -55,20 +55,22 @@ def decode(path: str) -> str:
 def classic(path: str) -> Classic | None:
     """Return what a path (decoded, with its leading `/`) names in the classic repository; None for any other."""
     if path.endswith("/index.yaml"):
-        return _in_repository(Resource.INDEX, path[1:-11], "")
+        return _in_folder(Resource.INDEX, path[:-11], "")
     head, _, file = path.rpartition("/")
     if not head.endswith("/charts"):
         return None
     if layout.is_package(file):
-        return _in_repository(Resource.PACKAGE, head[1:-7], file)
+        return _in_folder(Resource.PACKAGE, head[:-7], file)
     if layout.is_provenance(file):
-        return _in_repository(Resource.PROVENANCE, head[1:-7], layout.package_of(file))
+        return _in_folder(Resource.PROVENANCE, head[:-7], layout.package_of(file))
     return None
 
 
-def _in_repository(resource: Resource, repository: str, file: str) -> Classic | None:
+def _in_folder(resource: Resource, folder: str, file: str) -> Classic | None:
+    if folder == "/":
+        return None  # two slashes name nothing
     try:
-        return Classic(resource, check_repository(repository), file)
+        return Classic(resource, check_repository(folder[1:]), file)
     except InvalidName:
         return None
 
