@@ -116,7 +116,8 @@ class Classic:
 
     def package(self, environ: Environ, repository: str, file: str) -> Answer:
         """Answer a package, or a redirect to where the storage itself gives it."""
-        if self._options.redirect_expires is not None:
+        # A presigned address is good for GET alone.
+        if self._options.redirect_expires is not None and environ["REQUEST_METHOD"] == "GET":
             answer = self._redirect(repository, file, self._options.redirect_expires)
             if answer is not None:
                 return answer
