@@ -179,16 +179,25 @@ class SQLite:
 
     def _take(self) -> _Connection:
         while (connection := self._pool.take()) is not None:
-            if connection.file != self._files.current():
+            try:
+                usable = self._is_current(connection)
+            except BaseException:
                 connection.raw.close()
-            elif log_of(connection.path) == connection.log:
+                raise
+            if usable:
                 return connection
-            else:
-                connection.raw.close()
-                if connection.file == self._files.current():  # else its log went with it, as it should
-                    # Others would make another log, and neither would see what is in that of the other.
-                    self._files.ask_for_rebuild(connection.path)
+            connection.raw.close()
         return self._connect()
+
+    def _is_current(self, connection: _Connection) -> bool:
+        if connection.file != self._files.current():
+            return False
+        if log_of(connection.path) == connection.log:
+            return True
+        if connection.file == self._files.current():  # else its log went with it, as it should
+            # Others would make another log, and neither would see what is in that of the other.
+            self._files.ask_for_rebuild(connection.path)
+        return False
 
     def _connect(self) -> _Connection:
         for _ in range(_TRIES):
