@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 from prometheus_client.values import MultiProcessValue
 
+from chartrepo import metrics_files
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.version import __version__
 
@@ -101,6 +102,7 @@ class Metrics(Unmeasured):
         # The library looks at the variable once, when it is imported, and again when it opens a file. The first is too
         # early for us; a value class of our own choosing is its documented way around it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
+        metrics_files.use()
         values.ValueClass = MultiProcessValue()  # type: ignore[no-untyped-call] # it has no annotations
         self._requests = Counter(
             "chartrepo_http_requests", "Requests answered", ["route", "method", "status"], registry=None
