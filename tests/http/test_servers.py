@@ -166,7 +166,7 @@ def test_a_body_that_never_ends_is_given_up(server: Server, chunked: bool, drip:
 
 def test_clients_that_stall_leave_room_for_others(server: Server) -> None:
     if "granian" in server.log:
-        pytest.skip("a granian worker stops altogether where several bodies stall at once, ours to read or not")
+        pytest.skip("a granian worker stops, until they leave, where reads of several bodies outlive their requests")
     stalled = [raw(server) for _ in range(4)]
     try:
         for each in stalled:
