@@ -87,9 +87,14 @@ def index(base: str, repository: str) -> dict[tuple[str, str], str] | None:
 
 def package(base: str, key: Key, suffix: str = "") -> Got | None:
     """The answer to a GET of a package; None where none came, or one that says to come back later."""
-    folder = f"{key.repository}/charts" if key.repository else "charts"
-    got = ask("GET", f"{base}/{folder}/{key.file}{suffix}")
+    got = ask("GET", package_url(base, key) + suffix)
     return got if got is not None and got.status < 500 else None
+
+
+def package_url(base: str, key: Key) -> str:
+    """Where a package is served."""
+    folder = f"{key.repository}/charts" if key.repository else "charts"
+    return f"{base}/{folder}/{key.file}"
 
 
 def _repositories(settled: Iterable[Key]) -> list[str]:
