@@ -72,6 +72,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         context_path=settings.context_path,
         max_body=settings.max_upload_size,
         body_seconds=settings.upload_timeout,
+        threads=settings.threads,
         metrics=services.metrics,
         access=services.access,
     )

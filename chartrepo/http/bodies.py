@@ -1,8 +1,12 @@
 """Bodies of requests: bounded in size and time, and read to a bounded rest where the answer came early.
 
 Both servers hand over a `wsgi.input` that ends by itself, with a Content-Length or chunked. Neither bounds the time a
-read takes: gunicorn waits for all the bytes it was asked for however slowly they drip, granian even where none come. So
-reads are made on threads of their own, and the request's thread waits for as long as it means to.
+read takes: gunicorn waits for all the bytes it was asked for however slowly they drip, granian even where none come.
+
+Under gunicorn reads are made on threads of their own: the request's thread waits for as long as it means to, and then
+shuts the connection. granian shows no connection, and a worker of it stops for good where reads outlive their requests.
+So there a read holds its request's thread, and bodies get half of the threads at most: clients that stall can keep
+uploads waiting, and nothing else.
 """
 
 import contextlib
@@ -10,17 +14,55 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
+from threading import Semaphore
 from typing import Any, BinaryIO, Final
 
 from chartrepo.core.errors import BodyTooLarge
-from chartrepo.http.errors import BadRequest, BodyTooSlow
+from chartrepo.http.errors import BadRequest, BodyTooSlow, TooManyBodies
 
 _PIECE: Final = 64 * 1024
 _DRAINED_AT_MOST: Final = 64 * 2**20
 """Bytes that are read after an early refusal."""
 _DRAINED_SECONDS: Final = 5.0
+_WAIT_FOR_A_PLACE: Final = 1.0
+"""Seconds: an upload holds a place for milliseconds, and whoever waits holds a thread."""
 _ENDED_WITHIN: Final = 1.0
 """Seconds in which a read comes back whose connection was shut: it is a matter of microseconds."""
+
+
+class OnThisThread(Executor):
+    """Runs the reads of one body on the thread that asks for them. `shutdown` is to be called at the request's end.
+
+    Args:
+        places: how many bodies may be read at a time; one is taken at the first read.
+    """
+
+    def __init__(self, places: Semaphore) -> None:
+        self._places = places
+        self._holds_one = False
+
+    def submit(self, read: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
+        """Read, and return what came.
+
+        Raises:
+            TooManyBodies: no place became free.
+        """
+        if not self._holds_one:
+            if not self._places.acquire(timeout=_WAIT_FOR_A_PLACE):
+                raise TooManyBodies("too many uploads are under way: try again soon")
+            self._holds_one = True
+        future: Future[Any] = Future()
+        try:
+            future.set_result(read(*arguments, **options))
+        except (OSError, ValueError) as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Give the place to another."""
+        if self._holds_one:
+            self._holds_one = False
+            self._places.release()
 
 
 class Body:
@@ -28,7 +70,7 @@ class Body:
 
     Args:
         source: the server's.
-        readers: runs the reads, each for as long as it takes.
+        readers: runs the reads, each for as long as it takes: on other threads, or `OnThisThread`.
         limit: bytes; one more is `BodyTooLarge`.
         announced: its Content-Length, where the client gave one.
         seconds: how long the whole may take, from now on.
@@ -122,7 +164,7 @@ class Body:
         try:
             while not self._ended and left > 0:
                 left -= len(self._take(_PIECE, until))
-        except (OSError, ValueError):  # TimeoutError is an OSError
+        except (OSError, ValueError, TooManyBodies):  # TimeoutError is an OSError
             self._give_up()
 
 

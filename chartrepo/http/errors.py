@@ -30,6 +30,10 @@ class BodyTooSlow(core.ChartrepoError):
     """The body of a request did not arrive in time."""
 
 
+class TooManyBodies(core.ChartrepoError):
+    """As many bodies are being read as may be at a time."""
+
+
 _SOON: Final = ("Retry-After", "2")
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="chartrepo", charset="UTF-8"')
 
@@ -57,6 +61,7 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
     core.CatalogUnavailable: (503, [_SOON]),
     core.CatalogMisconfigured: (503, [_SOON]),
     storage.Unavailable: (503, [_SOON]),
+    TooManyBodies: (503, [_SOON]),
     storage.Changed: (503, [_SOON]),
     storage.Misconfigured: (503, [_SOON]),
     core.CatalogFull: (507, []),

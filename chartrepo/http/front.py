@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import Any, Final, Protocol
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
 from chartrepo.http.answers import STATUS_LINES, Answer, Headers, json_answer
 from chartrepo.http.auth import Action, Authorizer
-from chartrepo.http.bodies import Body, announced_length, has_body
+from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.paths import Resource, classic, decode
@@ -70,6 +71,7 @@ class Front:
         context_path: empty, or as `/charts`.
         max_body: bytes of a request's body.
         body_seconds: how long a body may take.
+        threads: requests that this process answers at a time.
         metrics: told of each request.
         access: told of each request; None to log none.
     """
@@ -83,6 +85,7 @@ class Front:
         context_path: str,
         max_body: int,
         body_seconds: float,
+        threads: int,
         metrics: Unmeasured,
         access: Access | None,
     ) -> None:
@@ -99,6 +102,7 @@ class Front:
         self._metrics = metrics
         self._access = access
         self._readers = ThreadPoolExecutor(_BODIES_AT_ONCE, thread_name_prefix="body")
+        self._places = Semaphore(max(1, threads // 2))
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, as WSGI has it."""
@@ -170,14 +174,16 @@ class Front:
     def _pass_on(self, exchange: _Exchange, start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ = exchange.environ
         body: Body | None = None
+        own = OnThisThread(self._places)
         if has_body(environ):
+            connection = environ.get("gunicorn.socket")
             body = Body(
                 environ["wsgi.input"],
-                self._readers,
+                own if connection is None else self._readers,
                 limit=self._max_body,
                 announced=announced_length(environ),
                 seconds=self._body_seconds,
-                connection=environ.get("gunicorn.socket"),
+                connection=connection,
             )
             environ["wsgi.input"] = body
             environ["wsgi.input_terminated"] = True
@@ -190,7 +196,11 @@ class Front:
             exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
-        return _Told(self._flask(environ, started), lambda: self._tell(exchange), body)
+        def ended() -> None:
+            own.shutdown()
+            self._tell(exchange)
+
+        return _Told(self._flask(environ, started), ended, body)
 
     def _tell(self, exchange: _Exchange) -> None:
         environ = exchange.environ

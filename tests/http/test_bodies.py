@@ -4,13 +4,15 @@ import io
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from threading import Semaphore
 
 import pytest
 
 from chartrepo.core.errors import BodyTooLarge
-from chartrepo.http.bodies import Body, announced_length, has_body
-from chartrepo.http.errors import BadRequest, BodyTooSlow
+from chartrepo.http import bodies
+from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
+from chartrepo.http.errors import BadRequest, BodyTooSlow, TooManyBodies
 
 
 class Clock:
@@ -40,9 +42,7 @@ class Stalled(io.RawIOBase):
         return b""
 
 
-def body(
-    readers: ThreadPoolExecutor, data: bytes, *, limit: int = 100, announced: int | None = None, seconds: float = 5
-) -> Body:
+def body(readers: Executor, data: bytes, *, limit: int = 100, announced: int | None = None, seconds: float = 5) -> Body:
     return Body(io.BytesIO(data), readers, limit=limit, announced=announced, seconds=seconds)
 
 
@@ -159,3 +159,38 @@ class TestTheRest:
 )
 def test_headers_say_whether_a_body_comes(environ: dict[str, str], length: int | None, has: bool) -> None:
     assert (announced_length(environ), has_body(environ)) == (length, has)
+
+
+class TestReadsOnTheRequestsOwnThread:
+    def test_give_the_body(self) -> None:
+        places = Semaphore(1)
+        taken = body(OnThisThread(places), b"abcdef", announced=6)
+        assert [taken.read(4), taken.read(4), taken.read(4)] == [b"abcd", b"ef", b""]
+
+    def test_are_as_many_as_there_are_places(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bodies, "_WAIT_FOR_A_PLACE", 0.01)
+        places = Semaphore(1)
+        first, second = OnThisThread(places), OnThisThread(places)
+        body(first, b"abc").read(1)
+        with pytest.raises(TooManyBodies, match="try again soon"):
+            body(second, b"abc").read(1)
+
+        first.shutdown()
+        assert body(second, b"abc").read(1) == b"a"
+
+    def test_give_back_a_place_once(self) -> None:
+        places = Semaphore(1)
+        reads = OnThisThread(places)
+        body(reads, b"abc").read(1)  # type: ignore[arg-type]
+        reads.shutdown()
+        reads.shutdown()
+        assert places.acquire(blocking=False)
+        assert not places.acquire(blocking=False)
+
+    def test_tell_what_broke(self) -> None:
+        class Broken:
+            def read(self, _size: int) -> bytes:
+                raise OSError
+
+        with pytest.raises(BadRequest):
+            Body(Broken(), OnThisThread(Semaphore(1)), limit=9, announced=None, seconds=5).read(1)  # type: ignore[arg-type]

