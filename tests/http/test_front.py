@@ -103,9 +103,8 @@ class TestBooks:
 class TestErrors:
     def test_every_error_has_a_row_in_the_table(self) -> None:
         kinds = [*_subclasses(core.ChartrepoError), *_subclasses(storage.StorageError)]
-        for kind in [
-            kind for kind in kinds if kind.__module__.startswith(("chartrepo.core", "chartrepo.http", "storage"))
-        ]:
+        served = ("chartrepo.core.errors", "chartrepo.http", "storage")  # others are for the command line alone
+        for kind in [kind for kind in kinds if kind.__module__.startswith(served)]:
             assert any(parent in errors.STATUS for parent in kind.__mro__), kind
 
     def test_every_row_has_a_status_that_can_be_sent(self) -> None:

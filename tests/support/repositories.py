@@ -63,7 +63,9 @@ class Shop:
 
     def build(self) -> Report:
         """Do what a server does when it starts."""
-        return sync_or_build(self.repositories, lambda tasks: read_many(lambda: self.storage, tasks, tell_failures=True))
+        return sync_or_build(
+            self.repositories, lambda tasks: read_many(lambda: self.storage, tasks, tell_failures=True)
+        )
 
     def sync(self) -> Report:
         return sync(self.repositories)
