@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import psutil
 
@@ -38,9 +38,13 @@ from tests.support.postgres import Postgres
 from tests.support.processes import ServerError, eventually
 from tests.support.server import Server, running
 
-_BEFORE: Final = 16
 _TURNS: Final = 6
 """So often everything is tried while something is broken."""
+
+_READ: Final = 4
+"""Packages that are only read."""
+
+_BEFORE: Final = _READ + 2 * _TURNS
 
 _SMALL: Final = 1_000
 _LARGE: Final = 900_000
@@ -92,9 +96,7 @@ class Outcome:
         problems: all else that is not as it should be, each a sentence.
     """
 
-    answers: dict[str, Counter[int]] = field(
-        default_factory=lambda: {"packages": Counter(), "index": Counter(), "writes": Counter()}
-    )
+    answers: dict[str, Counter[int]] = field(default_factory=lambda: {what: Counter() for what in Meanwhile._fields})
     reasons: Counter[str] = field(default_factory=Counter)
     recovery: float = 0
     ledger: Ledger = field(default_factory=Ledger)
@@ -127,16 +129,15 @@ def suffer(scene: Scene, *, seed: int = 1) -> Outcome:
     outcome = Outcome()
     drill = _Drill(scene, outcome, random.Random(seed))
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda _: drill.publish(_SMALL), range(_BEFORE)))
+        list(pool.map(drill.publish, range(_BEFORE)))
         if outcome.ledger.doubtful:
             raise ServerError(f"uploads failed before anything was broken:\n{scene.server.log[-3000:]}")
         started = psutil.Process(scene.server.process.pid).create_time()
         scene.cause()
         try:
-            # One after the other to see each by itself, then all at once.
-            for _ in range(_TURNS // 2):
-                drill.turn()
-            list(pool.map(lambda _: drill.turn(), range(_TURNS // 2)))
+            requests = [request for number in range(_TURNS) for request in drill.turn(number)]
+            for what, got in pool.map(lambda request: (request.what, request.send()), requests):
+                drill.note(what, got)
         finally:
             scene.mend()
     mended = time.monotonic()
@@ -152,38 +153,57 @@ def suffer(scene: Scene, *, seed: int = 1) -> Outcome:
     return outcome
 
 
+class _Request(NamedTuple):
+    """Something to ask while something is broken; `what` is a field of `Meanwhile`."""
+
+    what: Literal["packages", "indexes", "writes"]
+    send: Callable[[], Got | None]
+
+
 class _Drill:
     def __init__(self, scene: Scene, outcome: Outcome, chance: random.Random) -> None:
         self._scene = scene
         self._outcome = outcome
         self._chance = chance
         self._base = scene.server.url
-        self._keys = (Key("team", f"chart-{number % 5}", f"1.{number}.0") for number in range(1_000_000))
         self._untouched: list[Key] = []
 
-    def publish(self, size: int) -> Got | None:
-        """Upload a new version, whose key is not touched again."""
-        key = next(self._keys)
+    def publish(self, number: int, size: int = _SMALL) -> Got | None:
+        """Upload a new version."""
+        key = Key("team", f"chart-{number % 5}", f"1.{number}.0")
         got = self._upload(key, size)
         if got is not None and got.status == 201:
             self._untouched.append(key)
         return got
 
-    def turn(self) -> None:
-        """Read and write one of each kind, and note the answers."""
-        wrong = self._outcome.problems
-        meanwhile = self._scene.meanwhile
-        untouched = self._chance.choice(self._untouched)
-        got = ask("GET", package_url(self._base, untouched))
-        self._note("packages", got, meanwhile.packages, wrong)
-        shown = ask("GET", f"{self._base}/team/index.yaml")
-        self._note("index", shown, meanwhile.indexes, wrong)
-        for write in (partial(self.publish, _SMALL), partial(self.publish, _LARGE), self._replace, self._delete):
-            self._note("writes", write(), meanwhile.writes, wrong)
+    def turn(self, number: int) -> list[_Request]:
+        """Give one request of each kind, on keys that nobody else touches."""
+        new = _BEFORE + 2 * number
+        replaced, deleted = self._untouched.pop(), self._untouched.pop()
+        read = self._untouched[number % _READ]
+        return [
+            _Request("packages", partial(ask, "GET", package_url(self._base, read))),
+            _Request("indexes", partial(ask, "GET", f"{self._base}/team/index.yaml")),
+            _Request("writes", partial(self.publish, new)),
+            _Request("writes", partial(self.publish, new + 1, _LARGE)),
+            _Request("writes", partial(self._upload, replaced, _SMALL, force=True)),
+            _Request("writes", partial(self._delete, deleted)),
+        ]
+
+    def note(self, what: Literal["packages", "indexes", "writes"], got: Got | None) -> None:
+        """Judge an answer that came while something was broken."""
+        status = got.status if got is not None else 0
+        right: frozenset[int] = getattr(self._scene.meanwhile, what)
+        self._outcome.answers[what][status] += 1
+        if status not in right:
+            said = got.body[:200].decode(errors="replace") if got is not None else "nothing"
+            self._outcome.problems.append(f"{what}: {status} is not one of {sorted(right)}: {said}")
+        elif got is not None and what == "writes" and status >= 500:
+            self._outcome.reasons[got.error] += 1
 
     def works(self) -> bool:
         """Whether a write is acknowledged, all that was acknowledged is in the index, and packages are served."""
-        got = self.publish(_SMALL)
+        got = self._upload(Key("team", "last", f"1.0.{self._chance.getrandbits(32)}"), _SMALL)
         digests = index(self._base, "team")
         if got is None or got.status != 201 or digests is None:
             return False
@@ -201,28 +221,11 @@ class _Drill:
         note_upload(self._outcome.ledger, upload, got, kind="overwrites" if force else "uploads")
         return got
 
-    def _replace(self) -> Got | None:
-        return self._upload(self._claim(), _SMALL, force=True)
-
-    def _delete(self) -> Got | None:
-        key = self._claim()
+    def _delete(self, key: Key) -> Got | None:
         self._outcome.ledger.begin(key)
         got = remove(self._base, key)
         note_removal(self._outcome.ledger, key, got)
         return got
-
-    def _claim(self) -> Key:
-        """Take a version that is there, which nobody else touches from now on."""
-        return self._untouched.pop()
-
-    def _note(self, what: str, got: Got | None, right: frozenset[int], problems: list[str]) -> None:
-        status = got.status if got is not None else 0
-        self._outcome.answers[what][status] += 1
-        if status not in right:
-            said = got.body[:200].decode(errors="replace") if got is not None else "nothing"
-            problems.append(f"{what}: {status} is not one of {sorted(right)}: {said}")
-        elif got is not None and what == "writes" and status >= 500:
-            self._outcome.reasons[got.error] += 1
 
 
 # ---- what goes away
@@ -283,7 +286,7 @@ def full_disk(folder: Path) -> Iterator[Scene]:
 def full_state(folder: Path) -> Iterator[Scene]:
     """The disk with the server's own state is full: catalog, uploads under way, and what processes count.
 
-    A worker that is born meanwhile has no room either.
+    A worker that is born meanwhile has next to no room either: what its forerunner leaves behind.
     """
     with disk(folder / "disk") as mounted:
         place = Folder(folder / "data")
@@ -293,7 +296,7 @@ def full_state(folder: Path) -> Iterator[Scene]:
                 fill(mounted)
                 os.kill(server.workers[0], signal.SIGKILL)
 
-            right = Meanwhile(packages=_OK, indexes=_OK, writes=_FULL)
+            right = Meanwhile(packages=_OK, indexes=_OK, writes=_FULL | _WRITTEN)
             yield Scene(server, place, cause, partial(make_room, mounted), right)
 
 
