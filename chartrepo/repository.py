@@ -29,7 +29,6 @@ from chartrepo.core.names import check_repository
 from chartrepo.examine import Examined, Signature, examine, read_open, read_signature, record
 from storage.base import (
     ABSENT,
-    ANYWAY,
     AlreadyExists,
     Changed,
     Matching,
@@ -131,7 +130,7 @@ class Repositories:
             when = int(self.clock()) if published is None else published
             info, replaced = self._store(entry, repository, file, examined, package, force=force, published=when)
             try:
-                found = self._store_signature(repository, file, signature, examined.digest)
+                found = self._store_signature(repository, file, signature, examined.digest, info.state)
             except StorageError:
                 if not replaced:
                     self._take_back(repository, file, info)
@@ -158,10 +157,12 @@ class Repositories:
                 provenance.check_names_package(statement, file, known.digest)
                 if known.signed and not self._may_replace(force=force):
                     raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
-            key = layout.key(repository, layout.provenance_file(file))
-            info = self.packages.put(key, signature, condition=ANYWAY)
+            state = None if known is None else State(known.state)
+            written = self._put_signature(repository, file, signature, state)
+            if written is None:
+                raise Unavailable(f"{file!r} was changed while its provenance was written: try again")
             if isinstance(known, PackageRecord):
-                entry.record(replace(known, provenance_state=info.state, signed=True))
+                entry.record(replace(known, provenance_state=written, signed=True))
 
     def delete(self, repository: str, name: str, version: str) -> None:
         """Delete a version and its provenance, for every reader on return.
@@ -348,12 +349,32 @@ class Repositories:
             digest = occupant.digest if isinstance(occupant, PackageRecord) else ""
             raise AlreadyPublished(f"{occupant.file} already exists", digest=digest)
 
-    def _store_signature(self, repository: str, file: str, signature: bytes | None, digest: str) -> Signature | None:
-        """Write the provenance that came along; without one, judge what lies there."""
+    def _store_signature(
+        self, repository: str, file: str, signature: bytes | None, digest: str, state: State
+    ) -> Signature | None:
+        """Write the provenance that came along with the package in `state`; without one, judge what lies there."""
         if signature is None:
             return read_signature(self.packages, repository, file, digest)
+        written = self._put_signature(repository, file, signature, state)
+        return None if written is None else Signature(written, counts=True)
+
+    def _put_signature(self, repository: str, file: str, signature: bytes, state: State | None) -> State | None:
+        """Write the provenance of the package in `state`, or of one to come; None where that has changed meanwhile.
+
+        Replicas that share nothing but a bucket have no lock in common. Whoever replaces the package writes its own
+        provenance after it; so it is looked at between finding what is to be overwritten and overwriting just that.
+        """
         key = layout.key(repository, layout.provenance_file(file))
-        return Signature(self.packages.put(key, signature, condition=ANYWAY).state, counts=True)
+        for _ in range(_TRIES):
+            before = self._state(key)
+            if self._state(layout.key(repository, file)) != state:
+                return None
+            try:
+                condition = ABSENT if before is None else Matching(before)
+                return self.packages.put(key, signature, condition=condition).state
+            except (AlreadyExists, Changed):
+                log.debug("somebody else wrote %r meanwhile", key)
+        raise Unavailable(f"{key!r} keeps changing while it is written: try again")
 
     def _take_back(self, repository: str, file: str, info: ObjectInfo) -> None:
         """Remove the package whose provenance could not be written: both, or neither."""
@@ -362,6 +383,8 @@ class Repositories:
 
     def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
         key = layout.key(repository, file)
+        signature = layout.key(repository, layout.provenance_file(file))
+        signed = self._state(signature)
         occupant: PackageRecord | SetAside | None = known
         for _ in range(_TRIES):
             if occupant is None:
@@ -375,9 +398,11 @@ class Repositories:
                 occupant = self._reread(entry, repository, file)
         else:
             raise Unavailable(f"{key!r} keeps changing while it is deleted: try again")
-        # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package.
-        with suppress(NotFound):
-            self.packages.delete(layout.key(repository, layout.provenance_file(file)))
+        # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package. One
+        # that is another by now belongs to a package that was published since.
+        if signed is not None:
+            with suppress(NotFound, Changed):
+                self.packages.delete(signature, state=signed)
         entry.remove()
 
     def _reread(

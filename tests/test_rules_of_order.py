@@ -43,6 +43,7 @@ from tests.support.server import running
 
 APP = package()
 OTHER = package(appVersion="2.0")
+THIRD = package(appVersion="3.0")
 FILE = "app-1.0.0.tgz"
 PROVENANCE = "app-1.0.0.tgz.prov"
 
@@ -471,6 +472,43 @@ class TestRule6AProvenanceCountsOnlyForTheBytesItNames:
             server.publish(APP, provenance(APP))
 
         assert [asked.key for asked in server.storage.asked] == [FILE]
+        with server.repositories.open_provenance("", FILE).reader as reader:
+            assert reader.read() == provenance(OTHER)
+
+    @pytest.mark.parametrize("moment", ["put", "stat"])
+    def test_who_is_replaced_before_the_provenance_never_touches_that_of_the_new_bytes(
+        self, server: Server, unlocked: Server, moment: Literal["put", "stat"]
+    ) -> None:
+        server.publish(APP)
+        server.storage.before(moment, PROVENANCE, lambda: unlocked.publish(OTHER, provenance(OTHER), force=True))
+
+        server.publish(THIRD, provenance(THIRD), force=True)
+
+        for replica in (server, unlocked):
+            with replica.repositories.open_package("", FILE).reader as reader:
+                assert reader.read() == OTHER
+            with replica.repositories.open_provenance("", FILE).reader as reader:
+                assert reader.read() == provenance(OTHER)
+
+    def test_a_provenance_that_comes_alone_never_touches_that_of_bytes_that_come_meanwhile(
+        self, server: Server, unlocked: Server
+    ) -> None:
+        server.storage.before("put", PROVENANCE, lambda: unlocked.publish(OTHER, provenance(OTHER)))
+
+        with pytest.raises(Unavailable, match="try again"):
+            server.repositories.publish_provenance("", provenance(APP))
+
+        with unlocked.repositories.open_provenance("", FILE).reader as reader:
+            assert reader.read() == provenance(OTHER)
+
+    def test_who_deletes_never_touches_that_of_bytes_that_come_meanwhile(
+        self, server: Server, unlocked: Server
+    ) -> None:
+        server.publish(APP, provenance(APP))
+        server.storage.before("delete", PROVENANCE, lambda: unlocked.publish(OTHER, provenance(OTHER)))
+
+        server.repositories.delete("", "app", "1.0.0")
+
         with server.repositories.open_provenance("", FILE).reader as reader:
             assert reader.read() == provenance(OTHER)
 
