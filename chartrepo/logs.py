@@ -4,6 +4,7 @@ Whatever a record says, it stays one line: control characters and line ends are 
 hostile path or chart name can neither split a line nor pass for another one.
 """
 
+import itertools
 import json
 import logging
 import logging.config
@@ -32,11 +33,29 @@ _COLOURS: Final = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b
 _PLAIN: Final = "\x1b[0m"
 
 
+class _Ids:
+    """Makes ids that are unlike any other: random to begin with, then counted, which asks the system for nothing."""
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._prefix = os.urandom(6).hex()
+        self._numbers = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._prefix}{next(self._numbers):06x}"
+
+
+_ids: Final = _Ids()
+
+
 def request_id_from(header: str | None) -> str:
     """The id of a request: the client's own `X-Request-Id` when it is sane, else a new one, unlike any other."""
     if header is not None and _SANE_ID.fullmatch(header):
         return header
-    return os.urandom(8).hex()
+    return _ids.next()
 
 
 def escape(text: str) -> str:

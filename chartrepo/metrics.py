@@ -50,6 +50,23 @@ class RepositoryFigures:
     set_aside: int
 
 
+class _Process:
+    """The id of this process, without asking the system for it at every count."""
+
+    def __init__(self) -> None:
+        self._ask()
+        os.register_at_fork(after_in_child=self._ask)
+
+    def _ask(self) -> None:
+        self._id = os.getpid()
+
+    def __call__(self) -> int:
+        return self._id
+
+
+_own_process: Final = _Process()
+
+
 class Unmeasured:
     """What can be measured, for a server that does not measure: every method does nothing."""
 
@@ -103,7 +120,7 @@ class Metrics(Unmeasured):
         # early for us; a value class of our own choosing is its documented way around it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
         metrics_files.use()
-        values.ValueClass = MultiProcessValue()  # type: ignore[no-untyped-call] # it has no annotations
+        values.ValueClass = MultiProcessValue(_own_process)  # type: ignore[no-untyped-call] # it has no annotations
         self._requests = Counter(
             "chartrepo_http_requests", "Requests answered", ["route", "method", "status"], registry=None
         )
