@@ -9,7 +9,7 @@ Rules that hold for all drivers, and are tested for all of them by ``tests/stora
 * A `state` is an opaque text that changes whenever the bytes under a key may have changed. A listing tells it, so a
   listing alone shows what changed.
 * The time of publication travels with the bytes and survives a copy of the storage. Where other hands put an object,
-  the storage's own time of modification stands in for it.
+  the storage's own time of modification stands in for it. Whatever those hands wrote, it lies between 1970 and 9999.
 * Conditions decide races; nothing here locks across processes.
 """
 
@@ -20,6 +20,15 @@ from typing import BinaryIO, Final, NewType, Protocol, Self
 
 State = NewType("State", str)
 """Names the bytes under a key at one moment: size and mtime in ns on disk, the ETag on S3."""
+
+
+LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999: what comes later has no date in four digits, so nothing is published after it."""
+
+
+def as_published(seconds: int) -> int:
+    """Return the second nearest to `seconds` in which something can be published: 0 to `LAST_SECOND`."""
+    return min(max(seconds, 0), LAST_SECOND)
 
 
 class StorageError(Exception):
@@ -155,8 +164,8 @@ class Storage(Protocol):
     ) -> ObjectInfo:
         """Store the bytes of `source` (a file is read from where it stands to its end) under `key`.
 
-        `published` is in seconds since the epoch, now when None. An answer that got lost on the way is not mistaken
-        for a lost race: a driver recognises its own write.
+        `published` is in seconds since the epoch, brought into 0 to `LAST_SECOND`; now when None. An answer that got
+        lost on the way is not mistaken for a lost race: a driver recognises its own write.
 
         Raises:
             AlreadyExists: the condition was `ABSENT` and the key is taken.

@@ -12,7 +12,6 @@ Folders stay when their last file goes: removing them would race with writers, a
 
 import errno
 import fcntl
-import io
 import logging
 import os
 import secrets
@@ -40,6 +39,7 @@ from storage.base import (
     State,
     StorageError,
     Unavailable,
+    as_published,
 )
 
 _LOG: Final = logging.getLogger(__name__)
@@ -88,32 +88,44 @@ class LocalReader:
         """Take over `descriptor`, standing where reading shall begin, to give `left` bytes from there."""
         self.info = info
         self._left = left
-        self._file = io.FileIO(descriptor)
+        self._descriptor: int | None = descriptor
 
     def fileno(self) -> int:
-        """The descriptor, standing at the next byte that `read` would give."""
-        return self._file.fileno()
+        """The descriptor, standing at the next byte that `read` would give.
+
+        Raises:
+            ValueError: the reader is closed.
+        """
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        return self._descriptor
 
     def read(self, size: int = -1, /) -> bytes:
         """See `storage.base.Reader`."""
         wanted = self._left if size < 0 else min(size, self._left)
         if not wanted:
             return b""
+        descriptor = self.fileno()
         with _translated("read", self.info.key):
-            data = self._file.read(wanted)
-            while size < 0 and len(data) < wanted and (more := self._file.read(wanted - len(data))):
+            data = os.read(descriptor, wanted)
+            while size < 0 and len(data) < wanted and (more := os.read(descriptor, wanted - len(data))):
                 data += more
             self._left -= len(data)
             # Somebody may have written into the file instead of replacing it. What was given before cannot be taken
             # back, but a transfer that ends in an error is not taken for a whole one.
-            whole = data and (self._left or _state(os.fstat(self._file.fileno())) == self.info.state)
+            whole = data and (self._left or _state(os.fstat(descriptor)) == self.info.state)
         if not whole:
             raise Unavailable(f"{keys.shown(self.info.key)} was changed in place while it was being read")
         return data
 
     def close(self) -> None:
         """See `storage.base.Reader`."""
-        self._file.close()
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +187,7 @@ class LocalStorage:
         try:
             _write(descriptor, source, key)
             with _translated("write", key):
-                _stamp(descriptor, int(time.time()) if published is None else published)
+                _stamp(descriptor, int(time.time()) if published is None else as_published(published))
                 os.fsync(descriptor)
                 if condition is ABSENT:
                     info = _info(key, os.fstat(descriptor))
@@ -325,8 +337,11 @@ class LocalStorage:
             if isinstance(condition, Matching):
                 _check_state(before, condition.state, key)
             info = _info(key, os.fstat(descriptor))
+            second = info.published or 0
             while before is not None and info.state == before.state:
-                _stamp(descriptor, info.published or 0)
+                if os.fstat(descriptor).st_mtime_ns % _SECOND == 0:
+                    second = max(second - 1, 1)  # at the end of its times a file system keeps no fractions
+                _stamp(descriptor, second)
                 os.fsync(descriptor)
                 info = _info(key, os.fstat(descriptor))
             os.rename(temporary, target)
@@ -437,7 +452,7 @@ def _state(status: os.stat_result) -> State:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key, status.st_size, _state(status), status.st_mtime_ns // _SECOND)
+    return ObjectInfo(key, status.st_size, _state(status), as_published(status.st_mtime_ns // _SECOND))
 
 
 def _stamp(descriptor: int, second: int) -> None:

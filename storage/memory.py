@@ -19,6 +19,7 @@ from storage.base import (
     NotFound,
     ObjectInfo,
     State,
+    as_published,
 )
 
 
@@ -77,9 +78,8 @@ class MemoryStorage:
             if isinstance(condition, Matching) and (current is None or current.info.state != condition.state):
                 raise Changed(f"{keys.shown(key)} is not what it was any more")
             self._writes += 1
-            info = ObjectInfo(
-                key, len(content), State(str(self._writes)), int(time.time()) if published is None else published
-            )
+            moment = int(time.time()) if published is None else as_published(published)
+            info = ObjectInfo(key, len(content), State(str(self._writes)), moment)
             self._objects[key] = _Object(info, content)
         return info
 

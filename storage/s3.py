@@ -40,6 +40,7 @@ from storage.base import (
     State,
     StorageError,
     Unavailable,
+    as_published,
 )
 from storage.options import AddressingStyle, S3Options
 from storage.s3_answers import Meaning, Unsupported
@@ -223,7 +224,7 @@ class S3Storage:
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)
-        return self._put(key, source, condition, int(time.time()) if published is None else published)
+        return self._put(key, source, condition, int(time.time()) if published is None else as_published(published))
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> S3Reader:
         """See `storage.base.Storage`."""
@@ -599,7 +600,7 @@ def _info(key: str, answer: "HeadObjectOutputTypeDef | GetObjectOutputTypeDef", 
         key,
         size,
         _state(answer["ETag"]),
-        int(published) if _SECONDS.fullmatch(published) else int(answer["LastModified"].timestamp()),
+        as_published(int(published)) if _SECONDS.fullmatch(published) else int(answer["LastModified"].timestamp()),
     )
 
 

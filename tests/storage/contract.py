@@ -12,6 +12,7 @@ import pytest
 from storage.base import (
     ABSENT,
     ANYWAY,
+    LAST_SECOND,
     AlreadyExists,
     Changed,
     InvalidKey,
@@ -284,6 +285,15 @@ class StorageContract:
     def test_the_time_of_publication_is_kept_to_the_second(self, storage: Storage, moment: int) -> None:
         storage.put("k", b"bytes", condition=ABSENT, published=moment)
         assert storage.stat("k").published == moment
+
+    @pytest.mark.parametrize("moment", [-(10**12), -1, LAST_SECOND + 1, 10**12])
+    def test_a_time_of_publication_that_no_calendar_has_is_brought_into_it(self, storage: Storage, moment: int) -> None:
+        storage.put("k", b"bytes", condition=ABSENT, published=moment)
+        storage.put("k", b"other", condition=ANYWAY, published=moment)
+        published = storage.stat("k").published
+        assert published is not None
+        assert 0 <= published <= LAST_SECOND
+        assert (published > 0) == (moment > 0)
 
     def test_without_one_the_time_of_publication_is_now(self, storage: Storage) -> None:
         before = int(time.time())

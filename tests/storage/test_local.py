@@ -22,6 +22,7 @@ import pytest
 from storage.base import (
     ABSENT,
     ANYWAY,
+    LAST_SECOND,
     AlreadyExists,
     Changed,
     Condition,
@@ -110,6 +111,15 @@ def test_what_other_hands_put_was_published_when_the_file_was_changed(storage: L
     assert storage.stat("k").published == 1_234_567_890
     (info,) = storage.list()
     assert info == storage.stat("k")
+
+
+@pytest.mark.parametrize("second", [-(10**9), 10**12])
+def test_a_file_may_have_a_time_that_no_calendar_has(storage: LocalStorage, tmp_path: Path, second: int) -> None:
+    (tmp_path / "k").write_bytes(b"by hand")
+    os.utime(tmp_path / "k", (second, second))  # which some file systems bring nearer by themselves
+    (info,) = storage.list()
+    assert info.published is not None
+    assert 0 <= info.published <= LAST_SECOND
 
 
 def test_a_copy_of_the_folder_keeps_times_and_states(storage: LocalStorage, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage.base import ABSENT, Misconfigured, Storage, StorageError, Unavailable
+from storage.base import ABSENT, LAST_SECOND, Misconfigured, Storage, StorageError, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
@@ -95,6 +95,14 @@ def test_a_time_of_publication_that_is_none_does_no_harm(
     published = at(server, bucket).stat("k").published
     assert published is not None
     assert published >= before
+
+
+@pytest.mark.parametrize(("written", "read"), [("999999999999", LAST_SECOND), ("-999999999999", 0)])
+def test_a_time_of_publication_that_no_calendar_has_is_brought_into_it(
+    server: S3, bucket: str, by_hand: "S3Client", written: str, read: int
+) -> None:
+    by_hand.put_object(Bucket=bucket, Key="k", Body=b"", Metadata={"chartrepo-published": written})
+    assert at(server, bucket).stat("k").published == read
 
 
 def test_a_copy_by_other_hands_keeps_the_time_of_publication(server: S3, bucket: str, by_hand: "S3Client") -> None:
