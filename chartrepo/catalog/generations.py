@@ -13,6 +13,7 @@ import errno
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.errors import CatalogFull, CatalogUnavailable
 
 _DAMAGED: Final = ".damaged"
+_TICK: Final = 100_000_000
+"""Nanoseconds: ten times what the clock of any file system here takes to go on."""
 
 
 class Identity(NamedTuple):
@@ -29,6 +32,19 @@ class Identity(NamedTuple):
 
     device: int
     inode: int
+
+
+class Stamp(NamedTuple):
+    """What a folder's list of files was at one moment."""
+
+    device: int
+    inode: int
+    changed: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is so old that a later change cannot bear the same time: clocks of file systems tick slowly."""
+        return time.time_ns() - self.changed > _TICK
 
 
 Log = tuple[Identity, Identity]
@@ -61,6 +77,14 @@ class Generations:
         except OSError as error:
             raise CatalogUnavailable(f"the catalog {str(self.link)!r} cannot be read: {error.strerror}") from None
         return Identity(found.st_dev, found.st_ino)
+
+    def stamp(self) -> Stamp | None:
+        """Return what changes when a file comes to, goes from or is renamed in the folder; None where it is gone."""
+        try:
+            found = os.stat(self.folder)  # noqa: PTH116 - as in current
+        except OSError:
+            return None
+        return Stamp(found.st_dev, found.st_ino, found.st_mtime_ns)
 
     def path(self) -> str:
         """Return where the link leads to."""

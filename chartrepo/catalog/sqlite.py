@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from chartrepo.catalog.engine import Row, Values
 from chartrepo.catalog.filesystems import network_file_system
-from chartrepo.catalog.generations import Generations, Identity, Log, identity, log_of
+from chartrepo.catalog.generations import Generations, Identity, Log, Stamp, identity, log_of
 from chartrepo.catalog.locks import LockFolder
 from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
@@ -104,6 +104,7 @@ class SQLite:
         self._name = str(self._files.link)
         self._locks = LockFolder(lock_dir, patience=_LOCK_SECONDS)
         self._busy_seconds = _BUSY_SECONDS
+        self._seen: tuple[Stamp, Identity, Log] | None = None
         self._pool = Pool[_Connection](lambda connection: connection.raw.close())
 
     # ---- transactions
@@ -190,6 +191,16 @@ class SQLite:
         return self._connect()
 
     def _is_current(self, connection: _Connection) -> bool:
+        """Return whether the connection is on the catalog's file and its log as they are now."""
+        # One look at the folder instead of three at its files, as long as nothing has come or gone in there.
+        stamp = self._files.stamp()
+        if stamp is not None and self._seen == (stamp, connection.file, connection.log):
+            return True
+        current = self._is_on_current_files(connection)
+        self._seen = (stamp, connection.file, connection.log) if current and stamp and stamp.settled else None
+        return current
+
+    def _is_on_current_files(self, connection: _Connection) -> bool:
         if connection.file != self._files.current():
             return False
         if log_of(connection.path) == connection.log:
