@@ -40,7 +40,7 @@ class Findings:
 
     @property
     def broken(self) -> list[str]:
-        """All that breaks a promise. Leftovers do not: they are seen by nobody, and go in time."""
+        """All that breaks a promise. Leftovers do not: they are shown to nobody."""
         lists = (self.lost, self.half, self.wrong_bytes, self.entries_without_package, self.unlisted)
         return sorted(sentence for sentences in lists for sentence in sentences)
 

@@ -74,7 +74,7 @@ class Result:
             "index entries without package": len(self.findings.entries_without_package),
             "packages not in the index": len(self.findings.unlisted),
             "wrong answers": len(self.ledger.strange),
-            "leftovers (removed in time)": len(self.findings.leftovers),
+            "leftovers (nobody is shown them)": len(self.findings.leftovers),
             "starts, slowest in s": f"{len(self.starts)}, {max(self.starts, default=0):.1f}",
             "starts that needed a hand": len(self.failed),
             "chartrepo check": self.checked or "agrees",
