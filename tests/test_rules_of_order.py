@@ -665,3 +665,17 @@ class TestWhileTheCatalogIsRebuilt:
 
         assert known(shop) == [digest(APP)]
         assert reader_of_the_old_one.get("", Form.JSON).names == ["app"]
+
+    def test_what_was_deleted_while_it_was_rebuilt_is_not_in_it(self, shop: Shop, server: Server) -> None:
+        """The catalog that the delete began with did not know the package; that which it ends with has read it."""
+        shop.put(FILE, APP)
+        builder = Shop(shop.folder, inner=shop.inner)
+        server.storage.before(
+            "delete",
+            FILE,
+            lambda: build(builder.catalog, shop.inner, lambda tasks: read_many(lambda: shop.inner, tasks)),
+        )
+
+        server.repositories.delete("", "app", "1.0.0")
+
+        assert known(shop) == []

@@ -254,7 +254,7 @@ class Catalog:
             held = Exclusive(lock, self._queries, repository, file)
 
             def write() -> None:
-                if held.changed:
+                if held.told:
                     with lock.writing() as session:
                         self._check(session.one(self._queries.catalog))
                         held.write(session, int(self._clock()))

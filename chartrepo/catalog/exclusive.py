@@ -17,8 +17,8 @@ class Exclusive:
         self._queries = queries
         self._repository = repository
         self._file = file
-        self._found = _read(lock, queries, repository, file)
-        self._now = self._found
+        self._now = _read(lock, queries, repository, file)
+        self._told = False
 
     def package(self) -> PackageRecord | None:
         """Return what is known of the package, or what was recorded since; None where it is not known to be served."""
@@ -31,27 +31,31 @@ class Exclusive:
     def record(self, package: PackageRecord) -> None:
         """Say that the storage holds this package."""
         self._check_key(package)
-        self._now = package
+        self._say(package)
 
     def put_aside(self, package: SetAside) -> None:
         """Say that the storage holds a package that cannot be served."""
         self._check_key(package)
-        self._now = package
+        self._say(package)
 
     def remove(self) -> None:
         """Say that the storage holds no such package."""
-        self._now = None
+        self._say(None)
 
     @property
-    def changed(self) -> bool:
-        """Whether there is anything to write."""
-        return self._now != self._found
+    def told(self) -> bool:
+        """Whether anything was recorded, be it what was found: the catalog may have been rebuilt since."""
+        return self._told
 
     def write(self, session: Session, now: int) -> None:
         """Write what was recorded, as something that came to be at `now`, in seconds since the epoch."""
         found = _read(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
         if found != self._now:
             _Change(session, self._queries, self._repository, self._file).make(found, self._now, now)
+
+    def _say(self, package: PackageRecord | SetAside | None) -> None:
+        self._now = package
+        self._told = True
 
     def _check_key(self, package: PackageRecord | SetAside) -> None:
         if (package.repository, package.file) != (self._repository, self._file):

@@ -130,3 +130,14 @@ def test_an_upload_that_ends_after_a_rebuild_is_in_the_new_catalog(catalog: Cata
     builder.close()
     assert [one.size for one in catalog.versions("", "app")] == [7]
     assert [one.size for one in catalog.repositories()] == [7]
+
+
+def test_what_was_removed_under_the_lock_is_not_in_a_catalog_that_was_rebuilt_meanwhile(
+    catalog: Catalog, place: Place
+) -> None:
+    builder = place.open()
+    with catalog.exclusive("", "app-1.0.0.tgz") as entry:
+        build(builder, package())
+        entry.remove()
+    builder.close()
+    assert catalog.versions("", "app") == []
