@@ -383,27 +383,25 @@ class Repositories:
 
     def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
         key = layout.key(repository, file)
-        signature = layout.key(repository, layout.provenance_file(file))
-        signed = self._state(signature)
-        occupant: PackageRecord | SetAside | None = known
         for _ in range(_TRIES):
-            if occupant is None:
-                break
             try:
-                self.packages.delete(key, state=State(occupant.state))
+                self.packages.delete(key, state=State(known.state))
                 break
             except NotFound:
                 break
             except Changed:
-                occupant = self._reread(entry, repository, file)
+                lies = self._reread(entry, repository, file)
+                if not isinstance(lies, PackageRecord) or lies.name != known.name:
+                    return  # the version is gone; what lies there instead is not what was to be deleted
+                known = lies
         else:
             raise Unavailable(f"{key!r} keeps changing while it is deleted: try again")
-        # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package. One
-        # that is another by now belongs to a package that was published since.
-        if signed is not None:
-            with suppress(NotFound, Changed):
-                self.packages.delete(signature, state=signed)
         entry.remove()
+        # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package.
+        if known.provenance_state is not None:
+            with suppress(NotFound, Changed):  # Changed: it is that of who published anew meanwhile
+                beside = layout.key(repository, layout.provenance_file(file))
+                self.packages.delete(beside, state=State(known.provenance_state))
 
     def _reread(
         self, entry: Exclusive, repository: str, file: str, *, trust_state: bool = True

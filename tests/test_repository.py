@@ -339,15 +339,16 @@ class TestDelete:
         assert shop.fetch() == APP
         assert shop.listed() == ["app 1.0.0"]
 
-    def test_who_dies_after_the_package_leaves_nothing_that_is_listed_for_long(self, shop: Shop) -> None:
+    def test_who_cannot_remove_the_provenance_leaves_nothing_that_is_listed(self, shop: Shop) -> None:
         shop.publish(APP, provenance(APP))
-        shop.storage.fail("delete", Unavailable("died here"), key="app-1.0.0.tgz.prov")
+        shop.storage.fail("delete", Unavailable("503"), key="app-1.0.0.tgz.prov")
+
         with pytest.raises(Unavailable):
             shop.repositories.delete("", "app", "1.0.0")
 
-        with pytest.raises(FileNotFound):
-            shop.fetch()
         assert shop.listed() == []
+        with pytest.raises(FileNotFound):
+            shop.fetch_provenance()
 
 
 class TestReadWithHandsInTheStorage:

@@ -334,6 +334,25 @@ class TestRule2LocksSaveWorkConditionsDecide:
         assert known(shop) == []
         assert list(shop.inner.list()) == []
 
+    def test_a_delete_that_meets_another_chart_under_the_same_file_name_leaves_that(
+        self, shop: Shop, server: Server, unlocked: Server
+    ) -> None:
+        file = "a-1-2.0.0.tgz"
+        neighbour = package("a-1", "2.0.0")
+        signature = provenance(neighbour, file, name="a-1", version="2.0.0")
+        server.publish(package("a", "1-2.0.0"))
+
+        def replace() -> None:
+            shop.inner.delete(file)
+            unlocked.publish(neighbour, signature)
+
+        server.storage.before("delete", file, replace)
+        server.repositories.delete("", "a", "1-2.0.0")
+
+        assert [record.name for record in shop.catalog.records()] == ["a-1"]
+        assert shop.fetch(file) == neighbour
+        assert shop.fetch_provenance(file) == signature
+
 
 class TestRule3AListingAloneTellsWhatChanged:
     def test_only_what_changed_is_read(self, tmp_path: Path) -> None:
