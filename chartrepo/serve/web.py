@@ -122,22 +122,28 @@ def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.
 
 def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes) -> None:
     from granian import _signals  # noqa: PLC0415
-    from granian._granian import SocketHolder  # noqa: PLC0415
+    from granian._granian import SocketHolder, WorkerSignal  # noqa: PLC0415
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.server.mp import MPServer  # noqa: PLC0415
 
     parent = os.getpid()
-    set_signals = _signals.set_sync_signals
 
-    def set_signals_and_listen() -> Any:
-        event = set_signals()  # type: ignore[no-untyped-call]
+    def hear_sigterm_once() -> Any:
+        event = WorkerSignal()
+
+        def end(_signal: int, _frame: Any) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            event.set()
+
+        signal.signal(signal.SIGTERM, end)
         listen_to_sigterm()
         return event
 
-    # Its workers hang when they are told twice, by Ctrl-C and by their parent; see _worker_is_ready.
+    # Its workers hang when they are told twice: by Ctrl-C or an init system that signals the whole group, and by their
+    # parent. See _worker_is_ready too.
     _signals._get_signals = lambda: [signal.SIGTERM]
-    _signals.set_sync_signals = set_signals_and_listen
+    _signals.set_sync_signals = hear_sigterm_once
 
     def load() -> Callable[..., Any]:
         die_with(parent)  # its workers do not notice by themselves

@@ -177,6 +177,18 @@ class TestEnd:
         finally:
             server.kill()
 
+    def test_a_sigterm_to_the_whole_group_ends_it_in_order_too(self, tmp_path: Path, kind: str) -> None:
+        """As systemd does it."""
+        server = start(tmp_path, "--server", kind, "--graceful-timeout", "20")
+        try:
+            server.wait_until_ready()
+            os.killpg(server.process.pid, signal.SIGTERM)
+            assert server.process.wait() == 0
+            assert "refused to gracefully stop" not in server.log
+            assert "Traceback" not in server.log
+        finally:
+            server.kill()
+
     def test_no_child_outlives_a_killed_parent(self, tmp_path: Path, kind: str) -> None:
         server = start(tmp_path, "--server", kind)
         try:
