@@ -217,7 +217,7 @@ class Settings:
         Section.S3,
         kinds.duration(0.1, 900),
         "How long the store may be silent in an answer",
-        default=30.0,
+        default=10.0,
     )
     storage_redirect: bool = _setting(
         Section.S3,

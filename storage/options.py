@@ -32,6 +32,6 @@ class S3Options:
     encryption: Encryption | None = None
     kms_key: str | None = None
     connect_timeout: float = 5.0
-    read_timeout: float = 30.0
+    read_timeout: float = 10.0
     attempts: int = 3
     pool_size: int = 32

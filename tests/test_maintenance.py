@@ -119,7 +119,7 @@ class TestACheck:
         shop.put("app-1.0.0.tgz.prov", provenance(b"other bytes"))
         shop.sync()
         finding = only(shop)
-        assert (finding.kind, finding.key) == (Kind.PROVENANCE, "app-1.0.0.tgz.prov")
+        assert (finding.kind, finding.key) == (Kind.WAITING, "app-1.0.0.tgz.prov")
         assert "does not name the digest" in finding.message
 
     def test_finds_a_file_that_cannot_be_read_and_goes_on(self, shop: Shop) -> None:
