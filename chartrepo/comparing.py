@@ -6,15 +6,18 @@ from typing import NamedTuple
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
-from chartrepo.sync import Listing, Outcome, ReadMany, Task, listed
+from chartrepo.sync import Listing, ReadMany, Task, as_record, listed
 from storage.base import Storage
+
+Record = PackageRecord | SetAside
+"""What can be said of a package; one that the storage does not give counts as set aside for that."""
 
 
 class Pair(NamedTuple):
     """What the catalog says of a package, and what reading it says; None where there is no such package."""
 
-    known: Outcome
-    found: Outcome
+    known: Record | None
+    found: Record | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Comparison:
     differing: Mapping[str, Pair]
 
 
-def known_to(catalog: Catalog) -> dict[str, Outcome]:
+def known_to(catalog: Catalog) -> dict[str, Record]:
     """Return all that a catalog says, by key.
 
     Raises:
@@ -45,7 +48,7 @@ def known_to(catalog: Catalog) -> dict[str, Outcome]:
     return {layout.key(record.repository, record.file): record for record in catalog.records()}
 
 
-def compare(packages: Storage, known: Mapping[str, Outcome], read_many: ReadMany) -> Comparison:
+def compare(packages: Storage, known: Mapping[str, Record], read_many: ReadMany) -> Comparison:
     """Read every package, and compare it with what the catalog says.
 
     Args:
@@ -63,9 +66,10 @@ def compare(packages: Storage, known: Mapping[str, Outcome], read_many: ReadMany
     reserved: dict[str, PackageRecord] = {}
     differing: dict[str, Pair] = {}
     missing = dict(known)
-    for found in read_many(tasks):
-        if found is None:
+    for outcome in read_many(tasks):
+        if outcome is None:
             continue
+        found = as_record(outcome)
         key = layout.key(found.repository, found.file)
         if isinstance(found, SetAside):
             aside[key] = found
@@ -91,7 +95,8 @@ def look_again(packages: Storage, catalog: Catalog, first: Comparison, read_many
     tasks = [
         Task(*layout.place(key), signed=key in listing.provenance) for key in first.differing if key in listing.packages
     ]
-    found = {layout.key(record.repository, record.file): record for record in read_many(tasks) if record is not None}
+    records = [as_record(outcome) for outcome in read_many(tasks) if outcome is not None]
+    found = {layout.key(record.repository, record.file): record for record in records}
     known = known_to(catalog)
     pairs = {key: Pair(known.get(key), found.get(key)) for key in first.differing}
     return {key: pair for key, pair in pairs.items() if pair.known != pair.found}

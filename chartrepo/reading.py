@@ -15,8 +15,8 @@ from typing import Final
 from chartrepo.catalog import SetAside
 from chartrepo.examine import read_stored
 from chartrepo.orphans import die_with
-from chartrepo.sync import UNREAD, Outcome, Task
-from storage.base import NotFound, State, Storage, StorageError, Unavailable
+from chartrepo.sync import UNFORESEEN, UNREAD, Outcome, Task, Unread
+from storage.base import Misconfigured, NotFound, Storage, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def read_many(
         open_storage: makes a storage of its own for each process.
         tasks: what to read.
         threads: reads under way in a process; more than one where the storage is a network away.
-        tell_failures: say of a package that the storage does not give that it is set aside, and go on.
+        tell_failures: say of a package that the storage does not give that it is `Unread`, and go on.
 
     Raises:
         Unavailable: the storage does not answer, or a reading process was killed.
@@ -112,8 +112,8 @@ def _read_one(own: _Own, task: Task) -> Outcome:
     except StorageError as error:
         if not own.tell_failures:
             raise
-        return SetAside(task.repository, task.file, UNREAD, str(error))
+        return Unread(task, str(error), needs_hands=isinstance(error, Misconfigured))
     except Exception:
         # A fault of ours must not keep all other packages from being served.
         log.exception("reading %s/%s failed in a way that nobody foresaw", task.repository, task.file)
-        return SetAside(task.repository, task.file, State(""), "reading it failed: see the server's log")
+        return SetAside(task.repository, task.file, UNREAD, UNFORESEEN)

@@ -14,10 +14,11 @@ from typing import Final, NamedTuple
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, Known, PackageRecord, SetAside
-from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.errors import CatalogUnavailable, ChartrepoError
 from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Repositories
-from storage.base import State, Storage, StorageError, Unavailable
+from chartrepo.wording import counted
+from storage.base import Misconfigured, State, Storage, StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,11 @@ _PAUSES: Final = (0.5, 2.0)
 _FEW: Final = 10
 
 UNREAD: Final = State("")
-"""The state of a package that the storage did not give. It is no state of an object, so the next sync tries again."""
+"""Stands in the catalog for the state of a package that could not be read. No object is ever in this state, so every
+sync looks at the package again."""
+
+UNFORESEEN: Final = "reading it failed in a way that nobody foresaw: see the server's log, and run chartrepo reindex"
+"""Why a package is set aside with which something of ours fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class Report:
         changed: catalog entries that were looked at again because the storage had changed.
         set_aside: packages that lie in storage and cannot be served.
         seconds: how long it took.
-        unsettled: packages that were left to the next sync: somebody may still be writing them, or the storage did not
-            give them.
+        unsettled: packages that were left to the next sync, for somebody may still be writing them.
+        unread: packages that were left to the next sync, for the storage did not give them.
     """
 
     found: int
@@ -53,6 +58,7 @@ class Report:
     set_aside: int
     seconds: float
     unsettled: int = 0
+    unread: int = 0
 
     def as_json(self) -> dict[str, int | float]:
         """Return the report as JSON values."""
@@ -72,8 +78,30 @@ class Task(NamedTuple):
     signed: bool
 
 
-Outcome = PackageRecord | SetAside | None
+class Unread(NamedTuple):
+    """What became of a task whose package the storage did not give.
+
+    Attributes:
+        task: as it was.
+        reason: one sentence for people.
+        needs_hands: whether it stays so until somebody changes something, such as the rights to the file.
+    """
+
+    task: Task
+    reason: str
+    needs_hands: bool
+
+
+Outcome = PackageRecord | SetAside | Unread | None
 """What became of a task; None where the package had gone meanwhile."""
+
+
+def as_record(outcome: PackageRecord | SetAside | Unread) -> PackageRecord | SetAside:
+    """Return what the catalog can say of a package: that one which cannot be read is set aside for that."""
+    if not isinstance(outcome, Unread):
+        return outcome
+    return SetAside(outcome.task.repository, outcome.task.file, UNREAD, outcome.reason)
+
 
 ReadMany = Callable[[Iterable[Task]], Iterator[Outcome]]
 """Reads packages, in whatever order and in as many processes as is good."""
@@ -124,7 +152,7 @@ def sync(repositories: Repositories, *, settle: bool = False) -> Report:
     known = {layout.key(each.repository, each.file): each for each in catalog.states()}
     listing = listed(repositories.packages)
     suspects = set(_suspects(known, listing))
-    looked_at = unsettled = 0
+    looked_at = unsettled = unread = 0
     for key in sorted(suspects):
         repository, file = layout.place(key)
         package = listing.packages.get(key)
@@ -138,11 +166,27 @@ def sync(repositories: Repositories, *, settle: bool = False) -> Report:
             time.sleep(SETTLED_AFTER)
         try:
             repositories.refresh(repository, file)
-            looked_at += 1
+        except Misconfigured as error:
+            log.warning("the sync could not look at %s: %s", key, error)
         except StorageError as error:
             log.warning("the sync could not look at %s: %s", key, error)
+            unread += 1
+        except ChartrepoError:
+            raise  # the catalog's: it would be the same for all others
+        except Exception:
+            log.exception("looking at %s failed in a way that nobody foresaw", key)
+            _put_aside(catalog, key, package[0] if package is not None else UNREAD)
+        else:
+            looked_at += 1
     aside = len(catalog.set_aside())
-    return Report(len(listing.packages), looked_at, aside, time.monotonic() - started, unsettled)
+    return Report(len(listing.packages), looked_at, aside, time.monotonic() - started, unsettled, unread)
+
+
+def _put_aside(catalog: Catalog, key: str, state: State) -> None:
+    """Set a package aside for a fault of ours, which must not keep all others from being served."""
+    repository, file = layout.place(key)
+    with catalog.exclusive(repository, file) as entry:
+        entry.put_aside(SetAside(repository, file, state, UNFORESEEN))
 
 
 def _suspects(known: Mapping[str, Known], listing: Listing) -> Iterator[str]:
@@ -183,8 +227,6 @@ def build(
     known = remembered()
     with catalog.rebuilding() as fresh:
         listing = listed(packages)
-        if listing.packages:
-            log.info("building the catalog out of %d packages", len(listing.packages))
         kept: list[PackageRecord | SetAside] = []
         tasks: list[Task] = []
         for key, (state, _) in listing.packages.items():
@@ -194,16 +236,17 @@ def build(
                 kept.append(record)
             else:
                 tasks.append(Task(*layout.place(key), signed=provenance is not None))
+        if tasks:
+            log.info("building the catalog: %s to read", counted(len(tasks), "package"))
         fresh.load(kept)
         aside = sum(isinstance(record, SetAside) for record in kept)
-        unread = 0
         for batch in _batches(_read_all(read_many, tasks)):
             aside += sum(isinstance(record, SetAside) for record in batch)
-            unread += sum(record.state == UNREAD for record in batch)
             fresh.load(batch)
     seconds = time.monotonic() - started
-    log.info("the catalog is complete: %d packages, %d set aside, %.1f s", len(listing.packages), aside, seconds)
-    return Report(len(listing.packages), len(tasks), aside, seconds, unread)
+    found = counted(len(listing.packages), "package")
+    log.info("the catalog is complete: %s, %d set aside, %.1f s", found, aside, seconds)
+    return Report(len(listing.packages), len(tasks), aside, seconds)
 
 
 def _still_holds(record: PackageRecord | SetAside, state: State, provenance: State | None) -> bool:
@@ -213,32 +256,38 @@ def _still_holds(record: PackageRecord | SetAside, state: State, provenance: Sta
 
 
 def _read_all(read_many: ReadMany, tasks: list[Task]) -> Iterator[PackageRecord | SetAside]:
-    """Yield what all tasks come to. What the storage does not give is asked for again, and at last set aside.
+    """Yield what all tasks come to.
+
+    What the storage does not give for now is asked for again. What it will not give until somebody sees to it is set
+    aside, as long as it is so little that it is not rather the storage that somebody has to see to.
 
     Raises:
-        Unavailable: it does not give so many that it is rather the storage that fails.
+        Unavailable: packages are missing that may well have been acknowledged, so this would be no complete catalog.
     """
-    total = len(tasks)
+    few = max(_FEW, len(tasks) // 2)
+    closed = 0
     for pause in (*_PAUSES, None):
-        missing: list[SetAside] = []
+        missing: list[Unread] = []
         for outcome in _progress(read_many(tasks), len(tasks)):
-            if isinstance(outcome, SetAside) and outcome.state == UNREAD:
-                missing.append(outcome)
-                if len(missing) > max(_FEW, total // 2):
-                    raise Unavailable(f"the storage does not give its packages: {outcome.reason}")
-            else:
+            if not isinstance(outcome, Unread):
                 yield outcome
+                continue
+            if outcome.needs_hands:
+                closed += 1
+                yield as_record(outcome)
+            else:
+                missing.append(outcome)
+            if len(missing) + closed > few:
+                raise Unavailable(f"the storage does not give its packages: {outcome.reason}")
         if not missing:
             return
-        if pause is None:
-            yield from missing
-            return
-        time.sleep(pause)
-        signed = {(task.repository, task.file): task.signed for task in tasks}
-        tasks = [Task(each.repository, each.file, signed[each.repository, each.file]) for each in missing]
+        if pause is not None:
+            time.sleep(pause)
+        tasks = [each.task for each in missing]
+    raise Unavailable(f"the storage does not give all of its packages: {missing[0].reason}")
 
 
-def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord | SetAside]:
+def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord | SetAside | Unread]:
     told = time.monotonic()
     for done, outcome in enumerate(outcomes, 1):
         if time.monotonic() - told >= _PROGRESS_EVERY:
@@ -246,6 +295,8 @@ def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord
             log.info("building the catalog: %d of %d packages read", done, total)
         if isinstance(outcome, SetAside):
             log.warning("%s cannot be served: %s", layout.key(outcome.repository, outcome.file), outcome.reason)
+        elif isinstance(outcome, Unread):
+            log.warning("%s cannot be read: %s", layout.key(outcome.task.repository, outcome.task.file), outcome.reason)
         if outcome is not None:
             yield outcome
 
@@ -289,21 +340,3 @@ def sync_now(repositories: Repositories, metrics: Unmeasured) -> Report:
         if time.monotonic() > until:
             raise CatalogUnavailable("another sync is under way and takes long: try again later")
         time.sleep(_PATIENCE / 200)
-
-
-def found_in(catalog: Catalog) -> str:
-    """Return a sentence that says what the catalog holds."""
-    repositories = catalog.repositories()
-    charts = sum(each.charts for each in repositories)
-    versions = sum(each.versions for each in repositories)
-    aside = len(catalog.set_aside())
-    found = (
-        f"found {_count(versions, 'version')} of {_count(charts, 'chart')} in {_count(len(repositories), 'repository')}"
-    )
-    return f"{found}, and {_count(aside, 'package')} set aside (see chartrepo check)" if aside else found
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number:,} {noun}s"

@@ -1,7 +1,7 @@
 """Catalog and storage brought in line, beside uploads and deletes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,10 @@ import pytest
 from chartrepo.catalog import PackageRecord, SetAside
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.metrics import Unmeasured
+from chartrepo.reading import read_many
 from chartrepo.repository import Repositories
-from chartrepo.sync import build, found_in, sync, sync_now
-from storage.base import ObjectInfo, Storage, Unavailable
+from chartrepo.sync import Outcome, Task, build, sync, sync_now
+from storage.base import Misconfigured, ObjectInfo, Storage, Unavailable
 from storage.local import LocalStorage
 from tests.support.packages import package
 from tests.support.repositories import Shop, provenance
@@ -25,6 +26,13 @@ def shop(tmp_path: Path) -> Shop:
     shop = Shop(tmp_path)
     shop.build()
     return shop
+
+
+def rebuild(shop: Shop) -> None:
+    def read(tasks: Iterable[Task]) -> Iterator[Outcome]:
+        return read_many(lambda: shop.storage, tasks, tell_failures=True)
+
+    build(shop.catalog, shop.storage, read)
 
 
 class TestBuild:
@@ -112,22 +120,60 @@ class TestBuild:
         assert (report.set_aside, report.unsettled) == (0, 0)
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
 
-    def test_one_that_it_never_gives_keeps_no_other_back_and_is_tried_at_the_next_sync(
+    def test_one_that_needs_hands_keeps_no_other_back_and_is_tried_at_the_next_sync(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
         shop = Shop(tmp_path)
         shop.put("app-1.0.0.tgz", APP)
         shop.put("web-1.0.0.tgz", package("web"))
-        shop.storage.fail("open", Unavailable("it may not be read"), key="app-1.0.0.tgz", times=None)
+        shop.storage.fail("open", Misconfigured("it may not be read"), key="app-1.0.0.tgz", times=None)
 
         report = shop.build()
 
-        assert (report.set_aside, report.unsettled) == (1, 1)
+        assert (report.found, report.set_aside) == (2, 1)
         assert shop.listed() == ["web 1.0.0"]
         shop.storage.heal()
         shop.sync()
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
+
+    @pytest.mark.parametrize("key", ["app-2.0.0.tgz", None])
+    def test_a_catalog_that_would_lack_what_the_storage_does_not_give_for_now_is_none(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch, key: str | None
+    ) -> None:
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        for number in range(5):
+            shop.publish(package(version=f"{number}.0.0"))
+        shop.storage.fail("open", Unavailable("503"), key=key, times=None)
+
+        with pytest.raises(Unavailable, match="503"):
+            rebuild(shop)
+
+        shop.storage.heal()
+        assert len(shop.listed()) == 5
+
+    def test_a_storage_whose_packages_all_need_hands_builds_no_catalog(self, shop: Shop) -> None:
+        for number in range(30):
+            shop.publish(package(version=f"1.{number}.0"))
+        shop.storage.fail("open", Misconfigured("the key was withdrawn"), times=None)
+
+        with pytest.raises(Unavailable, match="withdrawn"):
+            rebuild(shop)
+
+    def test_how_many_are_to_be_read_is_said_where_there_are_any(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        shop = Shop(tmp_path)
+        shop.put("app-1.0.0.tgz", APP)
+        shop.build()
+        assert "building the catalog: 1 package to read" in caplog.text
+
+        known = {record.file: record for record in shop.catalog.records()}
+        caplog.clear()
+        build(shop.catalog, shop.storage, lambda _tasks: iter(()), remembered=lambda: known)
+        assert "building" not in caplog.text
+        assert "the catalog is complete: 1 package," in caplog.text
 
     def test_a_storage_that_gives_nothing_builds_no_catalog(self, tmp_path: Path) -> None:
         shop = Shop(tmp_path)
@@ -249,11 +295,44 @@ class TestSync:
         shop.put("web-1.0.0.tgz", package("web"))
         shop.storage.fail("open", Unavailable("503"), key="app-1.0.0.tgz")
 
-        assert shop.sync().changed == 1
+        report = shop.sync()
+        assert (report.changed, report.unread) == (1, 1)
         assert shop.listed() == ["web 1.0.0"]
 
         shop.sync()
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
+
+    def test_one_package_that_a_fault_of_ours_meets_keeps_no_other_back_and_is_met_once(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        real = Repositories.refresh
+
+        def faulty(
+            self: Repositories, repository: str, file: str, *, reread: bool = False
+        ) -> PackageRecord | SetAside | None:
+            if file == "odd-1.0.0.tgz":
+                raise RecursionError("too deep")
+            return real(self, repository, file, reread=reread)
+
+        monkeypatch.setattr(Repositories, "refresh", faulty)
+        shop.put("odd-1.0.0.tgz", package("odd"))
+        shop.put("web-1.0.0.tgz", package("web"))
+
+        shop.sync()
+        assert shop.listed() == ["web 1.0.0"]
+        assert "nobody foresaw" in shop.catalog.set_aside()[0].reason
+        assert "too deep" in caplog.text
+
+        caplog.clear()
+        shop.sync()
+        assert caplog.text == ""
+
+    def test_a_package_published_beyond_all_calendars_is_served(self, shop: Shop) -> None:
+        shop.put("app-1.0.0.tgz", APP, published=999_999_999_999)
+        shop.sync()
+
+        assert shop.listed() == ["app 1.0.0"]
+        assert shop.fetch() == APP
 
     def test_an_upload_during_the_listing_is_no_work_for_it(self, shop: Shop) -> None:
         shop.clock.now = time.time()
@@ -295,15 +374,3 @@ class _During(_Forgetful):
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self._happens()  # type: ignore[operator]
         return self._inner.list(prefix)
-
-
-def test_what_was_found_is_said_in_words(shop: Shop) -> None:
-    shop.publish(APP)
-    shop.publish(package(version="2.0.0"))
-    shop.publish(package("web"), repository="team")
-    shop.put("bad-1.0.0.tgz", b"rubbish")
-    shop.sync()
-
-    assert found_in(shop.catalog) == (
-        "found 3 versions of 2 charts in 2 repositories, and 1 package set aside (see chartrepo check)"
-    )

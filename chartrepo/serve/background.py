@@ -1,7 +1,7 @@
 """The one process that works in the background: sync, published indexes, snapshot, clean-up.
 
-It does one thing at a time and needs no threads. Whatever fails is logged and tried again; nothing that a request
-needs depends on it, but for the first building of the catalog.
+It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
+request needs depends on it, but for the first building of the catalog.
 """
 
 import logging
@@ -16,10 +16,13 @@ from chartrepo.core.errors import ChartrepoError
 from chartrepo.kinds import Bucket
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.published import PublishedIndexes
+from chartrepo.serve.greeting import found_in
+from chartrepo.serve.pauses import Pauses
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.snapshot import Snapshot
-from chartrepo.sync import SETTLED_AFTER, Report, found_in, sync_or_build
+from chartrepo.sync import SETTLED_AFTER, Report, sync_or_build
+from chartrepo.wording import counted
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -27,9 +30,8 @@ log = logging.getLogger(__name__)
 _TICK: Final = 0.25
 """Seconds between two looks at what there is to do."""
 
-_RETRY: Final = 2.0
-_RETRY_AT_MOST: Final = 60.0
 _CLEAN_EVERY: Final = 3600.0
+_NEVER: Final = float("inf")
 
 
 class _Stopped(BaseException):
@@ -43,7 +45,7 @@ def run_background(settings: Settings, ground: assembly.Ground, wishes: Wishes) 
         raise _Stopped
 
     signal.signal(signal.SIGTERM, stop)
-    background = _Background(settings, ground, wishes)
+    background = Background(settings, ground, wishes)
     try:
         background.run()
     except _Stopped:
@@ -51,49 +53,98 @@ def run_background(settings: Settings, ground: assembly.Ground, wishes: Wishes) 
         background.finish()
 
 
-class _Background:
+class _Chore:
+    """Something to be done again and again; ever less often while it fails, so that logs stay readable."""
+
+    def __init__(self, what: str, work: Callable[[], object], *, every: float = 0.0, first: float = 0.0) -> None:
+        """Remember `work`, called `what` in the log, to be done `every` so many seconds, and after `first` seconds."""
+        self._what = what
+        self._work = work
+        self._every = every
+        self._due = time.monotonic() + first
+        self._pauses = Pauses()
+
+    def do_if_due(self) -> None:
+        if time.monotonic() >= self._due:
+            self.do()
+
+    def do(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, all the other work goes on
+            _complain(f"{self._what} failed", error)
+            self._due = time.monotonic() + self._pauses.longer()
+        else:
+            self._pauses.end()
+            self._due = time.monotonic() + self._every
+
+
+def _complain(what: str, error: Exception) -> None:
+    """Log a failure: in a sentence where it is one that happens, with the traceback where nobody foresaw it."""
+    if isinstance(error, ChartrepoError | StorageError):
+        log.warning("%s: %s", what, error)
+    else:
+        log.error("%s, in a way that nobody foresaw", what, exc_info=error)
+
+
+class Background:
+    """The work of the background process.
+
+    Args:
+        settings: of the server.
+        ground: what its start found out.
+        wishes: what other processes ask for.
+    """
+
     def __init__(self, settings: Settings, ground: assembly.Ground, wishes: Wishes) -> None:
         self._settings = settings
         self._wishes = wishes
         self._metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
         self._repositories = assembly.repositories(settings, ground, metrics=self._metrics)
-        self._state = assembly.storages(settings, ground).state
+        state = assembly.storages(settings, ground).state
         catalog = self._repositories.catalog
+        self._chores: list[_Chore] = []
+        self._last_chores: list[_Chore] = []
+        if settings.publish_index:
+            published = PublishedIndexes(self._repositories, context_path=settings.context_path)
+            what = "writing index.yaml beside the packages"
+            self._chores.append(_Chore(what, published.write_changed))
+            self._last_chores.append(_Chore(what, published.write_all))
         # A folder's catalog lies beside it and lasts as long; that of a bucket may be on a disk that does not.
         may_be_lost = isinstance(settings.storage, Bucket) and settings.catalog.startswith("sqlite")
-        self._snapshot = Snapshot(self._state, catalog, folder=assembly.uploads(settings)) if may_be_lost else None
-        self._published = (
-            PublishedIndexes(self._repositories, context_path=settings.context_path) if settings.publish_index else None
-        )
+        self._snapshot = Snapshot(state, catalog, folder=assembly.uploads(settings)) if may_be_lost else None
+        if self._snapshot is not None:
+            what = "writing the snapshot of the catalog"
+            self._chores.append(_Chore(what, self._snapshot.write_if_due))
+            self._last_chores.append(_Chore(what, self._snapshot.write))
+        for storage in (self._repositories.packages, state):
+            clean = _Chore("removing leftovers", storage.remove_leftovers, every=_CLEAN_EVERY, first=_CLEAN_EVERY)
+            self._chores.append(clean)
         self._next_sync = 0.0
-        self._next_cleaning = time.monotonic() + _CLEAN_EVERY
-        self._failures = 0
+        self._failures = Pauses()
+        self._unread = Pauses()
         self._told = False
 
     def run(self) -> None:
+        """Work for ever."""
         while True:
-            now = time.monotonic()
-            if now >= self._next_sync or (not self._failures and self._is_wanted()):
-                self._sync()
-            if self._published is not None:
-                self._attempt("writing index.yaml beside the packages", self._published.write_changed)
-            if self._snapshot is not None:
-                self._attempt("writing the snapshot of the catalog", self._snapshot.write_if_due)
-            if now >= self._next_cleaning:
-                self._next_cleaning = now + _CLEAN_EVERY
-                for storage in (self._repositories.packages, self._state):
-                    self._attempt("removing leftovers", storage.remove_leftovers)
+            self.sync_if_wanted()
+            for chore in self._chores:
+                chore.do_if_due()
             time.sleep(_TICK)
 
     def finish(self) -> None:
         """Do what must not wait for the next start."""
-        if self._snapshot is not None:
-            self._attempt("writing the snapshot of the catalog", self._snapshot.write)
-        if self._published is not None:
-            self._attempt("writing index.yaml beside the packages", self._published.write_all)
+        for chore in self._last_chores:
+            chore.do()
+
+    def sync_if_wanted(self) -> None:
+        """Bring the catalog in line where it is time for that, or where it is asked for."""
+        if time.monotonic() >= self._next_sync or (not self._failures.failing and self._is_wanted()):
+            self._sync()
 
     def _is_wanted(self) -> bool:
-        return self._wishes.take_sync() or self._catalog_is_lost()
+        return self._wishes.wants_sync() or self._catalog_is_lost()
 
     def _catalog_is_lost(self) -> bool:
         try:
@@ -106,38 +157,40 @@ class _Background:
         began = time.monotonic()
         try:
             report = self._sync_once()
-        except (ChartrepoError, StorageError) as error:
-            self._failures += 1
-            wait = min(_RETRY * 2 ** (self._failures - 1), _RETRY_AT_MOST)
-            log.warning("the sync failed, the next one is in %.0f s: %s", wait, error)
+            if report is not None:
+                self._tell(report)
+        except Exception as error:  # noqa: BLE001 - this process has other work, and the next sync may go well
+            pause = self._failures.longer()
+            _complain(f"the sync failed, the next one is in {pause:.0f} s", error)
             self._metrics.sync("failed", time.monotonic() - began)
-            self._next_sync = time.monotonic() + wait
-            return
-        self._failures = 0
-        self._next_sync = time.monotonic() + (self._settings.sync_interval or float("inf"))
-        if report is None:
-            return
-        if report.unsettled:
-            self._next_sync = time.monotonic() + SETTLED_AFTER
+            self._next_sync = time.monotonic() + pause
+        else:
+            self._failures.end()
+            self._next_sync = time.monotonic() + self._pause_after(report)
+
+    def _pause_after(self, report: Report | None) -> float:
+        usual = self._settings.sync_interval or _NEVER
+        if report is not None and report.unread:
+            return min(self._unread.longer(), usual)
+        self._unread.end()
+        return SETTLED_AFTER if report is not None and report.unsettled else usual
+
+    def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
         if not self._told:
-            self._told = True
             log.info("%s", found_in(self._repositories.catalog))
+            self._told = True
         elif report.changed:
-            log.info("the sync found %d packages and looked at %d again", report.found, report.changed)
+            log.info("the sync found %s and looked at %d again", counted(report.found, "package"), report.changed)
 
     def _sync_once(self) -> Report | None:
+        """Sync or build; None where another replica is at it, so that what is wished for stays so."""
         with self._repositories.catalog.sync_lock() as ours:
             if not ours:
-                return None  # another replica is at it
+                return None
+            self._wishes.forget_sync()
             return sync_or_build(
                 self._repositories,
                 assembly.reader(self._settings, tell_failures=True),
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
             )
-
-    def _attempt(self, what: str, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except (ChartrepoError, StorageError) as error:
-            log.warning("%s failed: %s", what, error)

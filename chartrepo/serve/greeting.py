@@ -1,8 +1,10 @@
 """What the server says when it starts."""
 
 from chartrepo.assembly import public_url
+from chartrepo.catalog import Catalog
 from chartrepo.kinds import CATALOG, is_loopback
 from chartrepo.settings import Settings
+from chartrepo.wording import counted
 
 
 def greeting(settings: Settings, *, url: str, storage: str, admin_url: str | None, safe: bool) -> str:
@@ -39,3 +41,14 @@ def _readers(settings: Settings) -> str:
     if settings.basic_auth_user and not settings.auth_anonymous_get:
         return f"user {settings.basic_auth_user!r}, with the password (auth_anonymous_get lets everybody)"
     return "everybody on this machine" if is_loopback(settings.host) else "everybody who can reach it"
+
+
+def found_in(catalog: Catalog) -> str:
+    """Return a sentence that says what the catalog holds."""
+    repositories = catalog.repositories()
+    charts = sum(each.charts for each in repositories)
+    versions = sum(each.versions for each in repositories)
+    aside = len(catalog.set_aside())
+    places = counted(len(repositories), "repository")
+    found = f"found {counted(versions, 'version')} of {counted(charts, 'chart')} in {places}"
+    return f"{found}, and {counted(aside, 'package')} set aside (see chartrepo check)" if aside else found

@@ -19,10 +19,11 @@ class Wishes:
         with contextlib.suppress(OSError):
             self._sync.touch()
 
-    def take_sync(self) -> bool:
-        """Return whether a sync was asked for, and forget it."""
-        try:
+    def wants_sync(self) -> bool:
+        """Return whether a sync is asked for."""
+        return self._sync.exists()
+
+    def forget_sync(self) -> None:
+        """Take what was asked for as done. To be called before a sync begins: whoever asks later means a later one."""
+        with contextlib.suppress(OSError):
             self._sync.unlink()
-        except OSError:
-            return False
-        return True

@@ -1,0 +1,157 @@
+"""The background process goes on, whatever fails."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from chartrepo import assembly
+from chartrepo.configuration import load
+from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.kinds import Folder
+from chartrepo.serve import background
+from chartrepo.serve.background import Background
+from chartrepo.serve.wishes import Wishes
+from tests.support.packages import package
+
+
+class Site:
+    """The settings of a server on a folder, and what its processes have between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.settings = replace(
+            load({}, {}, Path.read_text).settings,
+            storage=Folder(self.data),
+            state_dir=folder / "state",
+            catalog=f"sqlite:///{folder}/catalog.sqlite",
+            metrics=False,
+            sync_interval=0,
+            publish_index=True,
+        )
+        self.ground = assembly.prepare(self.settings, writable=True)
+        self.wishes = Wishes(self.settings.state_dir)
+
+    def put(self, name: str) -> None:
+        file = self.data / f"{name}-1.0.0.tgz"
+        file.write_bytes(package(name))
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+
+    def versions(self, name: str) -> int:
+        with closing(assembly.catalog(self.settings, self.ground)) as catalog:
+            return len(catalog.versions("", name))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def work(site: Site, clock: Clock) -> Background:
+    return Background(site.settings, site.ground, site.wishes)
+
+
+@pytest.mark.parametrize("error", [CatalogUnavailable("gone"), OSError(errno.ENOSPC, "full"), RecursionError("deep")])
+def test_a_sync_that_fails_is_tried_again_ever_later(
+    site: Site, work: Background, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    tries: list[float] = []
+
+    def fail(*_arguments: object, **_others: object) -> None:
+        tries.append(clock.now)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(background, "sync_or_build", fail)
+        for _ in range(200):
+            work.sync_if_wanted()
+            clock.now += 1
+    assert [later - before for before, later in pairwise(tries)] == [2, 4, 8, 16, 32, 60, 60]
+
+    site.put("app")
+    clock.now += 60
+    work.sync_if_wanted()
+    assert site.versions("app") == 1
+
+
+def test_a_catalog_that_goes_away_before_it_is_told_of_fails_the_sync_and_no_more(
+    work: Background, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_catalog: object) -> str:
+        raise CatalogUnavailable("gone")
+
+    monkeypatch.setattr(background, "found_in", away)
+    work.sync_if_wanted()
+
+    assert "the sync failed, the next one is in 2 s: gone" in caplog.text
+
+
+def test_a_wish_waits_for_the_sync_of_another_replica_to_end(site: Site, work: Background) -> None:
+    work.sync_if_wanted()
+    site.put("app")
+    with closing(assembly.catalog(site.settings, site.ground)) as other, other.sync_lock() as theirs:
+        assert theirs
+        site.wishes.sync()
+        work.sync_if_wanted()
+    assert site.versions("app") == 0
+
+    work.sync_if_wanted()
+    assert site.versions("app") == 1
+    assert not site.wishes.wants_sync()
+
+
+def test_work_that_fails_is_tried_again_ever_less_often_and_the_rest_goes_on(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = Background(site.settings, site.ground, site.wishes)
+    monkeypatch.setattr(time, "sleep", _until(clock, 100))
+    site.put("app")
+    (site.data / "index.yaml").mkdir()
+    with pytest.raises(_EndError):
+        work.run()
+
+    complaints = [each for each in caplog.records if "writing index.yaml" in each.message]
+    assert 4 <= len(complaints) <= 7
+
+    (site.data / "index.yaml").rmdir()
+    work.finish()
+    assert "app-1.0.0.tgz" in (site.data / "index.yaml").read_text()
+
+
+class _EndError(Exception):
+    """The test has seen enough."""
+
+
+def _until(clock: Clock, seconds: float) -> Callable[[float], None]:
+    end = clock.now + seconds
+
+    def sleep(pause: float) -> None:
+        clock.now += pause
+        if clock.now > end:
+            raise _EndError
+
+    return sleep
