@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +18,7 @@ from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
 from chartrepo.serve.greeting import greeting
 from chartrepo.serve.listener import listen, url
+from chartrepo.serve.pauses import Pauses
 from chartrepo.serve.processes import HANDLED, spawn
 from chartrepo.serve.web import check_installed, run_web
 from chartrepo.serve.wishes import Wishes
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 _RESTART_PAUSE: Final = 1.0
 _QUICK_DEATH: Final = 5.0
 _QUICK_DEATHS: Final = 3
-"""So many deaths in a row, each so soon after the start, mean that starting again is of no use."""
+"""So many deaths of the web server in a row, each so soon after the start, mean that starting again is of no use."""
 
 
 def run_server(settings: Settings) -> None:
@@ -74,6 +76,8 @@ class _Supervisor:
     children: dict[int, str] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     quick_deaths: dict[str, int] = field(default_factory=dict)
+    pauses: dict[str, Pauses] = field(default_factory=lambda: defaultdict(Pauses))
+    due: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
         # Blocked before the first fork, so that no child can end unnoticed.
@@ -81,13 +85,27 @@ class _Supervisor:
         for name in ("web", "background", *(["admin"] if self.admin else [])):
             self._start(name)
         while True:
-            received = signal.sigwait(HANDLED)
+            self._start_due()
+            received = self._wait()
             if received in {signal.SIGTERM, signal.SIGINT}:
                 break
             if received == signal.SIGCHLD:
                 for name, status in self._reap():
                     self._restart(name, status)
         sys.exit(self._stop())
+
+    def _wait(self) -> int | None:
+        """Wait for a signal, and no longer than until a process is to be started again; None when that is so."""
+        if not self.due:
+            return signal.sigwait(HANDLED)
+        received = signal.sigtimedwait(HANDLED, max(min(self.due.values()) - time.monotonic(), 0))
+        return received.si_signo if received is not None else None
+
+    def _start_due(self) -> None:
+        for name in [name for name, due in self.due.items() if due <= time.monotonic()]:
+            del self.due[name]
+            Wishes(self.settings.state_dir).sync()
+            self._start(name)
 
     def _start(self, name: str) -> None:
         settings, ground, listener = self.settings, self.ground, self.listener
@@ -111,16 +129,23 @@ class _Supervisor:
         return ended
 
     def _restart(self, name: str, status: int) -> None:
+        """See to it that a process is started again; end the server where it is the web server that cannot run.
+
+        The others are only tried ever less often: without them charts are served all the same.
+        """
         quick = time.monotonic() - self.started[name] < _QUICK_DEATH
         self.quick_deaths[name] = self.quick_deaths.get(name, 0) + 1 if quick else 0
-        if self.quick_deaths[name] >= _QUICK_DEATHS:
+        if name == "web" and self.quick_deaths[name] >= _QUICK_DEATHS:
             log.error("the %s process keeps ending (status %d): giving up", name, status)
             self._stop()
             sys.exit(1)
-        log.error("the %s process ended (status %d): starting it again", name, status)
-        time.sleep(_RESTART_PAUSE)
-        Wishes(self.settings.state_dir).sync()
-        self._start(name)
+        if self.quick_deaths[name] > 1:
+            pause = self.pauses[name].longer()
+        else:
+            self.pauses[name].end()
+            pause = _RESTART_PAUSE
+        log.error("the %s process ended (status %d): starting it again in %.0f s", name, status, pause)
+        self.due[name] = time.monotonic() + pause
 
     def _stop(self) -> int:
         """End the children: the web server first and with patience, the others after it."""

@@ -250,6 +250,16 @@ class TestDeaths:
             (tmp_path / "data" / "app-1.0.0.tgz").write_bytes(package())
             eventually(lambda: charts(server) == ["app"], what="it was synced")
 
+    def test_a_background_process_that_keeps_dying_leaves_the_web_server_alone(self, tmp_path: Path) -> None:
+        with running(tmp_path, "--open-writes", "--sync-interval", "0") as server:
+            for _ in range(4):
+                eventually(lambda: len(psutil.Process(server.process.pid).children()) == 2, what="there is one")
+                child_of(server, doing="background").kill()
+                assert publish(server.url, package()).status in {201, 409}
+            eventually(lambda: "starting it again in 4 s" in server.log, what="it was given time")
+            (tmp_path / "data" / "web-1.0.0.tgz").write_bytes(package("web"))
+            eventually(lambda: charts(server) == ["app", "web"], what="it was synced in the end")
+
     def test_a_killed_web_server_is_replaced(self, tmp_path: Path, kind: str) -> None:
         with running(tmp_path, "--open-writes", "--server", kind) as server:
             web = max(psutil.Process(server.process.pid).children(), key=lambda child: len(child.children()))
