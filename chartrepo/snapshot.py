@@ -4,11 +4,11 @@ It is never the truth. A line of it is used only where the bucket still lists th
 from, so one that is old, or of another server, costs time and nothing else.
 """
 
+import errno
 import gzip
 import json
 import logging
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import IO, Any, Final
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
 from chartrepo.catalog.schema import SCHEMA_VERSION
-from storage.base import ANYWAY, NotFound, Reader, State, Storage
+from chartrepo.core.versions import check
+from chartrepo.wording import counted
+from storage.base import ANYWAY, NoSpace, NotFound, Reader, State, Storage, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,16 @@ _EVERY: Final = 60.0
 """Seconds between two snapshots at least, while there are changes."""
 
 _FAST: Final = 1
-_KINDS: Final[dict[str, type[PackageRecord] | type[SetAside]]] = {"package": PackageRecord, "set_aside": SetAside}
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "provenance_state": (str, type(None)),
+    "signed": (bool,),
+    "size": (int,),
+    "created": (int,),
+    "warnings": (list,),
+}
+"""What the fields of a record are in JSON; all others are texts."""
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Snapshot:
@@ -67,10 +78,14 @@ class Snapshot:
         if content == self._written:
             return
         self._look_for_others()
-        with TemporaryFile(dir=self._folder) as file:
-            _write(file, self._catalog, content[0].catalog)
-            file.seek(0)
-            self._written_state = self._state.put(layout.SNAPSHOT_KEY, file, condition=ANYWAY).state
+        try:
+            with TemporaryFile(dir=self._folder) as file:
+                _write(file, self._catalog, content[0].catalog)
+                file.seek(0)
+                self._written_state = self._state.put(layout.SNAPSHOT_KEY, file, condition=ANYWAY).state
+        except OSError as error:
+            what = f"the snapshot of the catalog cannot be made in {str(self._folder)!r}: {error.strerror or error}"
+            raise (NoSpace if error.errno in _FULL else Unavailable)(what) from None
         self._written = content
 
     def read(self) -> dict[str, PackageRecord | SetAside]:
@@ -80,10 +95,10 @@ class Snapshot:
                 records = {layout.key(record.repository, record.file): record for record in _read(reader)}
         except NotFound:
             return {}
-        except (ValueError, TypeError, KeyError, EOFError, OSError, zlib.error) as error:
+        except Exception as error:  # noqa: BLE001 - it only saves time: nothing in it may keep a catalog from being built
             log.warning("the snapshot of the catalog cannot be read, and all packages are read instead: %s", error)
             return {}
-        log.info("the snapshot of the catalog knows %d packages", len(records))
+        log.info("the snapshot of the catalog knows %s", counted(len(records), "package"))
         return records
 
     def _look_for_others(self) -> None:
@@ -120,10 +135,27 @@ def _read(reader: Reader) -> Iterator[PackageRecord | SetAside]:
         if header["schema"] != SCHEMA_VERSION:
             return
         for line in lines:
-            kind, *values = json.loads(line)
-            if kind == "package":
-                values[-1] = tuple(values[-1])
-            yield _KINDS[kind](*values)
+            yield _record(*json.loads(line))
+
+
+def _record(kind: str, *values: Any) -> PackageRecord | SetAside:
+    """Return the record that a line stands for.
+
+    Raises:
+        ValueError: it stands for none that a catalog takes.
+    """
+    if kind not in {"package", "set_aside"}:
+        raise ValueError(f"a line is of the kind {kind!r:.100}")
+    *others, last = values
+    made = PackageRecord(*others, warnings=tuple(last)) if kind == "package" else SetAside(*values)
+    for name, value in zip(made.__slots__, values, strict=True):
+        if type(value) not in _TYPES.get(name, (str,)):
+            raise ValueError(f"a line says {value!r:.100} for {name}")
+    if isinstance(made, PackageRecord):
+        if not all(isinstance(warning, str) for warning in made.warnings):
+            raise ValueError("a line has a warning that is no text")
+        check(made.version)
+    return made
 
 
 class _File:

@@ -1,14 +1,22 @@
 """What the catalog knows, kept beside the packages."""
 
+import errno
+import gzip
+import json
 import logging
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from chartrepo import layout
+from chartrepo import snapshot as snapshot_module
+from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.snapshot import Snapshot
-from storage.base import ANYWAY, NotFound
+from storage.base import ANYWAY, Misconfigured, NoSpace, NotFound, StorageError, Unavailable
 from storage.memory import MemoryStorage
+from tests.support.faults import FaultyStorage
 from tests.support.packages import package
 from tests.support.repositories import Shop, provenance
 
@@ -55,6 +63,79 @@ def test_one_that_cannot_be_read_is_passed_over(
 
     assert snapshot(shop, state).read() == {}
     assert "cannot be read" in caplog.text
+
+
+HEADER = {"chartrepo": "snapshot", "schema": SCHEMA_VERSION, "catalog": "x"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"digest": None},
+        {"size": "12"},
+        {"size": True},
+        {"created": 1.5},
+        {"signed": 1},
+        {"name": ["app"]},
+        {"version": "not one"},
+        {"warnings": "text"},
+        {"warnings": [None]},
+    ],
+    ids=str,
+)
+def test_one_with_a_line_that_no_catalog_takes_is_passed_over(
+    shop: Shop, state: MemoryStorage, change: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    record = asdict(shop.publish().record)
+    whole = ["package", *record.values()]
+    put_lines(state, HEADER, whole)
+    assert list(snapshot(shop, state).read()) == ["app-1.0.0.tgz"]
+
+    put_lines(state, HEADER, ["package", *(record | change).values()])
+
+    assert snapshot(shop, state).read() == {}
+    assert len([each for each in caplog.records if "cannot be read" in each.message]) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["package"], ["set_aside", "", "x.tgz", "1"], ["other", "", "x.tgz", "1", "reason"], [], {}, None, 1],
+    ids=str,
+)
+def test_one_with_a_line_of_another_kind_is_passed_over(shop: Shop, state: MemoryStorage, line: object) -> None:
+    put_lines(state, HEADER, line)
+
+    assert snapshot(shop, state).read() == {}
+
+
+def put_lines(state: MemoryStorage, *lines: object) -> None:
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    state.put(layout.SNAPSHOT_KEY, gzip.compress(text.encode()), condition=ANYWAY)
+
+
+@pytest.mark.parametrize("error", [Misconfigured("403"), Unavailable("503")])
+def test_one_that_the_storage_does_not_give_is_passed_over(
+    shop: Shop, state: MemoryStorage, error: StorageError, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = FaultyStorage(state)
+    storage.fail("open", error)
+
+    assert Snapshot(storage, shop.catalog, folder=shop.folder).read() == {}
+    assert "all packages are read instead" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, NoSpace), (errno.EDQUOT, NoSpace), (errno.EROFS, Unavailable)]
+)
+def test_a_disk_that_takes_no_file_is_said(
+    shop: Shop, state: MemoryStorage, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StorageError]
+) -> None:
+    def refuse(**_others: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(snapshot_module, "TemporaryFile", refuse)
+    with pytest.raises(kind, match=os.strerror(number)):
+        snapshot(shop, state).write()
 
 
 def test_one_that_was_cut_off_is_passed_over(shop: Shop, state: MemoryStorage) -> None:
