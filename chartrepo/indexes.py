@@ -1,8 +1,8 @@
 """Rendered indexes of a worker process, kept in line with the catalog.
 
-A worker holds blocks by chart, never a joined document as well. A change renders its own chart anew, at the next GET;
-uploads and deletes render nothing. What is held is used only for the catalog's random id and the repository's revision
-that it was rendered at, both asked for before each use.
+A worker holds blocks by chart, and a joined document as well only where that is small. A change renders its own chart
+anew, at the next GET; uploads and deletes render nothing. What is held is used only for the catalog's random id and the
+repository's revision that it was rendered at, both asked for before each use.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from struct import pack
 from typing import Final
@@ -25,6 +25,8 @@ _DEFLATE_END: Final = b"\x03\x00"
 _COMPRESSION: Final = 6
 _ETAG_LENGTH: Final = 32
 _STRIPES: Final = 32
+_SMALL: Final = 1024 * 1024
+"""Bytes of an index that is held in one piece as well."""
 _PARTS_KEPT: Final = 8
 _LARGEST_PART_KEPT: Final = 4 * 2**20
 
@@ -93,6 +95,8 @@ class Index:
         self._changed = changed
         self._context_path = context_path
         self._all = self._document(EVERYTHING)
+        # A copy that costs little, and without which every answer would be put together anew.
+        self._small = replace(self._all, parts=(b"".join(self._all.parts),)) if self._all.length <= _SMALL else None
         self._deflated: dict[bytes, bytes] = {}
         self._all_gzipped: Document | None = None
         self._parts: dict[tuple[Wanted, bool], Document] = {}
@@ -102,7 +106,7 @@ class Index:
         if wanted:
             return self._part(wanted, compressed=compressed)
         if not compressed:
-            return self._all
+            return self._small or self._all
         if self._all_gzipped is None:
             self._all_gzipped = self._gzipped_by_parts(self._all)
         return self._all_gzipped

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chartrepo import indexes
 from chartrepo.core.index import Form
 from chartrepo.indexes import EVERYTHING, Document, Indexes, Wanted
 from tests.support.packages import package
@@ -109,6 +110,17 @@ def test_a_compressed_index_is_made_of_parts_that_stay(shop: Shop) -> None:
     assert len(before & set(packed.parts)) >= 4  # the gzip header, a, c, and what stands between them
 
 
+def test_a_small_index_is_held_in_one_piece_and_a_large_one_is_not(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(package("a"))
+    small = Indexes(shop.catalog).get("", Form.JSON).document()
+    assert len(small.parts) == 1
+
+    monkeypatch.setattr(indexes, "_SMALL", small.length - 1)
+    large = Indexes(shop.catalog).get("", Form.JSON).document()
+    assert len(large.parts) > 1
+    assert text(large) == text(small)
+
+
 def test_charts_that_nobody_asks_for_any_more_do_not_stay_in_memory(shop: Shop) -> None:
     indexes = Indexes(shop.catalog)
     shop.publish(package("a"))
@@ -116,7 +128,7 @@ def test_charts_that_nobody_asks_for_any_more_do_not_stay_in_memory(shop: Shop) 
         shop.publish(package("b", f"1.{number}.0"))
         indexes.get("", Form.JSON).document(compressed=True)
     index = indexes.get("", Form.JSON)
-    assert set(index._deflated) <= set(index.document().parts)
+    assert set(index._deflated) <= set(index._all.parts)
 
 
 def test_repositories_that_hold_nothing_take_no_memory(shop: Shop) -> None:
