@@ -37,7 +37,6 @@ from storage.base import (
     Reader,
     State,
     Storage,
-    StorageError,
     Unavailable,
 )
 
@@ -60,6 +59,13 @@ class Published(NamedTuple):
 
     record: PackageRecord
     replaced: bool
+
+
+class _Stored(NamedTuple):
+    """A package that was written, or found as it was to be written, and what it was written over."""
+
+    info: ObjectInfo
+    over: PackageRecord | SetAside | None
 
 
 class Opened(NamedTuple):
@@ -106,6 +112,10 @@ class Repositories:
     ) -> Published:
         """Publish a package, and its provenance where given; durable and visible to every reader on return.
 
+        Both or neither holds for what is refused. A storage that fails after the package was written leaves it there,
+        as a death in that moment does: it may be another server's by now. The same call again finishes it. Where it
+        was found meanwhile, by a reader or by a sync, it is published, and its provenance can be sent alone.
+
         Args:
             repository: where to.
             package: the bytes of a `.tgz`, seekable, read from its start.
@@ -117,7 +127,7 @@ class Repositories:
         Raises:
             InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
             AlreadyPublished: the version is there and stays; nothing was written.
-            CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now.
+            CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now; the package may have been written.
         """
         check_repository(repository)
         self._check_writes()
@@ -128,16 +138,11 @@ class Repositories:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
         with self.catalog.exclusive(repository, file) as entry:
             when = int(self.clock()) if published is None else published
-            info, replaced = self._store(entry, repository, file, examined, package, force=force, published=when)
-            try:
-                found = self._store_signature(repository, file, signature, examined.digest, info.state)
-            except StorageError:
-                if not replaced:
-                    self._take_back(repository, file, info)
-                raise
-            made = record(repository, examined, info=info, signature=found)
+            stored = self._store(entry, repository, file, examined, package, force=force, published=when)
+            found = self._store_signature(repository, file, signature, examined.digest, stored.info.state)
+            made = record(repository, examined, info=stored.info, signature=found)
             entry.record(made)
-        return Published(made, replaced)
+        return Published(made, stored.over is not None)
 
     def publish_provenance(self, repository: str, signature: bytes, *, force: bool = False) -> None:
         """Publish the provenance of a package that is there, or will come.
@@ -152,7 +157,7 @@ class Repositories:
         statement = provenance.parse(signature)
         file = provenance.package_file(statement)
         with self.catalog.exclusive(repository, file) as entry:
-            known = self._reread(entry, repository, file)
+            known = self._refresh(entry, repository, file)
             if isinstance(known, PackageRecord):
                 provenance.check_names_package(statement, file, known.digest)
                 if known.signed and not self._may_replace(force=force):
@@ -178,7 +183,7 @@ class Repositories:
         if "/" in file or "\0" in file:
             raise missing
         with self.catalog.exclusive(repository, file) as entry:
-            known = self._reread(entry, repository, file)
+            known = self._refresh(entry, repository, file)
             if not isinstance(known, PackageRecord) or known.name != name:
                 raise missing
             self._remove(entry, repository, file, known)
@@ -283,7 +288,7 @@ class Repositories:
             CatalogIncomplete, CatalogUnavailable, Unavailable: nothing was changed.
         """
         with self.catalog.exclusive(repository, file) as entry:
-            return self._reread(entry, repository, file, trust_state=not reread)
+            return self._refresh(entry, repository, file, reread=reread)
 
     # ---- steps
 
@@ -314,28 +319,32 @@ class Repositories:
         *,
         force: bool,
         published: int,
-    ) -> tuple[ObjectInfo, bool]:
-        """Write the package under its key, if it may be written; return what lies there and whether it replaced one."""
+    ) -> _Stored:
+        """Write the package under its key, if it may be written.
+
+        The catalog is not told of a package that is found there as it was to be written: that is for whoever
+        acknowledges it, so that an upload that fails once more can be repeated.
+        """
         key = layout.key(repository, file)
         occupant: PackageRecord | SetAside | None = entry.package()
         if occupant is not None and not self._may_replace(force=force):
-            occupant = self._reread(entry, repository, file)  # it may have been removed by hand
+            occupant = self._refresh(entry, repository, file)  # it may have been removed by hand
         for _ in range(_TRIES):
             package.seek(0)
             try:
                 if occupant is None:
-                    return self.packages.put(key, package, condition=ABSENT, published=published), False
+                    return _Stored(self.packages.put(key, package, condition=ABSENT, published=published), None)
                 self._check_replaceable(occupant, examined, force=force)
-                return self.packages.put(
-                    key, package, condition=Matching(State(occupant.state)), published=published
-                ), True
+                condition = Matching(State(occupant.state))
+                return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
             except AlreadyExists:
-                occupant = self._reread(entry, repository, file)
+                occupant = self._look(entry, repository, file)
                 if isinstance(occupant, PackageRecord) and occupant.digest == examined.digest:
                     # Somebody wrote these very bytes and died, or has not yet come to the catalog: finish for them.
-                    return self.packages.stat(key), False
+                    return _Stored(ObjectInfo(key, occupant.size, State(occupant.state), occupant.created), None)
+                _tell(entry, occupant)
             except Changed:
-                occupant = self._reread(entry, repository, file)
+                occupant = self._refresh(entry, repository, file)
         raise Unavailable(f"{key!r} keeps changing while it is written: try again")
 
     def _check_replaceable(self, occupant: PackageRecord | SetAside, examined: Examined, *, force: bool) -> None:
@@ -376,11 +385,6 @@ class Repositories:
                 log.debug("somebody else wrote %r meanwhile", key)
         raise Unavailable(f"{key!r} keeps changing while it is written: try again")
 
-    def _take_back(self, repository: str, file: str, info: ObjectInfo) -> None:
-        """Remove the package whose provenance could not be written: both, or neither."""
-        with suppress(StorageError):
-            self.packages.delete(layout.key(repository, file), state=info.state)
-
     def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
         key = layout.key(repository, file)
         for _ in range(_TRIES):
@@ -390,7 +394,7 @@ class Repositories:
             except NotFound:
                 break
             except Changed:
-                lies = self._reread(entry, repository, file)
+                lies = self._refresh(entry, repository, file)
                 if not isinstance(lies, PackageRecord) or lies.name != known.name:
                     return  # the version is gone; what lies there instead is not what was to be deleted
                 known = lies
@@ -403,39 +407,36 @@ class Repositories:
                 beside = layout.key(repository, layout.provenance_file(file))
                 self.packages.delete(beside, state=State(known.provenance_state))
 
-    def _reread(
-        self, entry: Exclusive, repository: str, file: str, *, trust_state: bool = True
+    def _refresh(
+        self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
     ) -> PackageRecord | SetAside | None:
-        """Look at one key in storage, and put right what the catalog knows of it; no work where nothing changed."""
-        known = entry.package() or entry.set_aside()
+        """Look at one key in storage, and put right what the catalog knows of it."""
+        now = self._look(entry, repository, file, reread=reread)
+        _tell(entry, now)
+        return now
+
+    def _look(
+        self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
+    ) -> PackageRecord | SetAside | None:
+        """Return what lies under one key in storage; no work where nothing changed, unless `reread` asks for it."""
+        known = _known(entry)
         try:
             reader = self.packages.open(layout.key(repository, file))
         except NotFound:
-            if known is not None:
-                log.info("%s is gone from storage", layout.key(repository, file))
-                entry.remove()
             return None
         with reader:
-            if known is not None and trust_state and known.state == reader.info.state:
-                if isinstance(known, SetAside):
-                    return known
-                found = self._state(layout.key(repository, layout.provenance_file(file)))
-                if known.provenance_state == found:
-                    return known
-                signature = read_signature(self.packages, repository, file, known.digest)
-                now: PackageRecord | SetAside = replace(
-                    known,
-                    provenance_state=signature.state if signature else None,
-                    signed=signature is not None and signature.counts,
-                )
-            else:
-                now = read_open(self.packages, repository, file, reader)
-        if isinstance(now, SetAside):
-            log.warning("%s is set aside: %s", layout.key(repository, file), now.reason)
-            entry.put_aside(now)
-        else:
-            entry.record(now)
-        return now
+            if known is None or reread or known.state != reader.info.state:
+                return read_open(self.packages, repository, file, reader)
+        if isinstance(known, SetAside):
+            return known
+        if known.provenance_state == self._state(layout.key(repository, layout.provenance_file(file))):
+            return known
+        signature = read_signature(self.packages, repository, file, known.digest)
+        return replace(
+            known,
+            provenance_state=signature.state if signature else None,
+            signed=signature is not None and signature.counts,
+        )
 
     def _look_again(self, repository: str, file: str) -> Served | None:
         self.refresh(repository, file)
@@ -452,6 +453,25 @@ class Repositories:
             return self.packages.open(key)
         except NotFound:
             raise _no_file(file) from None
+
+
+def _known(entry: Exclusive) -> PackageRecord | SetAside | None:
+    return entry.package() or entry.set_aside()
+
+
+def _tell(entry: Exclusive, lies: PackageRecord | SetAside | None) -> None:
+    """Say to the catalog what lies in storage, unless it knows."""
+    known = _known(entry)
+    if lies == known:
+        return
+    if isinstance(lies, PackageRecord):
+        entry.record(lies)
+    elif isinstance(lies, SetAside):
+        log.warning("%s is set aside: %s", layout.key(lies.repository, lies.file), lies.reason)
+        entry.put_aside(lies)
+    elif known is not None:
+        log.info("%s is gone from storage", layout.key(known.repository, known.file))
+        entry.remove()
 
 
 def _no_file(file: str) -> FileNotFound:

@@ -208,13 +208,39 @@ class TestPublishOnAFailingStorage:
         assert shop.fetch() == APP
         assert shop.listed() == ["app 1.0.0"]
 
-    def test_a_package_whose_provenance_cannot_be_written_is_taken_back(self, shop: Shop) -> None:
-        shop.storage.fail("put", NoSpace("full"), key="app-1.0.0.tgz.prov")
+    def test_a_package_whose_provenance_cannot_be_written_waits_unlisted_for_the_next_try(self, shop: Shop) -> None:
+        shop.storage.fail("put", NoSpace("full"), key="app-1.0.0.tgz.prov", times=2)
+        for _ in range(2):
+            with pytest.raises(NoSpace):
+                shop.publish(APP, provenance(APP))
+        assert [info.key for info in shop.inner.list()] == ["app-1.0.0.tgz"]
+        assert shop.listed() == []
 
+        published = shop.publish(APP, provenance(APP))
+
+        assert (published.replaced, published.record.signed) == (False, True)
+        assert shop.fetch_provenance() == provenance(APP)
+
+    def test_once_it_was_read_it_is_published_and_its_provenance_can_be_sent_alone(self, shop: Shop) -> None:
+        shop.storage.fail("put", NoSpace("full"), key="app-1.0.0.tgz.prov")
         with pytest.raises(NoSpace):
             shop.publish(APP, provenance(APP))
+        assert shop.fetch() == APP
 
-        assert list(shop.inner.list()) == []
+        with pytest.raises(AlreadyPublished):
+            shop.publish(APP, provenance(APP))
+        shop.repositories.publish_provenance("", provenance(APP))
+
+        assert shop.fetch_provenance() == provenance(APP)
+
+    def test_a_package_of_somebody_else_is_not_touched_when_the_provenance_cannot_be_written(self, shop: Shop) -> None:
+        shop.put("app-1.0.0.tgz", APP)
+        shop.storage.fail("put", Unavailable("503"), key="app-1.0.0.tgz.prov")
+
+        with pytest.raises(Unavailable):
+            shop.publish(APP, provenance(APP))
+
+        assert shop.fetch() == APP
 
 
 class TestProvenance:

@@ -248,6 +248,16 @@ class TestRule1StorageFirstCatalogSecondAnswerLast:
         assert server.publish(APP).created == NOW - 500
         assert known(shop) == [digest(APP)]
 
+    def test_who_finishes_a_dead_publish_tells_of_what_was_read_and_not_of_what_came_since(
+        self, shop: Shop, server: Server
+    ) -> None:
+        shop.put(FILE, APP)
+        server.storage.before("open", PROVENANCE, lambda: shop.put(FILE, OTHER))  # after the package was read
+
+        server.publish(APP)
+
+        assert told(server.repositories.open_package("", FILE)) == (digest(OTHER), digest(OTHER))
+
     @pytest.mark.parametrize(
         "write",
         [
@@ -333,6 +343,29 @@ class TestRule2LocksSaveWorkConditionsDecide:
         assert [asked.operation for asked in server.storage.asked if asked.key == FILE] == ["put", "delete", "delete"]
         assert known(shop) == []
         assert list(shop.inner.list()) == []
+
+    @pytest.mark.parametrize("signature", [None, provenance(APP)], ids=["unsigned", "signed"])
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_who_fails_half_way_takes_nothing_back_that_another_server_acknowledged(
+        self, server: Server, elsewhere: Server, signature: bytes | None, moment: str
+    ) -> None:
+        def fail() -> None:
+            raise Unavailable("503")
+
+        elsewhere.storage.before("put", PROVENANCE, fail)
+        if moment == "before":
+            elsewhere.storage.before("put", FILE, lambda: server.publish(APP))
+            # The provenance is looked for when the package is found there, and once more at the end.
+            elsewhere.storage.before("open", PROVENANCE, lambda: elsewhere.storage.before("open", PROVENANCE, fail))
+        else:
+            elsewhere.storage.after("put", FILE, lambda: server.publish(APP))
+            elsewhere.storage.before("open", PROVENANCE, fail)
+
+        with pytest.raises(Unavailable):
+            elsewhere.publish(APP, signature)
+
+        with server.repositories.open_package("", FILE).reader as reader:
+            assert reader.read() == APP
 
     def test_a_delete_that_meets_another_chart_under_the_same_file_name_leaves_that(
         self, shop: Shop, server: Server, unlocked: Server
