@@ -34,10 +34,11 @@ class Examined(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A provenance file as it was found, and whether it counts: whether it names the package's digest."""
+    """A provenance file as it was found or written, and whether it counts: whether it names the package's digest."""
 
     state: State
     counts: bool
+    content: bytes
 
 
 class _Counting:
@@ -142,4 +143,4 @@ def read_signature(storage: Storage, repository: str, file: str, digest: str) ->
             counts = provenance.names_package(provenance.parse(data), file, digest)
         except ProvenanceRefused:
             counts = False
-        return Signature(reader.info.state, counts)
+        return Signature(reader.info.state, counts, data)

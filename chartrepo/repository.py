@@ -62,10 +62,17 @@ class Published(NamedTuple):
 
 
 class _Stored(NamedTuple):
-    """A package that was written, or found as it was to be written, and what it was written over."""
+    """A package under its key.
+
+    Attributes:
+        info: what lies there.
+        over: what it was written over, if anything.
+        found: it was not written, because somebody had written the same bytes.
+    """
 
     info: ObjectInfo
-    over: PackageRecord | SetAside | None
+    over: PackageRecord | SetAside | None = None
+    found: bool = False
 
 
 class Opened(NamedTuple):
@@ -139,7 +146,15 @@ class Repositories:
         with self.catalog.exclusive(repository, file) as entry:
             when = int(self.clock()) if published is None else published
             stored = self._store(entry, repository, file, examined, package, force=force, published=when)
-            found = self._store_signature(repository, file, signature, examined.digest, stored.info.state)
+            try:
+                found = self._store_signature(repository, file, signature, examined.digest, stored, force=force)
+            except AlreadyPublished:
+                self._refresh(entry, repository, file)
+                raise
+            except Changed:  # somebody who may has replaced or deleted it already
+                self._refresh(entry, repository, file)
+                made = record(repository, examined, info=stored.info, signature=None)
+                return Published(made, stored.over is not None)
             made = record(repository, examined, info=stored.info, signature=found)
             entry.record(made)
         return Published(made, stored.over is not None)
@@ -163,9 +178,12 @@ class Repositories:
                 if known.signed and not self._may_replace(force=force):
                     raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
             state = None if known is None else State(known.state)
-            written = self._put_signature(repository, file, signature, state)
-            if written is None:
-                raise Unavailable(f"{file!r} was changed while its provenance was written: try again")
+            keep = known.digest if isinstance(known, PackageRecord) and not self._may_replace(force=force) else ""
+            try:
+                over = self._replaceable_provenance(repository, file, signature, beside=state, keep=keep)
+                written = self._write_provenance(repository, file, signature, over=over, beside=state, keep=keep)
+            except Changed as error:
+                raise Unavailable(f"{error}: try again") from None
             if isinstance(known, PackageRecord):
                 entry.record(replace(known, provenance_state=written, signed=True))
 
@@ -333,7 +351,7 @@ class Repositories:
             package.seek(0)
             try:
                 if occupant is None:
-                    return _Stored(self.packages.put(key, package, condition=ABSENT, published=published), None)
+                    return _Stored(self.packages.put(key, package, condition=ABSENT, published=published))
                 self._check_replaceable(occupant, examined, force=force)
                 condition = Matching(State(occupant.state))
                 return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
@@ -341,7 +359,8 @@ class Repositories:
                 occupant = self._look(entry, repository, file)
                 if isinstance(occupant, PackageRecord) and occupant.digest == examined.digest:
                     # Somebody wrote these very bytes and died, or has not yet come to the catalog: finish for them.
-                    return _Stored(ObjectInfo(key, occupant.size, State(occupant.state), occupant.created), None)
+                    lies = ObjectInfo(key, occupant.size, State(occupant.state), occupant.created)
+                    return _Stored(lies, found=True)
                 _tell(entry, occupant)
             except Changed:
                 occupant = self._refresh(entry, repository, file)
@@ -359,31 +378,67 @@ class Repositories:
             raise AlreadyPublished(f"{occupant.file} already exists", digest=digest)
 
     def _store_signature(
-        self, repository: str, file: str, signature: bytes | None, digest: str, state: State
+        self, repository: str, file: str, signature: bytes | None, digest: str, stored: _Stored, *, force: bool
     ) -> Signature | None:
-        """Write the provenance that came along with the package in `state`; without one, judge what lies there."""
+        """Write the provenance that came along with a package; without one, judge what lies there.
+
+        Raises:
+            AlreadyPublished: the package was there already, with another provenance of its own.
+            Changed: somebody replaced or deleted the package since.
+        """
         if signature is None:
             return read_signature(self.packages, repository, file, digest)
-        written = self._put_signature(repository, file, signature, state)
-        return None if written is None else Signature(written, counts=True)
+        # What is known of it was known before the package was written: enough to write at once.
+        over = stored.over.provenance_state if isinstance(stored.over, PackageRecord) else None
+        state = self._write_provenance(
+            repository,
+            file,
+            signature,
+            over=None if over is None else State(over),
+            beside=stored.info.state,
+            keep=digest if stored.found and not self._may_replace(force=force) else "",
+        )
+        return Signature(state, counts=True, content=signature)
 
-    def _put_signature(self, repository: str, file: str, signature: bytes, state: State | None) -> State | None:
-        """Write the provenance of the package in `state`, or of one to come; None where that has changed meanwhile.
+    def _write_provenance(
+        self, repository: str, file: str, signature: bytes, *, over: State | None, beside: State | None, keep: str
+    ) -> State:
+        """Write a provenance file, over none but one in the state `over`, or over what may be replaced beside that.
 
-        Replicas that share nothing but a bucket have no lock in common. Whoever replaces the package writes its own
-        provenance after it; so it is looked at between finding what is to be overwritten and overwriting just that.
+        Servers that share nothing but a bucket have no lock in common. Whoever replaces a package writes its
+        provenance after it; so what is overwritten is only what was there while the package still was in its state.
+
+        Args:
+            repository: where to.
+            file: name of the package.
+            signature: to be written.
+            over: the state of the provenance file that lay there before the package came into its state, or since;
+                None for none.
+            beside: the state of the package; None while it is to come.
+            keep: a digest: another provenance file that names it is not replaced. Empty for none.
+
+        Raises:
+            AlreadyPublished: there is one to be kept.
+            Changed: the package is in another state.
         """
         key = layout.key(repository, layout.provenance_file(file))
         for _ in range(_TRIES):
-            before = self._state(key)
-            if self._state(layout.key(repository, file)) != state:
-                return None
             try:
-                condition = ABSENT if before is None else Matching(before)
-                return self.packages.put(key, signature, condition=condition).state
+                return self.packages.put(key, signature, condition=ABSENT if over is None else Matching(over)).state
             except (AlreadyExists, Changed):
-                log.debug("somebody else wrote %r meanwhile", key)
+                over = self._replaceable_provenance(repository, file, signature, beside=beside, keep=keep)
         raise Unavailable(f"{key!r} keeps changing while it is written: try again")
+
+    def _replaceable_provenance(
+        self, repository: str, file: str, signature: bytes, *, beside: State | None, keep: str
+    ) -> State | None:
+        """Return the state of the provenance file that may be written over; see `_write_provenance`."""
+        lies = read_signature(self.packages, repository, file, keep)
+        if lies is not None and lies.counts and lies.content != signature:
+            raise AlreadyPublished(f"{layout.provenance_file(file)} already exists", digest=keep)
+        if self._state(layout.key(repository, file)) != beside:
+            raise Changed(f"{file!r} was changed while its provenance was written")
+        return None if lies is None else lies.state
 
     def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
         key = layout.key(repository, file)

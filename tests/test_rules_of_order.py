@@ -32,7 +32,18 @@ from chartrepo.repository import Opened, Repositories
 from chartrepo.serve.wishes import Wishes
 from chartrepo.snapshot import Snapshot
 from chartrepo.sync import build, sync
-from storage.base import ABSENT, Abilities, Condition, Matching, ObjectInfo, Reader, State, Storage, Unavailable
+from storage.base import (
+    ABSENT,
+    Abilities,
+    AlreadyExists,
+    Condition,
+    Matching,
+    ObjectInfo,
+    Reader,
+    State,
+    Storage,
+    Unavailable,
+)
 from storage.local import LocalStorage
 from storage.memory import MemoryStorage
 from tests.support.http import get
@@ -181,6 +192,11 @@ def elsewhere(shop: Shop, tmp_path: Path) -> Server:
 
 def digest(data: bytes) -> str:
     return sha256(data).hexdigest()
+
+
+def resigned(data: bytes) -> bytes:
+    """Another provenance of the same bytes."""
+    return provenance(data).replace(b"wsBc", b"wsFc")
 
 
 def known(shop: Shop) -> list[str]:
@@ -527,20 +543,87 @@ class TestRule6AProvenanceCountsOnlyForTheBytesItNames:
         with server.repositories.open_provenance("", FILE).reader as reader:
             assert reader.read() == provenance(OTHER)
 
-    @pytest.mark.parametrize("moment", ["put", "stat"])
-    def test_who_is_replaced_before_the_provenance_never_touches_that_of_the_new_bytes(
-        self, server: Server, unlocked: Server, moment: Literal["put", "stat"]
+    @pytest.mark.parametrize("signature", [provenance(OTHER), None], ids=["signed", "unsigned"])
+    def test_who_is_replaced_before_the_provenance_leaves_bytes_and_provenance_of_the_new_one(
+        self, shop: Shop, server: Server, unlocked: Server, signature: bytes | None
     ) -> None:
-        server.publish(APP)
-        server.storage.before(moment, PROVENANCE, lambda: unlocked.publish(OTHER, provenance(OTHER), force=True))
+        server.storage.after("put", FILE, lambda: unlocked.publish(OTHER, signature, force=True))
 
-        server.publish(THIRD, provenance(THIRD), force=True)
+        published = server.publish(APP, provenance(APP))
 
-        for replica in (server, unlocked):
-            with replica.repositories.open_package("", FILE).reader as reader:
-                assert reader.read() == OTHER
-            with replica.repositories.open_provenance("", FILE).reader as reader:
-                assert reader.read() == provenance(OTHER)
+        assert published.digest == digest(APP)
+        assert told(unlocked.repositories.open_package("", FILE)) == (digest(OTHER), digest(OTHER))
+        assert shop.catalog.versions("", "app")[0].signed == (signature is not None)
+
+    def test_who_is_replaced_while_looking_at_an_older_provenance_never_touches_the_new_one(
+        self, shop: Shop, server: Server, unlocked: Server
+    ) -> None:
+        shop.put(PROVENANCE, provenance(THIRD))
+        server.storage.before("open", PROVENANCE, lambda: unlocked.publish(OTHER, provenance(OTHER), force=True))
+
+        server.publish(APP, provenance(APP))
+
+        assert known(shop) == [digest(OTHER)]
+        assert shop.fetch_provenance() == provenance(OTHER)
+
+    def test_an_older_one_that_nobody_sees_is_replaced(self, shop: Shop, server: Server) -> None:
+        shop.put(PROVENANCE, provenance(OTHER))
+
+        server.publish(APP, provenance(APP))
+
+        assert shop.fetch_provenance() == provenance(APP)
+
+    def test_one_that_never_comes_to_rest_is_given_up(self, shop: Shop) -> None:
+        shop.storage.fail("put", AlreadyExists("again"), key=PROVENANCE, times=None)
+
+        with pytest.raises(Unavailable, match="keeps changing"):
+            shop.publish(APP, provenance(APP))
+
+    def test_it_is_written_without_looking_and_only_over_the_one_that_was_known(
+        self, shop: Shop, server: Server
+    ) -> None:
+        first = shop.publish(APP, provenance(APP)).record
+        assert first.provenance_state is not None
+        shop.storage.calls.clear()
+
+        server.publish(OTHER, provenance(OTHER), force=True)
+        shop.repositories.delete("", "app", "1.0.0")
+        shop.storage.calls.clear()
+        shop.publish(APP, provenance(APP))
+
+        assert server.storage.asked[1] == Asked("put", PROVENANCE, Matching(State(first.provenance_state)))
+        assert shop.storage.calls == [("put", FILE), ("put", PROVENANCE)]
+
+    def test_who_finishes_a_publish_does_not_replace_the_provenance_that_was_acknowledged_with_it(
+        self, shop: Shop, server: Server, elsewhere: Server
+    ) -> None:
+        server.publish(APP, provenance(APP))
+
+        with pytest.raises(AlreadyPublished, match=r"app-1\.0\.0\.tgz\.prov already exists"):
+            elsewhere.publish(APP, resigned(APP))
+
+        assert shop.fetch_provenance() == provenance(APP)
+        with elsewhere.repositories.open_provenance("", FILE).reader as reader:
+            assert reader.read() == provenance(APP)
+
+    def test_who_finishes_a_publish_may_bring_the_same_provenance_or_the_one_that_is_missing(
+        self, server: Server, elsewhere: Server
+    ) -> None:
+        server.publish(APP, provenance(APP))
+        web = package("web")
+        server.publish(web)
+
+        assert elsewhere.publish(APP, provenance(APP)).signed
+        assert elsewhere.publish(web, provenance(web, "web-1.0.0.tgz", name="web")).signed
+
+    def test_who_may_replace_may_finish_a_publish_with_another_provenance(
+        self, shop: Shop, server: Server, elsewhere: Server
+    ) -> None:
+        server.publish(APP, provenance(APP))
+
+        elsewhere.publish(APP, resigned(APP), force=True)
+
+        assert shop.fetch_provenance() == resigned(APP)
 
     def test_a_provenance_that_comes_alone_never_touches_that_of_bytes_that_come_meanwhile(
         self, server: Server, unlocked: Server
