@@ -237,7 +237,8 @@ class Repositories:
         """
         served = self.catalog.package(repository, file)
         if served is None and self._state(layout.key(repository, file)) is not None:
-            served = self._look_again(repository, file)
+            self.refresh(repository, file)
+            served = self.catalog.package(repository, file)
         if served is None:
             raise _no_file(file)
         return served
@@ -251,51 +252,20 @@ class Repositories:
             FileNotFound: there is none that can be served.
             Unavailable: the storage does not answer.
         """
-        key = layout.key(repository, file)
-        try:
-            served = self.catalog.package(repository, file)
-            for _ in range(_TRIES):
-                if served is not None:
-                    try:
-                        return Opened(self.packages.open(key, state=State(served.state)), served)
-                    except (NotFound, Changed):
-                        pass
-                elif self._state(key) is None:
-                    raise _no_file(file)
-                served = self._look_again(repository, file)
-                if served is None:
-                    raise _no_file(file)
-        except (CatalogIncomplete, CatalogUnavailable):
-            return Opened(self._open_as_it_lies(key, file), None)
-        raise Unavailable(f"{key!r} keeps changing while it is read: try again")
+        return self._open(repository, file, file, lambda served: (served.state, True))
 
     def open_provenance(self, repository: str, file: str) -> Opened:
         """Open the provenance of the package `file`, while it names the digest of that package.
+
+        While the catalog cannot be asked, it is served as it lies in storage, whatever it names; Helm compares that
+        with the package it got.
 
         Raises:
             FileNotFound: there is none, or it speaks of other bytes.
             Unavailable: the storage does not answer.
         """
         name = layout.provenance_file(file)
-        key = layout.key(repository, name)
-        try:
-            served = self.catalog.package(repository, file)
-            for _ in range(_TRIES):
-                if served is not None and served.signed and served.provenance_state is not None:
-                    try:
-                        return Opened(self.packages.open(key, state=State(served.provenance_state)), served)
-                    except (NotFound, Changed):
-                        pass
-                else:
-                    state = self._state(key)
-                    if state is None or (served is not None and served.provenance_state == state):
-                        raise _no_file(name)
-                served = self._look_again(repository, file)
-                if served is None:
-                    raise _no_file(name)
-        except (CatalogIncomplete, CatalogUnavailable):
-            return Opened(self._open_as_it_lies(key, name), None)
-        raise Unavailable(f"{key!r} keeps changing while it is read: try again")
+        return self._open(repository, file, name, lambda served: (served.provenance_state, served.signed))
 
     def refresh(self, repository: str, file: str, *, reread: bool = False) -> PackageRecord | SetAside | None:
         """Bring what the catalog knows of one package in line with the storage, and return it.
@@ -309,6 +279,37 @@ class Repositories:
             return self._refresh(entry, repository, file, reread=reread)
 
     # ---- steps
+
+    def _open(
+        self, repository: str, file: str, name: str, known: Callable[[Served], tuple[str | None, bool]]
+    ) -> Opened:
+        """Open the package `file`, or the file `name` that goes with it, in the state that the catalog knows.
+
+        Args:
+            repository: where they lie.
+            file: name of the package.
+            name: of what is opened.
+            known: returns the state that the catalog knows of it, and whether it may be served in that.
+        """
+        key = layout.key(repository, name)
+        try:
+            served = self.catalog.package(repository, file)
+            for _ in range(_TRIES):
+                state, good = (None, False) if served is None else known(served)
+                if state is not None and good:
+                    with suppress(NotFound, Changed):
+                        return Opened(self.packages.open(key, state=State(state)), served)
+                else:
+                    lies = self._state(key)
+                    if lies is None or lies == state:
+                        raise _no_file(name)
+                self.refresh(repository, file)
+                served = self.catalog.package(repository, file)
+                if served is None:
+                    raise _no_file(name)
+        except (CatalogIncomplete, CatalogUnavailable):
+            return Opened(self._open_as_it_lies(key, name), None)
+        raise Unavailable(f"{key!r} keeps changing while it is read: try again")
 
     def _check_writes(self) -> None:
         if not self.writes_are_safe:
@@ -492,10 +493,6 @@ class Repositories:
             provenance_state=signature.state if signature else None,
             signed=signature is not None and signature.counts,
         )
-
-    def _look_again(self, repository: str, file: str) -> Served | None:
-        self.refresh(repository, file)
-        return self.catalog.package(repository, file)
 
     def _state(self, key: str) -> State | None:
         try:
