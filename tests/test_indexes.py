@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chartrepo import indexes
+from chartrepo import indexes as indexes_module
 from chartrepo.core.index import Form
 from chartrepo.indexes import EVERYTHING, Document, Indexes, Wanted
 from tests.support.packages import package
@@ -115,7 +115,7 @@ def test_a_small_index_is_held_in_one_piece_and_a_large_one_is_not(shop: Shop, m
     small = Indexes(shop.catalog).get("", Form.JSON).document()
     assert len(small.parts) == 1
 
-    monkeypatch.setattr(indexes, "_SMALL", small.length - 1)
+    monkeypatch.setattr(indexes_module, "_SMALL", small.length - 1)
     large = Indexes(shop.catalog).get("", Form.JSON).document()
     assert len(large.parts) > 1
     assert text(large) == text(small)
