@@ -39,8 +39,13 @@ def storages(settings: Settings, ground: "Ground | None" = None, *, observe: Obs
     Raises:
         Misconfigured: they can never work.
     """
-    conditional = ground is None or ground.conditional_writes
-    return open_storage(str(settings.storage), s3_options(settings), observe=observe, conditional_writes=conditional)
+    return open_storage(
+        str(settings.storage),
+        s3_options(settings),
+        observe=observe,
+        conditional_writes=ground is None or ground.conditional_writes,
+        marked=ground is not None and ground.marked,
+    )
 
 
 def s3_options(settings: Settings) -> S3Options:
@@ -66,12 +71,14 @@ class Ground:
         description: where packages lie, for people.
         conditional_writes: whether the storage honours conditions.
         writes_are_safe: whether two writers are kept apart, by conditions or by the set-up.
+        marked: whether the storage can be told from an empty folder on which nothing is mounted.
     """
 
     storage_id: str
     description: str
     conditional_writes: bool
     writes_are_safe: bool
+    marked: bool = False
 
 
 def prepare(settings: Settings, *, writable: bool) -> Ground:
@@ -96,7 +103,7 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
             ) from None
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
     identifier = _storage_id(found.state, settings.state_dir)
-    return Ground(identifier, abilities.description, abilities.conditional_writes, safe)
+    return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
 
 
 def look(settings: Settings) -> Ground:
@@ -177,11 +184,11 @@ def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | No
     )
 
 
-def reader(settings: Settings, *, tell_failures: bool = False) -> ReadMany:
+def reader(settings: Settings, ground: Ground | None = None, *, tell_failures: bool = False) -> ReadMany:
     """Return what reads many packages of this storage at once; see `chartrepo.reading.read_many`."""
     threads = _READS_FROM_A_BUCKET if isinstance(settings.storage, Bucket) else 1
     return lambda tasks: read_many(
-        lambda: storages(settings).packages, tasks, threads=threads, tell_failures=tell_failures
+        lambda: storages(settings, ground).packages, tasks, threads=threads, tell_failures=tell_failures
     )
 
 

@@ -146,8 +146,8 @@ def _record(kind: str, *values: Any) -> PackageRecord | SetAside:
     """
     if kind not in {"package", "set_aside"}:
         raise ValueError(f"a line is of the kind {kind!r:.100}")
-    *others, last = values
-    made = PackageRecord(*others, warnings=tuple(last)) if kind == "package" else SetAside(*values)
+    fields = values if kind == "set_aside" else (*values[:-1], tuple(values[-1]))
+    made = SetAside(*fields) if kind == "set_aside" else PackageRecord(*fields)
     for name, value in zip(made.__slots__, values, strict=True):
         if type(value) not in _TYPES.get(name, (str,)):
             raise ValueError(f"a line says {value!r:.100} for {name}")

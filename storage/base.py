@@ -141,10 +141,13 @@ class Abilities:
         description: where the objects lie, for people, without secrets.
         conditional_writes: conditions hold against other processes and machines. Without them, writers must be kept
             apart by other means. False as well where nothing was tried, because nobody is going to write.
+        marked: the storage bears a mark of its own, so that it can be told from an empty folder on which nothing is
+            mounted.
     """
 
     description: str
     conditional_writes: bool
+    marked: bool = False
 
 
 class Storage(Protocol):

@@ -8,7 +8,7 @@ Folders stay when their last file goes: removing them would race with writers, a
 """
 
 # Reading a small package is a matter of four system calls, and pathlib would take longer than those.
-# ruff: noqa: PTH100, PTH102, PTH104, PTH108, PTH112, PTH116, PTH120
+# ruff: noqa: PTH100, PTH102, PTH104, PTH108, PTH110, PTH112, PTH116, PTH120
 
 import errno
 import fcntl
@@ -144,14 +144,23 @@ class LocalStorage:
     system has no hard links or no locks, conditions hold between the threads of one process, and `check` says so.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, private: bool = False, conditional_writes: bool = True) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        private: bool = False,
+        conditional_writes: bool = True,
+        marked: bool = False,
+    ) -> None:
         """Keep objects under `root`, which nobody else may look into when `private`. Nothing is touched yet.
 
-        `conditional_writes` is what `check` found out, in whatever process; it finds out again when it is called.
+        `conditional_writes` and `marked` are what `check` found out, in whatever process; it finds out again when it is
+        called.
         """
         self._root = os.path.abspath(root)
         self._folder_mode, self._file_mode = (0o700, 0o600) if private else (0o777, 0o666)
         self._conditional = conditional_writes
+        self._marked = marked
         self._lock = threading.Lock()
         self._durable: set[str] = set()
         self._reported: set[str] = set()
@@ -165,10 +174,10 @@ class LocalStorage:
                 self._make_root(self._root)
             with os.scandir(self._root) as entries:
                 next(entries, None)
-            if not writable:
-                return Abilities(description, conditional_writes=False)
-            self._conditional = self._probe()
-            return Abilities(description, conditional_writes=self._conditional)
+            if writable:
+                self._conditional = self._probe()
+            self._marked = os.path.exists(self._path(_LOCK))
+            return Abilities(description, conditional_writes=writable and self._conditional, marked=self._marked)
         except (NotADirectoryError, FileExistsError):
             raise Misconfigured(f"{name} is not a folder: name one, or move the file away") from None
         except FileNotFoundError:
@@ -279,6 +288,7 @@ class LocalStorage:
         """Make an empty file beside `target`, in a folder that outlives a power cut, and open it."""
         folder = os.path.dirname(target)
         path = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}{_SUFFIX}"
+        self._check_root()
         if folder in self._durable:
             with suppress(FileNotFoundError):
                 return os.open(path, _CREATE, self._file_mode), path
@@ -291,9 +301,7 @@ class LocalStorage:
 
         The root itself is not made here: where it is missing, a disk is not mounted.
         """
-        if folder == self._root:
-            self._check_root()
-        elif folder not in self._durable:
+        if folder != self._root and folder not in self._durable:
             above = os.path.dirname(folder)
             self._make_folder(above)
             with suppress(FileExistsError):
@@ -359,6 +367,9 @@ class LocalStorage:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield
             finally:
+                # Closing would not do: a child that another thread forked meanwhile holds the file open too.
+                with suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
                 os.close(descriptor)
 
     def _probe(self) -> bool:
@@ -421,9 +432,14 @@ class LocalStorage:
         _fail(error, "read", key)
 
     def _check_root(self) -> None:
-        """Where the root is gone, a disk is not mounted, and that nothing is found means nothing."""
+        """Where the root is gone, or empty of our mark, a disk is not mounted; then a missing file means nothing."""
         if not os.path.isdir(self._root):
             raise Unavailable(f"the folder {keys.shown(self._root)} is gone: mount it, or make it again")
+        if self._marked and not os.path.exists(self._path(_LOCK)):
+            raise Unavailable(
+                f"the folder {keys.shown(self._root)} is another one than at the start, for it lacks the file {_LOCK}: "
+                "mount the right one, or start again with this one"
+            )
 
 
 def _reader(descriptor: int, key: str, state: State | None, start: int, length: int | None) -> LocalReader:

@@ -37,6 +37,7 @@ def open_storage(
     *,
     observe: Observe | None = None,
     conditional_writes: bool = True,
+    marked: bool = False,
 ) -> Storages:
     """Make the drivers for a location. Nothing is touched or asked until they are used.
 
@@ -47,13 +48,14 @@ def open_storage(
         observe: is told of each call to either; see `storage.observed`.
         conditional_writes: what `check` found out about this location, in this process or another. Where it is False,
             the drivers look before they write, and whoever writes keeps others out meanwhile.
+        marked: the same; see `storage.base.Abilities`.
 
     Raises:
         Misconfigured: the location is neither, or boto3 cannot be set up.
     """
     scheme = _SCHEME.match(location)
     if scheme is None:
-        storages = _local(location, conditional_writes=conditional_writes)
+        storages = _local(location, conditional_writes=conditional_writes, marked=marked)
     elif scheme[1].lower() == "s3":
         rest = location[scheme.end() :]
         storages = _s3(location, rest, options or S3Options(), conditional_writes=conditional_writes)
@@ -66,13 +68,13 @@ def open_storage(
     )
 
 
-def _local(location: str, *, conditional_writes: bool) -> Storages:
+def _local(location: str, *, conditional_writes: bool, marked: bool) -> Storages:
     if not location or "\0" in location:
         raise Misconfigured(f"storage {location!r} is not a folder: use a folder or s3://bucket/prefix")
     # An absolute path, so that it stays the same folder when the process moves.
     folder = Path(os.path.abspath(location), keys.RESERVED)  # noqa: PTH100 - resolve() would follow a link once for all
     return Storages(
-        LocalStorage(folder.parent, conditional_writes=conditional_writes),
+        LocalStorage(folder.parent, conditional_writes=conditional_writes, marked=marked),
         LocalStorage(folder, private=True, conditional_writes=conditional_writes),
         folder,
     )

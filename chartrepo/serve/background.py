@@ -98,6 +98,7 @@ class Background:
 
     def __init__(self, settings: Settings, ground: assembly.Ground, wishes: Wishes) -> None:
         self._settings = settings
+        self._ground = ground
         self._wishes = wishes
         self._metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
         self._repositories = assembly.repositories(settings, ground, metrics=self._metrics)
@@ -191,6 +192,6 @@ class Background:
             self._wishes.forget_sync()
             return sync_or_build(
                 self._repositories,
-                assembly.reader(self._settings, tell_failures=True),
+                assembly.reader(self._settings, self._ground, tell_failures=True),
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
             )

@@ -1,6 +1,7 @@
 """Objects in a folder."""
 
 import errno
+import fcntl
 import io
 import json
 import logging
@@ -84,6 +85,56 @@ def test_an_object_is_a_plain_file_with_its_time_of_publication(storage: LocalSt
     assert file.read_bytes() == b"bytes"
     assert int(file.stat().st_mtime) == 1_500_000_000
     assert {path.name for path in tmp_path.rglob("*")} == {"team", "app-1.0.0.tgz"}
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_an_empty_mount_point_is_not_taken_for_the_folder_that_was_checked(tmp_path: Path, *, writable: bool) -> None:
+    folder = tmp_path / "data"
+    LocalStorage(folder).check()
+    found = LocalStorage(folder).check(writable=writable)
+    storage = LocalStorage(folder, marked=found.marked)  # in another process
+    storage.put("team/k", b"bytes", condition=ABSENT)
+    folder.rename(tmp_path / "away")
+    folder.mkdir()
+
+    for look in (
+        lambda: list(storage.list()),
+        lambda: storage.stat("team/k"),
+        lambda: storage.open("team/k"),
+        lambda: storage.delete("team/k"),
+        lambda: storage.put("new", b"", condition=ABSENT),
+        lambda: storage.put("team/k", b"", condition=ANYWAY),
+    ):
+        with pytest.raises(Unavailable, match="mount the right one"):
+            look()
+    assert list(folder.iterdir()) == []
+
+    folder.rmdir()
+    (tmp_path / "away").rename(folder)
+    assert storage.stat("team/k").size == 5
+
+
+def test_a_folder_that_nobody_wrote_to_has_no_mark_and_may_be_empty(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    assert not storage.check(writable=False).marked
+    assert list(storage.list()) == []
+
+
+def test_a_child_that_is_forked_meanwhile_does_not_keep_the_lock(storage: LocalStorage, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with storage._alone():
+        child = os.fork()
+        if not child:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+    descriptor = os.open(tmp_path / ".chartrepo-lock", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        for each in (descriptor, reading, writing):
+            os.close(each)
+        os.waitpid(child, 0)
 
 
 def test_files_get_the_rights_that_the_umask_leaves(storage: LocalStorage, tmp_path: Path) -> None:
