@@ -573,6 +573,15 @@ class TestRule6AProvenanceCountsOnlyForTheBytesItNames:
 
         assert shop.fetch_provenance() == provenance(APP)
 
+    def test_one_that_waits_for_these_bytes_gives_way_to_the_one_that_comes_with_them(
+        self, shop: Shop, server: Server
+    ) -> None:
+        server.repositories.publish_provenance("", resigned(APP))
+
+        server.publish(APP, provenance(APP))
+
+        assert shop.fetch_provenance() == provenance(APP)
+
     def test_one_that_never_comes_to_rest_is_given_up(self, shop: Shop) -> None:
         shop.storage.fail("put", AlreadyExists("again"), key=PROVENANCE, times=None)
 
