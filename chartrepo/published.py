@@ -66,13 +66,9 @@ class PublishedIndexes:
             self._write(repository)
 
     def _notice(self) -> None:
-        catalog = self._catalog.mark("").catalog
-        marks = {each.name: Mark(catalog, each.revision) for each in self._catalog.repositories()}
-        # One whose last chart went is no longer listed, and its index has to become empty.
-        for gone in self._written.keys() - marks.keys():
-            marks[gone] = self._catalog.mark(gone)
         now = time.monotonic()
-        for repository, mark in marks.items():
+        # Also of those whose last chart went, maybe before this process began: their index has to become empty.
+        for repository, mark in self._catalog.marks().items():
             pending = self._pending.get(repository)
             if pending is not None:
                 if pending.mark != mark:

@@ -62,6 +62,18 @@ def test_a_repository_that_became_empty_gets_an_empty_index(shop: Shop, indexes:
     assert read(shop) == {}
 
 
+def test_a_repository_that_became_empty_just_before_the_server_was_killed_gets_an_empty_index(
+    shop: Shop, indexes: PublishedIndexes
+) -> None:
+    shop.publish(repository="team")
+    indexes.write_all()
+    shop.repositories.delete("team", "app", "1.0.0")
+
+    PublishedIndexes(shop.repositories, context_path="").write_all()
+
+    assert read(shop, "team") == {}
+
+
 def test_a_burst_of_changes_is_written_once_it_has_come_to_rest(
     shop: Shop, indexes: PublishedIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,16 @@ class Catalog:
         with self._reading() as session:
             return [RepositoryStatus(*row) for row in session.rows(self._queries.repositories)]
 
+    def marks(self) -> dict[str, Mark]:
+        """Return what each repository is at that holds something, or held something since the catalog was built.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._engine.reading() as session:
+            catalog = self._check(session.one(self._queries.catalog))[0]
+            return {name: Mark(catalog, revision) for name, revision in session.rows(self._queries.revisions)}
+
     def set_aside(self, repository: str | None = None) -> list[SetAside]:
         """Return the packages that cannot be served, of one repository or folder, or all of them.
 
@@ -303,8 +313,9 @@ class Catalog:
             self._check(self._engine.one(self._queries.catalog, {}))
         with self._engine.rebuilding() as session:
             yield Building(session, self._queries)
+            now = int(self._clock())
             for statement in self._queries.sum_up:
-                session.run(statement)
+                session.run(statement, {"now": now})
             session.run(
                 self._queries.put_catalog, {"id": secrets.token_hex(8), "complete": True, "storage": self._storage_id}
             )

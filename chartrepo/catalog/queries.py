@@ -96,6 +96,7 @@ class Queries:
         one_package = _where(packages, "repository", "file")
 
         self.catalog = self._text(about)
+        self.revisions = self._text(sa.select(repositories.c.name, repositories.c.revision))
         self.mark = self._text(about.add_columns(revision.scalar_subquery()))  # repository
         self.changed_at = self._text(sa.select(repositories.c.changed_at).where(_where(repositories, "name")))
         self.served = self._text(sa.select(*_columns(packages, *SERVED_COLUMNS)).where(one_package))
@@ -158,7 +159,10 @@ class Queries:
         )
         next_one = {
             "revision": repositories.c.revision + _ONE,
-            "changed_at": sa.func.coalesce(changed_at, repositories.c.changed_at),
+            # A clock that is set back takes no index back.
+            "changed_at": sa.case(
+                (changed_at > repositories.c.changed_at, changed_at), else_=repositories.c.changed_at
+            ),
         }
         self.advance = self._text(
             first.on_conflict_do_update(index_elements=[repositories.c.name], set_=next_one).returning(
@@ -193,7 +197,9 @@ class Queries:
         )
         self.empty = tuple(self._text(sa.delete(table)) for table in every)
         self.put_catalog = self._put(self._tables.catalog)
-        # What follows from the packages, once they are loaded.
+        # What follows from the packages, once they are loaded. now: hands may have given a package a time to come.
+        newest = sa.func.max(packages.c.created)
+        now = sa.bindparam("now", type_=sa.BigInteger)
         self.sum_up = (
             self._text(
                 sa.insert(charts).from_select(
@@ -204,7 +210,7 @@ class Queries:
             self._text(
                 sa.insert(repositories).from_select(
                     ["name", "revision", "changed_at"],
-                    sa.select(packages.c.repository, _ONE, sa.func.max(packages.c.created)).group_by(
+                    sa.select(packages.c.repository, _ONE, sa.case((newest > now, now), else_=newest)).group_by(
                         packages.c.repository
                     ),
                 )

@@ -1,12 +1,13 @@
 """Revisions, and what changed since one."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from chartrepo.catalog import Catalog, Entry, Mark
 from chartrepo.core.index import Form
-from tests.support.catalogs import NOW, aside, build, package, record, remove
+from tests.support.catalogs import NOW, Place, aside, build, package, record, remove
 
 
 def changed(catalog: Catalog, since: Mark | None, repository: str = "") -> dict[str, list[str]]:
@@ -132,6 +133,23 @@ def test_a_mark_from_the_future_gives_everything(catalog: Catalog) -> None:
     record(catalog, package())
     now = catalog.mark("")
     assert changed(catalog, now._replace(revision=now.revision + 1)) == {"app": ["1.0.0"]}
+
+
+def test_a_clock_that_is_set_back_takes_no_index_back(place: Place) -> None:
+    times = iter([NOW, NOW + 50, NOW - 50, NOW + 60])
+    with closing(place.open(clock=lambda: next(times))) as catalog:
+        build(catalog)
+        seen = []
+        for number in range(3):
+            record(catalog, package(version=f"{number}.0.0"))
+            with catalog.changes("", None, Form.JSON) as changes:
+                seen.append(changes.changed_at)
+    assert seen == [NOW + 50, NOW + 50, NOW + 60]
+
+
+def test_an_index_that_is_built_anew_did_not_change_in_time_to_come(catalog: Catalog) -> None:
+    build(catalog, package(created=NOW + 10**9), package("old", repository="team", created=NOW - 10))
+    assert {each.name: each.changed_at for each in catalog.repositories()} == {"": NOW, "team": NOW - 10}
 
 
 def test_all_that_is_read_at_once_is_of_one_revision(catalog: Catalog) -> None:

@@ -101,6 +101,12 @@ def test_every_repository_that_holds_something_is_listed_with_its_sums(catalog: 
     ]
 
 
+def test_what_repositories_are_at_is_told_of_those_too_that_became_empty(catalog: Catalog) -> None:
+    record(catalog, package("b", repository="team/app"), package("gone", repository="empty"))
+    remove(catalog, package("gone", repository="empty"))
+    assert catalog.marks() == {name: catalog.mark(name) for name in ("team/app", "empty")}
+
+
 def test_packages_set_aside_are_told_with_their_reasons(catalog: Catalog) -> None:
     first, second = aside(reason="no 'gzip'\n\0"), aside("näme-\udcff.tgz", repository="Team/\udcfe", reason="\udcff")
     record(catalog, first, second)
