@@ -41,7 +41,7 @@ class _Ids:
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self._prefix = os.urandom(6).hex()
+        self._prefix = os.urandom(5).hex()
         self._numbers = itertools.count(1)
 
     def next(self) -> str:
