@@ -5,6 +5,7 @@ one storage key.
 """
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ from chartrepo.core.errors import (
     CatalogUnavailable,
     ChartrepoError,
 )
+
+log = logging.getLogger(__name__)
 
 SCHEMA: Final = f"chartrepo_v{SCHEMA_VERSION}"
 
@@ -337,4 +340,6 @@ def _meaning(error: psycopg.Error) -> ChartrepoError:
         return CatalogFull("the disk of the catalog's PostgreSQL is full: make room, then try again")
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return CatalogUnavailable("another upload of this package takes too long: try again soon")
-    return CatalogUnavailable(f"the catalog's PostgreSQL fails: {_first_line(error)}")
+    # Clients are shown the sentence; the database's own words may name its host, port and user.
+    log.warning("the catalog's PostgreSQL fails: %s", _first_line(error))
+    return CatalogUnavailable("the catalog's PostgreSQL fails (the server's log says how): try again soon")
