@@ -235,10 +235,6 @@ class Metrics(Unmeasured):
         """Count the calling process among the workers that live."""
         self._workers.set(1)
 
-    def worker_died(self, pid: int) -> None:
-        """Count a process no longer among those that live; what it counted stays."""
-        mark_process_dead(pid, self._directory)  # type: ignore[no-untyped-call] # it has no annotations
-
     def render(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> tuple[str, bytes]:
         """Content type and body of an answer to a scrape.
 
@@ -250,6 +246,11 @@ class Metrics(Unmeasured):
         MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call] # it has no annotations
         registry.register(_Catalog(figures))
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
+
+
+def worker_died(directory: Path, pid: int) -> None:
+    """Count a process no longer among those that live; what it counted in `directory` stays."""
+    mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call] # it has no annotations
 
 
 class _Catalog(Collector):

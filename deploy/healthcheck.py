@@ -7,7 +7,8 @@ import os
 import sys
 import urllib.request
 
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would look for it on its own machine
 try:
-    urllib.request.urlopen(f"http://127.0.0.1:{os.environ.get('CHARTREPO_PORT') or 8080}/livez", timeout=4).close()
+    direct.open(f"http://127.0.0.1:{os.environ.get('CHARTREPO_PORT') or 8080}/livez", timeout=4).close()
 except OSError as problem:
     sys.exit(f"not alive: {problem}")

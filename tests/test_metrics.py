@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chartrepo.core.errors import CatalogUnavailable
-from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
+from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured, worker_died
 from chartrepo.version import __version__
 
 
@@ -164,7 +164,7 @@ os.waitpid(pid, 0)
         metrics.worker_started()
         pid = in_another_process(tmp_path, 'metrics.worker_started(); metrics.upload("created")')
         assert sample(scrape(metrics), "workers") == 2
-        metrics.worker_died(pid)
+        worker_died(tmp_path, pid)
         found = scrape(metrics)
         assert sample(found, "workers") == 1
         assert sample(found, "uploads_total", result="created") == 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 from chartrepo import assembly, logs
 from chartrepo.http.app import Services, create_app
 from chartrepo.http.front import Front
-from chartrepo.metrics import Metrics, Unmeasured
+from chartrepo.metrics import Metrics, Unmeasured, worker_died
 from chartrepo.orphans import die_with
 from chartrepo.serve.processes import deafen_while_booting, listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
@@ -76,7 +76,7 @@ def _worker_died(settings: Settings, wishes: Wishes, pid: int | None) -> None:
     """Look at the storage again: the worker may have died between storing a package and writing the catalog."""
     wishes.sync()
     if settings.metrics and pid is not None:
-        Metrics(assembly.metrics_dir(settings)).worker_died(pid)
+        worker_died(assembly.metrics_dir(settings), pid)
 
 
 def _worker_is_ready() -> None:
@@ -125,6 +125,7 @@ def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.s
     from granian._granian import SocketHolder, WorkerSignal  # noqa: PLC0415
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
     from granian.server.mp import MPServer  # noqa: PLC0415
 
     parent = os.getpid()
@@ -151,6 +152,7 @@ def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.s
 
     class Server(MPServer):
         def _init_shared_socket(self) -> None:
+            logging.getLogger("_granian").setLevel(logging.WARNING)  # its advice on numbers of threads is over
             # granian offers no way in but this: its own socket would let a second server share the port unnoticed.
             shared: Any = self
             shared._ssp = shared._sso = None
@@ -173,6 +175,8 @@ def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.s
         backpressure=max(_CONNECTIONS, settings.threads),
         respawn_failed_workers=True,
         workers_kill_timeout=max(int(settings.graceful_timeout), 1),
+        # It would name another address than that of the socket it was given, and advise against our numbers of threads.
+        log_level=LogLevels.error,
         log_dictconfig=logs.configuration(settings.log_format, settings.log_level),
         log_access=False,
     ).serve(target_loader=load, wrap_loader=False)

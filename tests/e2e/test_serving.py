@@ -6,8 +6,11 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +82,15 @@ class TestStart:
             (tmp_path / "data" / "team" / f"app-{version}.tgz").write_bytes(package(version=version))
         with running(tmp_path) as server:
             eventually(lambda: "found 2 versions of 1 chart in 1 repository" in server.log, what="it said so")
+
+    def test_the_web_server_says_nothing_of_its_own(self, tmp_path: Path, kind: str) -> None:
+        with running(tmp_path, "--server", kind) as server:
+            assert charts(server) == []
+        said = [line for line in server.log.splitlines() if re.match(r"[0-9]{4}-", line) and "GET" not in line]
+
+        assert len(said) == 2, said
+        assert "the catalog is complete" in said[0]
+        assert "found 0 versions" in said[1]
 
     def test_a_package_put_there_before_a_later_start_is_found(self, tmp_path: Path) -> None:
         with running(tmp_path, "--open-writes") as server:
@@ -338,6 +350,31 @@ def test_the_admin_listener_serves_health_and_metrics_and_the_main_one_no_metric
         assert get(f"{admin}/index.yaml").status == 404
         assert get(f"{server.url}/metrics").status == 404
         assert get(f"{server.url}/readyz").status == 200
+
+
+def test_the_admin_listener_asks_no_proxy_for_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    port = free_port()
+    server = start(tmp_path, "--admin-port", str(port))
+    try:
+        server.process.wait_until(lambda: _connects(port) and _connects(server.port), what="it listened")
+        for asked, where in ((f"127.0.0.1:{port}", "/livez"), (f"127.0.0.1:{server.port}", "/livez")):
+            with closing(HTTPConnection(asked, timeout=30)) as connection:
+                connection.request("GET", where)
+                assert connection.getresponse().status == 200
+        probe = subprocess.run(
+            [sys.executable, Path(__file__).parents[2] / "deploy" / "healthcheck.py"],
+            env={**os.environ, "CHARTREPO_PORT": str(server.port)},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert probe.returncode == 0, probe
+    finally:
+        server.kill()
 
 
 def test_the_index_beside_the_packages_is_written_soon_and_at_the_end(tmp_path: Path) -> None:
