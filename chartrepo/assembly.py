@@ -13,10 +13,10 @@ from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Unmeasured
+from chartrepo.outcomes import ReadMany
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
-from chartrepo.sync import ReadMany
 from storage.base import ABSENT, Misconfigured, NotFound, Storage, StorageError, Unavailable
 from storage.local import LocalStorage
 from storage.observed import Observe

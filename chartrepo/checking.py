@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
 from chartrepo.comparing import Comparison, Pair, compare, known_to, look_again
-from chartrepo.sync import ReadMany
+from chartrepo.outcomes import ReadMany
 from storage.base import Storage
 
 _UNDER_WAY: Final = 1.0

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
-from chartrepo.sync import Listing, ReadMany, Task, as_record, listed
+from chartrepo.listing import Listing, listed
+from chartrepo.outcomes import ReadMany, Task, as_record
 from storage.base import Storage
 
 Record = PackageRecord | SetAside
@@ -54,7 +55,7 @@ def compare(packages: Storage, known: Mapping[str, Record], read_many: ReadMany)
     Args:
         packages: where they lie.
         known: see `known_to`.
-        read_many: see `chartrepo.sync.ReadMany`.
+        read_many: see `chartrepo.outcomes.ReadMany`.
 
     Raises:
         Unavailable: the storage does not answer.

@@ -6,12 +6,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from chartrepo import assembly, layout
+from chartrepo.building import build
 from chartrepo.catalog import Catalog
 from chartrepo.comparing import compare, known_to
 from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.outcomes import ReadMany
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
-from chartrepo.sync import ReadMany, build
 from storage.base import Storage
 
 _PATIENCE = 600.0

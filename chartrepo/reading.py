@@ -15,7 +15,7 @@ from typing import Final
 from chartrepo.catalog import SetAside
 from chartrepo.examine import read_stored
 from chartrepo.orphans import die_with
-from chartrepo.sync import UNFORESEEN, UNREAD, Outcome, Task, Unread
+from chartrepo.outcomes import UNFORESEEN, UNREAD, Outcome, Task, Unread
 from storage.base import Misconfigured, NotFound, Storage, StorageError, Unavailable
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from chartrepo.catalog import PackageRecord
 from chartrepo.checking import Finding, Kind, Report, check
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.maintenance import Reindexed, build_if_needed, reindex
+from chartrepo.outcomes import Outcome, ReadMany, Task
 from chartrepo.reading import read_many
-from chartrepo.sync import Outcome, ReadMany, Task
 from storage.base import Unavailable
 from storage.local import LocalStorage
 from tests.support import packages

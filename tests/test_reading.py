@@ -9,8 +9,8 @@ import pytest
 
 from chartrepo import reading
 from chartrepo.catalog import PackageRecord, SetAside
+from chartrepo.outcomes import Outcome, Task
 from chartrepo.reading import read_many
-from chartrepo.sync import Outcome, Task
 from storage.base import ANYWAY, Storage, Unavailable
 from storage.local import LocalStorage
 from tests.support.packages import package

@@ -15,6 +15,7 @@ from typing import BinaryIO, Literal, NamedTuple
 import psutil
 import pytest
 
+from chartrepo.building import build
 from chartrepo.catalog import Catalog, PackageRecord, open_catalog, sqlite
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -31,7 +32,7 @@ from chartrepo.reading import read_many
 from chartrepo.repository import Opened, Repositories
 from chartrepo.serve.wishes import Wishes
 from chartrepo.snapshot import Snapshot
-from chartrepo.sync import build, sync
+from chartrepo.sync import sync
 from storage.base import (
     ABSENT,
     Abilities,

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from chartrepo.building import build
 from chartrepo.catalog import PackageRecord, SetAside
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.metrics import Unmeasured
+from chartrepo.outcomes import Outcome, Task
 from chartrepo.reading import read_many
 from chartrepo.repository import Repositories
-from chartrepo.sync import Outcome, Task, build, sync, sync_now
+from chartrepo.sync import sync, sync_now
 from storage.base import Misconfigured, ObjectInfo, Storage, Unavailable
 from storage.local import LocalStorage
 from tests.support.packages import package
@@ -172,7 +174,7 @@ class TestBuild:
         known = {record.file: record for record in shop.catalog.records()}
         caplog.clear()
         build(shop.catalog, shop.storage, lambda _tasks: iter(()), remembered=lambda: known)
-        assert "building" not in caplog.text
+        assert "to read" not in caplog.text
         assert "the catalog is complete: 1 package," in caplog.text
 
     def test_a_storage_that_gives_nothing_builds_no_catalog(self, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from chartrepo.logs import escape
-from chartrepo.sync import Outcome, ReadMany, Task
+from chartrepo.outcomes import Outcome, ReadMany, Task
 
 _TELL_EVERY: Final = 5.0
 """Seconds between two lines where there is no terminal for a bar."""

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final
 
 from chartrepo import assembly
+from chartrepo.building import sync_or_build
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.kinds import Bucket
 from chartrepo.metrics import Metrics, Unmeasured
@@ -21,7 +22,7 @@ from chartrepo.serve.pauses import Pauses
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
 from chartrepo.snapshot import Snapshot
-from chartrepo.sync import SETTLED_AFTER, Report, sync_or_build
+from chartrepo.sync import SETTLED_AFTER, Report
 from chartrepo.wording import counted
 from storage.base import StorageError
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from chartrepo.building import sync_or_build
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Published, Repositories
-from chartrepo.sync import Report, sync, sync_or_build
+from chartrepo.sync import Report, sync
 from storage.base import ANYWAY, State, Storage
 from storage.memory import MemoryStorage
 from tests.support.faults import FaultyStorage

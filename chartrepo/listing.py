@@ -1,0 +1,36 @@
+"""What a storage lists, as far as it has to do with charts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chartrepo import layout
+from storage.base import State, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the storage lists.
+
+    Attributes:
+        packages: state and time of publication by key; the time is None where a listing does not tell it.
+        provenance: state by the package's key.
+    """
+
+    packages: Mapping[str, tuple[State, int | None]]
+    provenance: Mapping[str, State]
+
+
+def listed(packages: Storage) -> Listing:
+    """List a storage.
+
+    Raises:
+        Unavailable: the listing broke.
+    """
+    found: dict[str, tuple[State, int | None]] = {}
+    provenance: dict[str, State] = {}
+    for info in packages.list():
+        if layout.is_package(info.key):
+            found[info.key] = (info.state, info.published)
+        elif layout.is_provenance(info.key):
+            provenance[layout.package_of(info.key)] = info.state
+    return Listing(found, provenance)
