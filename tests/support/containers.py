@@ -48,10 +48,10 @@ def base() -> str:
     for program in ("podman", "podman-compose"):
         if tools.on_path(program) is None:
             raise tools.UnobtainableError(f"{program} is not on PATH")
-    image = os.environ.get("CHARTREPO_TEST_BASE")
+    image = os.environ.get("TEST_BASE_IMAGE")
     if not image:
         raise tools.UnobtainableError(
-            "CHARTREPO_TEST_BASE names no image to build on, such as docker.io/library/python:3.13-slim-trixie"
+            "TEST_BASE_IMAGE names no image to build on, such as docker.io/library/python:3.13-slim-trixie"
         )
     return image
 
