@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -137,6 +138,8 @@ def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.s
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             event.set()
 
+        if signal.SIGTERM in signal.sigpending():
+            sys.exit(0)  # it came while this worker was born, and granian would not hear it any more
         signal.signal(signal.SIGTERM, end)
         listen_to_sigterm()
         return event
