@@ -42,6 +42,11 @@ class ServerFailedError(Exception):
     """A server that does not do what the measure needs; the text says what is wrong."""
 
 
+def _surroundings() -> dict[str, str]:
+    """Our environment, but for a variable that would let a Python program be compiled anew at each start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """How to start a server.
@@ -126,7 +131,7 @@ class Server:
                 self._process = subprocess.Popen(
                     self.words,
                     cwd=self.folder,
-                    env=os.environ | self.environment,
+                    env={**_surroundings(), **self.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
