@@ -143,7 +143,19 @@ class _Header:
     __slots__ = ("is_directory", "kind", "path", "size")
 
     def __init__(self, block: bytes) -> None:
-        if not _checksum_fits(block):
+        plain = _PLAIN_HEADER.fullmatch(block)
+        if plain:
+            name, mode, size, checksum, self.kind = plain.groups()
+            if not _is_sum_of(block, int(checksum, 8)):
+                raise PackageRefused(_DAMAGED)
+            self.path = _text(name)
+            self.size = int(size, 8)
+            self.is_directory = int(mode, 8) & _TYPE_BITS == _DIRECTORY_BITS
+        else:
+            self._read_any(block)
+
+    def _read_any(self, block: bytes) -> None:
+        if not _is_sum_of(block, _number(block[148:156])):
             raise PackageRefused(_DAMAGED)
         self.kind = block[156:157]
         self.path = _text(block[:100])
@@ -168,8 +180,29 @@ class _Header:
             self.path = f"{_text(prefix)}/{self.path}"
 
 
-def _checksum_fits(block: bytes) -> bool:
-    stated = _number(block[148:156]) - _BLANK_CHECKSUM
+_PLAIN_HEADER: Final = re.compile(
+    rb"""
+    (.{100})           # name
+    ([0-7]{7})\0       # mode
+    (?:[0-7]{7}\0){2}  # user, group
+    ([0-7]{11})\0      # size
+    [0-7]{11}\0        # time
+    ([0-7]{6})\0[ ]    # checksum
+    (.)                # kind
+    .{100}             # link
+    ustar\0
+    .{2}.{64}          # version, names of user and group
+    (?:[0-7]{7}\0|\0{8}){2}  # device
+    \0.{154}           # no prefix
+    .{8}\0{4}          # not star's mark
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""How Go and Python write nearly every header: it means what `_Header._read_any` reads, and takes half the time."""
+
+
+def _is_sum_of(block: bytes, checksum: int) -> bool:
+    stated = checksum - _BLANK_CHECKSUM
     rest = block[:148] + block[156:]
     if rest.isascii():
         # The fast way to add bytes: Adler-32's lower half is their sum and 1, modulo 65,521, which ASCII cannot reach.

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chartrepo.core import tarball
 from chartrepo.core.errors import PackageRefused
 from chartrepo.core.gunzip import Gunzip
 from chartrepo.core.limits import DEFAULT, Budget, Limits
@@ -201,3 +202,35 @@ def test_any_tree_reads_as_in_tarfile(files: list[tuple[str, bytes]], layout: in
     archive = Tar(gunzip(written.getvalue()), Budget(DEFAULT))
 
     assert [(entry.path, archive.read(entry.size)) for entry in archive] == expected
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> bytes:
+    """A header as Python writes it, at times with one byte that is another."""
+    entry = tarfile.TarInfo(
+        draw(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40))
+    )
+    entry.size, entry.mode = draw(st.integers(0, 0o77777777777)), draw(st.integers(0, 0o7777777))
+    entry.type = draw(st.sampled_from([b"0", b"5", b"2", b"x", b"\0", b"S"]))
+    block = bytearray(entry.tobuf(draw(st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT])))[-512:])
+    if draw(st.booleans()):
+        block[draw(st.integers(0, 511))] = draw(st.integers(0, 255))
+        block[148:156] = b"%06o\0 " % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
+    return bytes(block)
+
+
+@given(headers())
+def test_a_header_that_is_read_quickly_means_what_it_means_otherwise(block: bytes) -> None:
+    assert _meaning(block, quickly=True) == _meaning(block, quickly=False)
+
+
+def _meaning(block: bytes, *, quickly: bool) -> tuple[object, ...] | None:
+    header = object.__new__(tarball._Header)
+    try:
+        if quickly:
+            header.__init__(block)  # type: ignore[misc]
+        else:
+            header._read_any(block)
+    except PackageRefused:
+        return None
+    return header.kind, header.path, header.size, header.is_directory
