@@ -232,3 +232,29 @@ def test_any_text_is_read_or_refused_and_never_takes_us_down(text: str) -> None:
         else:
             message = "none"
         assert message
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\n", "a: [1, 2]\n---\nb: {c: d}\n", "a: &x 1\nb: *x\n", "a: " + "x" * 40_000 + "\n"]
+)
+def test_values_that_are_read_again_cost_as_much_again(text: str) -> None:
+    costs = []
+    for _ in range(3):
+        left = Budget(1000, 10)
+        check_values(text.encode(), left)
+        costs.append(1000 - left.nodes)
+    assert costs[0] > 0
+    assert len(set(costs)) == 1
+
+
+def test_values_that_were_refused_are_refused_again() -> None:
+    for _ in range(3):
+        assert is_refused_as_values("- a\n")
+
+
+def test_what_was_read_on_a_larger_budget_does_not_pass_on_a_smaller_one() -> None:
+    text = b"a: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n"
+    check_values(text, Budget(1000, 10))
+    for small in (Budget(20, 10), Budget(1000, 1)):
+        with pytest.raises(InvalidYamlError):
+            check_values(text, small)
