@@ -17,11 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 _MAX_IMPLICIT_KEY: Final = 1000
 """YAML 1.1 ends an implicit key after 1,024 characters; quotes and a margin are counted in."""
+
+_SAFE: Final = "+~"
+"""Besides letters, digits and `._-`, what stands in an address as it is."""
+_PLAIN_FILE: Final = re.compile("[A-Za-z0-9._+~-]+")
 
 _PLAIN_KEY: Final = re.compile("[A-Za-z][A-Za-z-]{2,99}")
 _NOT_PLAIN: Final = frozenset({"yes", "off", "true", "false", "null"})
@@ -92,7 +97,13 @@ def entry_with_urls(entry_json: str, file: str, *, url_prefix: str) -> str:
 
 
 def _url(prefix: str, file: str) -> str:
-    return _json(prefix + quote(file, safe="+~"))
+    return f'{_opened(prefix)}{file if _PLAIN_FILE.fullmatch(file) else quote(file, safe=_SAFE)}"'
+
+
+@lru_cache(maxsize=64)
+def _opened(prefix: str) -> str:
+    """Return a text in JSON that goes on."""
+    return _json(prefix)[:-1]
 
 
 def _json(value: object) -> str:
