@@ -5,11 +5,20 @@ from typing import Any
 
 from chartrepo.catalog.engine import Row
 from chartrepo.catalog.records import PackageRecord, SetAside
+from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.versions import is_stable, sort_key
 
 
+class BrokenRow(CatalogUnavailable):
+    """A row holds what was never written into it: the file is damaged, and the database did not notice."""
+
+
 def to_package(row: Row) -> PackageRecord:
-    """Return what a row of `queries.RECORD_COLUMNS` says."""
+    """Return what a row of `queries.RECORD_COLUMNS` says.
+
+    Raises:
+        BrokenRow: nothing that one can make sense of.
+    """
     (
         repository,
         file,
@@ -25,6 +34,8 @@ def to_package(row: Row) -> PackageRecord:
         as_yaml,
         warnings,
     ) = row
+    if not (isinstance(created, int) and isinstance(as_yaml, str) and isinstance(warnings, str)):
+        raise BrokenRow("the catalog holds rows that nobody wrote: it is damaged, and is built anew soon")
     return PackageRecord(
         repository,
         file,
