@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.locks import stripe_of
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
 from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
 from chartrepo.catalog.rows import (
@@ -28,6 +31,8 @@ from chartrepo.core.index import Form
 
 _AT_ONCE: Final = 500
 _SYNC: Final = "sync"
+_MARKS: Final = 1024
+"""Repositories whose mark a process remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Catalog:
         self._queries = queries
         self._storage_id = storage_id
         self._clock = clock
+        # By repository, with the version of the database that it was read at.
+        self._marks: dict[str, tuple[int, Mark]] = {}
 
     # ---- reading
 
@@ -100,7 +107,21 @@ class Catalog:
         Raises:
             CatalogIncomplete: see the class.
         """
-        return self._mark(self._engine.one(self._queries.mark, {"repository": repository}))
+        version = self._engine.version(EVERYTHING)
+        held = self._marks.get(repository)
+        if held is not None and held[0] == version:
+            return held[1]
+        mark = self._mark(self._engine.one(self._queries.mark, {"repository": repository}))
+        if version is not None:
+            if len(self._marks) >= _MARKS:
+                self._marks.clear()  # clients may ask for any name; those that are used come back
+            self._marks[repository] = (version, mark)
+        return mark
+
+    def mark_at_hand(self, repository: str) -> Mark | None:
+        """Return what a repository is at, where that can be told without asking the database."""
+        held = self._marks.get(repository)
+        return held[1] if held is not None and held[0] == self._engine.version(EVERYTHING) else None
 
     def package(self, repository: str, file: str) -> Served | None:
         """Return what is needed to serve a package; None where the catalog knows none.
@@ -114,6 +135,14 @@ class Catalog:
             return None
         state, provenance_state, signed, digest, size, created, name, version = row
         return Served(state, provenance_state, bool(signed), digest, size, created, name, version)
+
+    def watch(self, repository: str, file: str) -> Callable[[], int | None]:
+        """Return a function that gives a number, which is another one after every change of what `package` returns.
+
+        It gives None where that cannot be told without asking the database. To be called before `package`, and again to
+        learn whether that is still so. It may raise what every method here raises.
+        """
+        return partial(self._engine.version, stripe_of(_lock_key(repository, file)))
 
     @contextmanager
     def changes(self, repository: str, since: Mark | None, form: Form) -> Iterator[Changes]:
@@ -259,7 +288,7 @@ class Catalog:
             CatalogIncomplete: see the class; before the block, or after it when a rebuild began meanwhile.
             CatalogFull: what was recorded was not written.
         """
-        with self._engine.locking(from_name(f"{repository}/{file}")) as lock:
+        with self._engine.locking(_lock_key(repository, file)) as lock:
             self._check(lock.one(self._queries.catalog))
             held = Exclusive(lock, self._queries, repository, file)
 
@@ -333,6 +362,10 @@ class Catalog:
     def close(self) -> None:
         """Close all connections."""
         self._engine.close()
+
+
+def _lock_key(repository: str, file: str) -> bytes:
+    return from_name(f"{repository}/{file}")
 
 
 def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[], float] = time.time) -> Catalog:

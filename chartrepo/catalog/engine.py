@@ -58,6 +58,15 @@ class Engine(Protocol):
         """Run one statement that reads, by itself; return its only row, or None. Made to be fast."""
         ...
 
+    def version(self, field: int) -> int | None:
+        """Return a number that is another one after every write; None where it cannot be told for now.
+
+        What was read after it was asked for is still true when it is the same again. `field` says which writes are
+        meant: all (`announced.EVERYTHING`), or those to packages whose key is of one stripe (`locks.stripe_of`). Made
+        to be faster than `one`.
+        """
+        ...
+
     def reading(self) -> AbstractContextManager[Session]:
         """Open a transaction that sees the catalog as it is at the first statement, whatever is written meanwhile."""
         ...

@@ -2,7 +2,7 @@
 
 What is called the catalog's file is a link to the file of one generation::
 
-    catalog-v1.sqlite3 -> catalog-v1-<id>.sqlite3      and, beside the latter, its -wal and -shm
+    catalog-v1.sqlite3 -> catalog-v1-<id>.sqlite3      and, beside the latter, its -wal, -shm and -announced
 
 SQLite names its write-ahead log after the file that the link leads to, and whoever closes the last connection to a file
 removes the log by name. A rebuild therefore never reuses a name: it makes a new file and moves the link, so that those
@@ -21,6 +21,9 @@ from typing import Final, NamedTuple
 
 from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.errors import CatalogFull, CatalogUnavailable
+
+ANNOUNCED: Final = "-announced"
+"""What the file of `Announced` has behind the database's name."""
 
 _DAMAGED: Final = ".damaged"
 _TICK: Final = 100_000_000
@@ -47,8 +50,9 @@ class Stamp(NamedTuple):
         return time.time_ns() - self.changed > _TICK
 
 
-Log = tuple[Identity, Identity]
-"""The write-ahead log and its index. SQLite leaves them where they are as long as somebody has the database open."""
+Companions = tuple[Identity, Identity, Identity]
+"""The write-ahead log, its index, and the announced writes. They stay where they are as long as somebody has the
+database open."""
 
 
 class Generations:
@@ -60,6 +64,7 @@ class Generations:
 
     def __init__(self, file: Path) -> None:
         self.folder = file.parent
+        self._folder_name = str(file.parent)  # asked about before every answer, and a text is looked up faster
         self.link = file.with_name(f"{file.stem}-v{SCHEMA_VERSION}{file.suffix}")
         self._stem = file.stem
         self._suffix = file.suffix
@@ -85,6 +90,14 @@ class Generations:
         except OSError:
             return None
         return Stamp(found.st_dev, found.st_ino, found.st_mtime_ns)
+
+    def is_as_at(self, stamp: Stamp) -> bool:
+        """Return whether nothing came, went or was renamed in the folder since it was stamped."""
+        try:
+            found = os.stat(self._folder_name)  # noqa: PTH116 - as in current
+        except OSError:
+            return False
+        return found.st_mtime_ns == stamp.changed and found.st_ino == stamp.inode and found.st_dev == stamp.device
 
     def path(self) -> str:
         """Return where the link leads to."""
@@ -135,7 +148,9 @@ class Generations:
     def _files(self) -> list[tuple[Path, int, str]]:
         """Find the files of all generations, each with its schema version and its database's name."""
         stem, suffix = re.escape(self._stem), re.escape(self._suffix)
-        name = re.compile(rf"({stem}-v([0-9]+)(?:-[0-9a-f]+)?{suffix})(?:-wal|-shm|-journal|\.damaged|\.link)?")
+        name = re.compile(
+            rf"({stem}-v([0-9]+)(?:-[0-9a-f]+)?{suffix})(?:-wal|-shm|-journal|-announced|\.damaged|\.link)?"
+        )
         if not self.folder.is_dir():
             return []
         matches = [(path, name.fullmatch(path.name)) for path in sorted(self.folder.iterdir())]
@@ -175,10 +190,10 @@ def identity(path: str) -> Identity | None:
     return Identity(found.st_dev, found.st_ino)
 
 
-def log_of(path: str) -> Log | None:
-    """Return the log of the database at `path`, if it has one."""
-    log, index = identity(f"{path}-wal"), identity(f"{path}-shm")
-    return (log, index) if log and index else None
+def companions_of(path: str) -> Companions | None:
+    """Return what lies beside the database at `path`, if all of it is there."""
+    log, index, writes = (identity(f"{path}{suffix}") for suffix in ("-wal", "-shm", ANNOUNCED))
+    return (log, index, writes) if log and index and writes else None
 
 
 def _sync(path: Path) -> None:

@@ -11,9 +11,14 @@ from typing import Final
 
 from chartrepo.core.errors import CatalogUnavailable
 
-_STRIPES: Final = 256
+STRIPES: Final = 256
 _FIRST_PAUSE: Final = 0.0005
 _LONGEST_PAUSE: Final = 0.02
+
+
+def stripe_of(key: bytes) -> int:
+    """Return which of the `STRIPES` a storage key belongs to."""
+    return hashlib.blake2b(key, digest_size=1).digest()[0]
 
 
 class LockFolder:
@@ -37,8 +42,7 @@ class LockFolder:
         Raises:
             CatalogUnavailable: others held it for too long, or the file cannot be made.
         """
-        stripe = hashlib.blake2b(key, digest_size=1).hexdigest()
-        descriptor = self._acquire(f"key-{stripe}", self._patience)
+        descriptor = self._acquire(f"key-{stripe_of(key):02x}", self._patience)
         if descriptor is None:
             raise CatalogUnavailable("another upload of this package, or one beside it, takes too long: try again soon")
         try:

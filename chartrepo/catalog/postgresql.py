@@ -150,6 +150,10 @@ class PostgreSQL:
 
     # ---- transactions
 
+    def version(self, _field: int) -> int | None:
+        """See `Engine`. Other machines write too, so nothing less than a question to the database would tell."""
+        return None
+
     def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
         """Run one statement that reads, in a transaction of its own."""
         connection, row = self._first(statement, values)

@@ -1,20 +1,24 @@
 """The catalog in a SQLite file."""
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy.dialects import sqlite as dialect
 
+from chartrepo.catalog.announced import Announced
 from chartrepo.catalog.engine import Row, Values
 from chartrepo.catalog.filesystems import network_file_system
-from chartrepo.catalog.generations import Generations, Identity, Log, Stamp, identity, log_of
-from chartrepo.catalog.locks import LockFolder
+from chartrepo.catalog.generations import ANNOUNCED, Companions, Generations, Identity, Stamp, companions_of, identity
+from chartrepo.catalog.locks import LockFolder, stripe_of
 from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
+from chartrepo.catalog.rows import BrokenRow
 from chartrepo.catalog.schema import SCHEMA_VERSION, tables
 from chartrepo.core.errors import CatalogFull, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
 
@@ -28,6 +32,13 @@ _NOTHING: Final[Values] = {}
 _BEYOND_USE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """Also what is no SQL to SQLite: our statements are, on our tables."""
 
+_COUNT_WRITES: Final = "CREATE TABLE writes (first INTEGER NOT NULL, last INTEGER NOT NULL)"
+_FIRST_WRITE: Final = "INSERT INTO writes (first, last) VALUES (?, ?)"
+_NEXT_WRITE: Final = "UPDATE writes SET last = last + 1 RETURNING last"
+_WRITES: Final = "SELECT first, last FROM writes"
+"""How many writes there were: for `Announced`, and of no concern to another engine."""
+_FIRST_BITS: Final = 60
+
 _REBUILD: Final = "rebuild"
 _TRIES: Final = 10
 
@@ -38,7 +49,17 @@ class _Connection(NamedTuple):
     raw: sqlite3.Connection
     path: str
     file: Identity
-    log: Log
+    beside: Companions
+    announced: Announced
+
+
+class _Seen(NamedTuple):
+    """What was current when the folder's list of files was last as `stamp` says."""
+
+    stamp: Stamp
+    file: Identity
+    beside: Companions
+    announced: Announced
 
 
 class _ReplacedError(Exception):
@@ -75,9 +96,9 @@ class _Session:
 
 
 class _KeyLock:
-    def __init__(self, engine: "SQLite") -> None:
+    def __init__(self, engine: "SQLite", stripe: int) -> None:
         self.one = engine.one
-        self.writing = engine.writing
+        self.writing = partial(engine.writing, stripe)
 
 
 class SQLite:
@@ -104,7 +125,7 @@ class SQLite:
         self._name = str(self._files.link)
         self._locks = LockFolder(lock_dir, patience=_LOCK_SECONDS)
         self._busy_seconds = _BUSY_SECONDS
-        self._seen: tuple[Stamp, Identity, Log] | None = None
+        self._seen: _Seen | None = None
         self._pool = Pool[_Connection](lambda connection: connection.raw.close())
 
     # ---- transactions
@@ -122,6 +143,20 @@ class SQLite:
         self._pool.give(connection)
         return row
 
+    def version(self, field: int) -> int | None:
+        """See `Engine`. Mostly one look at the folder and one into memory."""
+        seen = self._seen
+        if seen is None or not self._files.is_as_at(seen.stamp):
+            return None
+        announced = seen.announced
+        number = announced.last(field)
+        if number > announced.committed:
+            with suppress(CatalogUnavailable, CatalogFull):
+                first, last = self.one(_WRITES) or (0, 0)
+                if first == announced.first:  # else the catalog was replaced in this moment
+                    announced.committed = last
+        return number if number <= announced.committed else None
+
     @contextmanager
     def reading(self) -> Iterator[_Session]:
         """Open a transaction that reads."""
@@ -129,14 +164,16 @@ class SQLite:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[_Session]:
-        """Open the one transaction that writes; others wait."""
+    def writing(self, *stripes: int) -> Iterator[_Session]:
+        """Open the one transaction that writes; others wait. Of packages it changes only those of `stripes`."""
         connection = self._take()
         with self._session(connection, "BEGIN IMMEDIATE") as session:
             # The file may have been replaced while others wrote. What would be written now would be lost with it.
-            if self._files.current() != connection.file:
+            if not self._is_on_current_files(connection):
                 raise CatalogUnavailable("the catalog was replaced while it was written: try again")
+            (number,) = session.one(_NEXT_WRITE) or (0,)
             yield session
+            connection.announced.announce(number, *stripes)
 
     @contextmanager
     def _session(self, connection: _Connection, begin: str) -> Iterator[_Session]:
@@ -151,6 +188,8 @@ class SQLite:
             self._end(connection)
             if isinstance(error, sqlite3.Error):
                 raise self._meaning(connection.path, error) from None
+            if isinstance(error, BrokenRow):
+                self._files.ask_for_rebuild(connection.path)
             raise
         self._pool.give(connection)
 
@@ -168,7 +207,7 @@ class SQLite:
     def locking(self, key: bytes) -> Iterator[_KeyLock]:
         """Hold the lock on a storage key, against threads and processes of this machine."""
         with self._locks.key(key):
-            yield _KeyLock(self)
+            yield _KeyLock(self, stripe_of(key))
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[bool]:
@@ -193,19 +232,22 @@ class SQLite:
     def _is_current(self, connection: _Connection) -> bool:
         """Return whether the connection is on the catalog's file and its log as they are now."""
         # One look at the folder instead of three at its files, as long as nothing has come or gone in there.
-        stamp = self._files.stamp()
-        if stamp is not None and self._seen == (stamp, connection.file, connection.log):
+        stamp, seen = self._files.stamp(), self._seen
+        if seen is not None and seen[:3] == (stamp, connection.file, connection.beside):
             return True
         current = self._is_on_current_files(connection)
-        self._seen = (stamp, connection.file, connection.log) if current and stamp and stamp.settled else None
+        if current and stamp is not None and stamp.settled:
+            self._seen = _Seen(stamp, connection.file, connection.beside, connection.announced)
+        else:
+            self._seen = None
         return current
 
     def _is_on_current_files(self, connection: _Connection) -> bool:
         if connection.file != self._files.current():
             return False
-        if log_of(connection.path) == connection.log:
+        if companions_of(connection.path) == connection.beside:
             return True
-        if connection.file == self._files.current():  # else its log went with it, as it should
+        if connection.file == self._files.current():  # else they went with it, as they should
             # Others would make another log, and neither would see what is in that of the other.
             self._files.ask_for_rebuild(connection.path)
         return False
@@ -227,6 +269,13 @@ class SQLite:
         if self._files.is_damaged(path):
             raise CatalogUnavailable(f"the catalog {self._name!r} is damaged, and is built anew soon")
         try:
+            announced = Announced(f"{path}{ANNOUNCED}")
+        except OSError:
+            if self._files.current() != current:
+                raise _ReplacedError from None
+            self._files.ask_for_rebuild(path)
+            raise CatalogUnavailable(f"the catalog {self._name!r} lacks a file, and is built anew soon") from None
+        try:
             # mode=rw: a file that is missing is not made.
             raw = sqlite3.connect(
                 f"file:{quote(path)}?mode=rw",
@@ -244,11 +293,11 @@ class SQLite:
         except sqlite3.Error as error:
             raw.close()
             raise self._meaning(path, error) from None
-        log = log_of(path)
-        if log is None or identity(path) != current:
+        beside = companions_of(path)
+        if beside is None or beside[2] != announced.file or identity(path) != current:
             raw.close()
             raise _ReplacedError
-        return _Connection(raw, path, current, log)
+        return _Connection(raw, path, current, beside, announced)
 
     def _meaning(self, path: str, error: sqlite3.Error) -> ChartrepoError:
         """Say what a failure means to those who know no SQL, and see to it that a damaged file is replaced."""
@@ -304,6 +353,7 @@ class SQLite:
 
     @contextmanager
     def _building(self, fresh: Path) -> Iterator[_Session]:
+        first = secrets.randbits(_FIRST_BITS)
         try:
             with closing(sqlite3.connect(fresh, isolation_level=None)) as raw:
                 # Nobody else sees the file, and it is of no use before it is whole.
@@ -312,11 +362,14 @@ class SQLite:
                 raw.execute("BEGIN")
                 for statement in self.queries.create_tables:
                     raw.execute(statement)
+                raw.execute(_COUNT_WRITES)
+                raw.execute(_FIRST_WRITE, (first, first))
                 yield _Session(raw)
                 for statement in self.queries.create_indexes:
                     raw.execute(statement)
                 raw.execute("COMMIT")
                 raw.execute("PRAGMA journal_mode = WAL")
+            Announced.make(Path(f"{fresh}{ANNOUNCED}"), first)
         except sqlite3.Error as error:
             raise self._meaning(str(fresh), error) from None
 

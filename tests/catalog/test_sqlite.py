@@ -72,7 +72,9 @@ def test_a_rebuild_leaves_one_generation_and_removes_what_killed_ones_left(
     (folder / "catalog-v1.sqlite3.bak").write_bytes(b"mine")
     build(filled)
     filled.close()
-    assert {path.name for path in folder.iterdir()} == {link.name, link.resolve().name, "catalog-v1.sqlite3.bak"}
+    current = link.resolve().name
+    beside = {f"{current}-announced", "catalog-v1.sqlite3.bak"}
+    assert {path.name for path in folder.iterdir()} == {link.name, current, *beside}
 
 
 def test_a_worker_notices_that_the_catalog_was_replaced(filled: Catalog, place: Place) -> None:
