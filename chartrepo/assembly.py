@@ -181,6 +181,7 @@ def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | No
         catalog=catalog(settings, ground),
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
+        look=found.look,
     )
 
 

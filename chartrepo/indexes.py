@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
+from functools import partial
 from struct import pack
 from typing import Final
 
@@ -87,8 +88,10 @@ class Index:
         names: Sequence[str],
         blocks: Mapping[str, Block],
         context_path: str,
+        mark_at_hand: Callable[[], Mark | None] = lambda: None,
     ) -> None:
         self.mark = mark
+        self._mark_at_hand = mark_at_hand
         self.names = names
         self.blocks = blocks
         self._form = form
@@ -100,6 +103,10 @@ class Index:
         self._deflated: dict[bytes, bytes] = {}
         self._all_gzipped: Document | None = None
         self._parts: dict[tuple[Wanted, bool], Document] = {}
+
+    def is_current(self) -> bool:
+        """Return whether this is the index as it is now, as far as that can be told without waiting for anything."""
+        return self._mark_at_hand() == self.mark
 
     def document(self, wanted: Wanted = EVERYTHING, *, compressed: bool = False) -> Document:
         """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file."""
@@ -240,7 +247,13 @@ class Indexes:
                 blocks.pop(name, None)
         names = held.names if held is not None and held.blocks.keys() == blocks.keys() else sorted(blocks)
         index = Index(
-            form, changes.mark, changed=changes.changed_at, names=names, blocks=blocks, context_path=self._context_path
+            form,
+            changes.mark,
+            changed=changes.changed_at,
+            names=names,
+            blocks=blocks,
+            context_path=self._context_path,
+            mark_at_hand=partial(self._catalog.mark_at_hand, repository),
         )
         if held is not None:
             index.inherit(held)

@@ -97,6 +97,7 @@ class Repositories:
         overwrite: when a version may be replaced.
         writes_are_safe: whether two writers are kept apart: by the storage's conditions, or by the set-up.
         clock: seconds since the epoch.
+        look: gives the state of a package by its key for next to nothing; None where the storage has no such way.
     """
 
     packages: Storage
@@ -104,6 +105,7 @@ class Repositories:
     overwrite: Overwrite = Overwrite.FORCE
     writes_are_safe: bool = True
     clock: Callable[[], float] = time.time
+    look: Callable[[str], State | None] | None = None
 
     # ---- writing
 
@@ -253,6 +255,19 @@ class Repositories:
             Unavailable: the storage does not answer.
         """
         return self._open(repository, file, file, lambda served: (served.state, True))
+
+    def watch(self, repository: str, file: str) -> Callable[[str], bool] | None:
+        """Return what tells whether the package that is opened next would be the same when opened again.
+
+        It takes the state that the package was served in, and looks at the catalog's count of writes and at the file,
+        without waiting for anything. None where that cannot be told.
+        """
+        look, version = self.look, self.catalog.watch(repository, file)
+        number = version() if look is not None else None
+        if look is None or number is None:
+            return None
+        key = layout.key(repository, file)
+        return lambda state: version() == number and look(key) == state
 
     def open_provenance(self, repository: str, file: str) -> Opened:
         """Open the provenance of the package `file`, while it names the digest of that package.

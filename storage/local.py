@@ -225,6 +225,13 @@ class LocalStorage:
             os.close(descriptor)
             raise
 
+    def state(self, key: str) -> State | None:
+        """What `stat` would give as the state, or None; for one system call. For keys that were opened before."""
+        try:
+            return _state(os.stat(self._path(key)))
+        except OSError:
+            return None
+
     def stat(self, key: str) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)

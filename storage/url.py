@@ -2,18 +2,22 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from storage import keys
-from storage.base import Misconfigured, Storage
+from storage.base import Misconfigured, State, Storage
 from storage.local import LocalStorage
 from storage.observed import Observe, ObservedStorage
 from storage.options import S3Options
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+Look = Callable[[str], State | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,14 @@ class Storages:
         packages: the objects that everybody may know of.
         state: the server's own, which no key of `packages` reaches and no listing of it shows.
         folder: where `state` lies when it is a folder, for what must be in one: databases and locks.
+        look: gives the state of a package by its key, None where there is none; None where that takes longer than to
+            keep packages in memory is worth.
     """
 
     packages: Storage
     state: Storage
     folder: Path | None
+    look: Look | None = None
 
 
 def open_storage(
@@ -63,8 +70,10 @@ def open_storage(
         raise Misconfigured(f"storage {location!r}: {scheme[1]!r} is not known; use a folder or s3://bucket/prefix")
     if observe is None:
         return storages
-    return Storages(
-        ObservedStorage(storages.packages, observe), ObservedStorage(storages.state, observe), storages.folder
+    return replace(
+        storages,
+        packages=ObservedStorage(storages.packages, observe),
+        state=ObservedStorage(storages.state, observe),
     )
 
 
@@ -73,11 +82,9 @@ def _local(location: str, *, conditional_writes: bool, marked: bool) -> Storages
         raise Misconfigured(f"storage {location!r} is not a folder: use a folder or s3://bucket/prefix")
     # An absolute path, so that it stays the same folder when the process moves.
     folder = Path(os.path.abspath(location), keys.RESERVED)  # noqa: PTH100 - resolve() would follow a link once for all
-    return Storages(
-        LocalStorage(folder.parent, conditional_writes=conditional_writes, marked=marked),
-        LocalStorage(folder, private=True, conditional_writes=conditional_writes),
-        folder,
-    )
+    packages = LocalStorage(folder.parent, conditional_writes=conditional_writes, marked=marked)
+    state = LocalStorage(folder, private=True, conditional_writes=conditional_writes)
+    return Storages(packages, state, folder, packages.state)
 
 
 def _s3(location: str, rest: str, options: S3Options, *, conditional_writes: bool) -> Storages:

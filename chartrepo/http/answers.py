@@ -1,7 +1,7 @@
 """What is sent, before any server or framework has a hand in it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -10,8 +10,8 @@ Headers = list[tuple[str, str]]
 
 STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
-
 JSON: Final = ("Content-Type", "application/json; charset=utf-8")
+TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)
@@ -23,12 +23,17 @@ class Answer:
         headers: without Content-Length, which comes from `length`.
         body: its bytes in pieces; closed by the server where it can be closed.
         length: of the body in bytes. An answer to HEAD says it and sends nothing.
+        still: tells, without waiting for anything, whether the same request would be answered like this now; None
+            where that cannot be told.
+        by_path: whether only the path decides what this answer is, and no query or header.
     """
 
     status: int
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
     length: int = 0
+    still: Callable[[], bool] | None = None
+    by_path: bool = False
 
 
 def json_answer(status: int, value: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:

@@ -14,11 +14,12 @@ from typing import Any, Final, Protocol
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
-from chartrepo.http.answers import STATUS_LINES, Answer, Headers, json_answer
+from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auth import Action, Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
+from chartrepo.http.kept import Kept, KeptAnswers
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
 from storage.base import InvalidKey, StorageError
@@ -31,6 +32,12 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 ROUTE: Final = "chartrepo.route"
 """Key of the environment under which Flask leaves the template of the route that answered."""
+AT_HAND: Final = "chartrepo.at_hand"
+"""Key of the environment under which a web server leaves what `Front.at_hand` gave it."""
+_LIVE: Final = Kept("/livez", Answer(200, [TEXT], [b"ok\n"], 3), guarded=False)
+"""All that is asked by it is whether the process answers, so nothing stands between."""
+_KEPT: Final = 16 * 2**20
+"""Bytes of answers that a worker keeps."""
 _SECURITY: Final = [("X-Content-Type-Options", "nosniff")]
 _BODIES_AT_ONCE: Final = 256
 """Reads of bodies that may wait for their clients: more than requests, since a read can outlive its own."""
@@ -101,6 +108,8 @@ class Front:
         self._body_seconds = body_seconds
         self._metrics = metrics
         self._access = access
+        self._kept = KeptAnswers(_KEPT)
+        self._live_at = frozenset({"/livez", f"{context_path}/livez"})
         self._readers = ThreadPoolExecutor(_BODIES_AT_ONCE, thread_name_prefix="body")
         self._places = Semaphore(max(1, threads // 2))
 
@@ -117,12 +126,28 @@ class Front:
         finally:
             logs.request_id.reset(token)
 
+    def at_hand(self, environ: Environ) -> Kept | None:
+        """Return the answer to a request where that waits for nothing, to be put into `environ` under `AT_HAND`.
+
+        Of the environment only what the request itself says is looked at. Whether the caller may have the answer is
+        found out when the request is answered.
+        """
+        if environ["PATH_INFO"] in self._live_at and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            return _LIVE
+        return self._kept.get(environ)
+
     # ---- the hot reads
 
     def _hot(self, exchange: _Exchange) -> Answer | None:
         """Answer a read of the classic repository, or a path outside of all that is served; None for all else."""
         environ = exchange.environ
         try:
+            kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
+            if kept is not None:
+                exchange.route = kept.route
+                if kept.guarded:
+                    self._authorizer.check(environ, Action.READ)
+                return kept.answer
             path = self._below_context(decode(environ["PATH_INFO"]))
             environ["PATH_INFO"] = path.encode().decode("latin-1")
             target = classic(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
@@ -130,7 +155,7 @@ class Front:
                 return None
             exchange.route = target.resource.value
             self._authorizer.check(environ, Action.READ)
-            return self._read[target.resource](environ, target.repository, target.file)
+            found = self._read[target.resource](environ, target.repository, target.file)
         except (FileNotFound, InvalidKey):
             return answer(FileNotFound("object not found"))
         except (ChartrepoError, StorageError) as error:
@@ -138,6 +163,8 @@ class Front:
         except Exception:
             log.exception("a read failed in a way that nobody foresaw")
             return internal_error(exchange.request_id)
+        self._kept.keep(exchange.path, environ, exchange.route, found)
+        return found
 
     def _below_context(self, path: str) -> str:
         """Return a path without the context path in front.

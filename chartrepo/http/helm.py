@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -92,11 +92,13 @@ class Classic:
         wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
         form = self._form(environ.get("HTTP_USER_AGENT", ""))
         gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        document = self._indexes.get(repository, form).document(wanted, compressed=gzip)
+        index = self._indexes.get(repository, form)
+        document = index.document(wanted, compressed=gzip)
+        over = self._is_over(document.changed)
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
-            ("Last-Modified", self._last_modified(document.changed)),
+            ("Last-Modified", _last_modified(document.changed, over=over)),
             ("Cache-Control", self._index_caching),
             ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
         ]
@@ -104,7 +106,8 @@ class Classic:
             return Answer(304, headers[1:])
         if gzip:
             headers.append(("Content-Encoding", "gzip"))
-        return Answer(200, headers, pieces(document), document.length)
+        still = index.is_current if over else self._until_over(document.changed, index.is_current)
+        return Answer(200, headers, pieces(document), document.length, still)
 
     def _form(self, user_agent: str) -> Form:
         if self._options.index_format == "auto":
@@ -121,10 +124,16 @@ class Classic:
             answer = self._redirect(repository, file, self._options.redirect_expires)
             if answer is not None:
                 return answer
+        unchanged = self._repositories.watch(repository, file)
         opened = self._repositories.open_package(repository, file)
         served = opened.served
         etag = served.digest if served is not None else _etag_of(opened.reader)
-        return self._send(environ, opened, etag, "application/x-tar", self._package_caching)
+        lasting = served is not None and self._is_over(served.created)
+        answer = self._send(environ, opened, etag, "application/x-tar", self._package_caching)
+        if unchanged is not None and served is not None and lasting and isinstance(answer.body, list):
+            answer.still = partial(unchanged, served.state)
+            answer.by_path = True
+        return answer
 
     def provenance(self, environ: Environ, repository: str, file: str) -> Answer:
         """Answer the provenance of the package `file`."""
@@ -148,7 +157,7 @@ class Classic:
         headers = [
             ("Content-Type", media_type),
             ("ETag", f'"{etag}"'),
-            ("Last-Modified", self._last_modified(changed)),
+            ("Last-Modified", _last_modified(changed, over=self._is_over(changed))),
             ("Accept-Ranges", "bytes"),
             ("Cache-Control", caching),
         ]
@@ -165,13 +174,12 @@ class Classic:
                 return self._send_range(opened, headers, wanted)
         return Answer(200, headers, _stream(reader, info.size), info.size)
 
-    def _last_modified(self, changed: int) -> str:
-        """Return a date that stands for the content: a second earlier while the second of the change is not over.
+    def _is_over(self, second: int) -> bool:
+        return self._clock() >= second + 2
 
-        Dates count whole seconds. Whoever was told the true one could not see, by asking with it, what changes in the
-        rest of that second.
-        """
-        return _date(changed if self._clock() >= changed + 2 else changed - 1)
+    def _until_over(self, second: int, unchanged: Callable[[], bool]) -> Callable[[], bool]:
+        """Return what tells whether content is unchanged, and `_last_modified` still gives it the same date."""
+        return lambda: not self._is_over(second) and unchanged()
 
     def _send_range(self, opened: Opened, headers: Headers, wanted: tuple[int, int]) -> Answer:
         start, stop = wanted
@@ -181,6 +189,15 @@ class Classic:
         part = self._repositories.packages.open(info.key, state=info.state, start=start, length=stop - start)
         headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{info.size}"))
         return Answer(206, headers, _stream(part, stop - start), stop - start)
+
+
+def _last_modified(changed: int, *, over: bool) -> str:
+    """Return a date that stands for the content: a second earlier while the second of the change is not over.
+
+    Dates count whole seconds. Whoever was told the true one could not see, by asking with it, what changes in the rest
+    of that second.
+    """
+    return _date(changed if over else changed - 1)
 
 
 def parse_wanted(query: str) -> Wanted:

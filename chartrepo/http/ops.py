@@ -14,8 +14,8 @@ from chartrepo.http.errors import NoSuchPath
 from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
 from chartrepo.version import __version__
 
-OPEN: Final = frozenset({"health", "livez", "readyz", "info"})
-"""Endpoints that need no credential: they name no chart."""
+OPEN: Final = frozenset({"health", "readyz", "info"})
+"""Endpoints that need no credential: they name no chart. `Front` answers `/livez` itself."""
 
 _WELCOME: Final = """<!doctype html>
 <html lang="en">
@@ -62,7 +62,6 @@ class Ops:
             ("/", self.welcome),
             ("/health", self.health),
             ("/info", self.info),
-            ("/livez", self.livez),
             ("/readyz", self.readyz),
             ("/metrics", self.metrics),
             ("/artifacthub-repo.yml", self.artifacthub),
@@ -82,10 +81,6 @@ class Ops:
     def info(self) -> Response:
         """Tell the version."""
         return respond(json_answer(200, {"version": __version__}))
-
-    def livez(self) -> Response:
-        """Answer, which is all that is asked: the process lives."""
-        return Response("ok\n", mimetype="text/plain")
 
     def readyz(self) -> Response:
         """Answer 200 once the catalog is complete, 503 while it is built or cannot be reached."""

@@ -13,6 +13,7 @@ from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Published, Repositories
 from chartrepo.sync import Report, sync
 from storage.base import ANYWAY, State, Storage
+from storage.local import LocalStorage
 from storage.memory import MemoryStorage
 from tests.support.faults import FaultyStorage
 from tests.support.packages import package
@@ -60,7 +61,8 @@ class Shop:
 
     @property
     def repositories(self) -> Repositories:
-        return Repositories(self.storage, self.catalog, overwrite=self.overwrite, clock=self.clock)
+        look = self.inner.state if isinstance(self.inner, LocalStorage) else None
+        return Repositories(self.storage, self.catalog, overwrite=self.overwrite, clock=self.clock, look=look)
 
     def build(self) -> Report:
         """Do what a server does when it starts."""

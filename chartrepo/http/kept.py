@@ -1,0 +1,89 @@
+"""Answers that a process keeps, as long as the same request would be answered in the same way.
+
+Machines ask for the same few things all day. An answer that bears `Answer.still` can tell for next to nothing, and
+without waiting for anything, whether it is still the right one.
+"""
+
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from chartrepo.http.answers import Answer
+
+Environ = dict[str, Any]
+Key = str | tuple[str, str, str, str]
+
+_LARGEST: Final = 1024 * 1024
+_AROUND: Final = 1024
+"""Bytes of an answer besides its body, and of what it is asked for with, at a guess."""
+_LONGEST_KEY: Final = 1024
+_SPECIAL: Final = frozenset(
+    {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH"}
+)
+"""What a request that is answered as usual does not bring; an empty length is none."""
+
+
+class Kept(NamedTuple):
+    """An answer, the route that gave it, and whether the caller must be one who may read."""
+
+    route: str
+    answer: Answer
+    guarded: bool = True
+
+
+class KeptAnswers:
+    """The answers of this process. Safe to share between threads.
+
+    Args:
+        size: bytes of bodies to keep at most; what was kept for longest goes first.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[Key, Kept] = {}
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, environ: Environ) -> Kept | None:
+        """Return the answer to a request, where it is at hand and still right. Waits for nothing."""
+        if not _is_plain(environ):
+            return None
+        path = environ["PATH_INFO"]
+        kept = self._kept.get(path) or self._kept.get(_key(path, environ))
+        if kept is None or kept.answer.still is None or not kept.answer.still():
+            return None
+        return kept
+
+    def keep(self, path: str, environ: Environ, route: str, answer: Answer) -> None:
+        """Keep what a request for a path (as it came) was answered with, if it can tell whether it still holds."""
+        if answer.still is None or answer.length > _LARGEST or environ["REQUEST_METHOD"] != "GET":
+            return
+        key = path if answer.by_path else _key(path, environ)
+        if not _is_plain(environ) or sum(map(len, key)) > _LONGEST_KEY:
+            return
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = Kept(route, answer)
+            self._used += answer.length + _AROUND
+            while self._used > self._size:
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._used -= kept.answer.length + _AROUND
+
+
+def _key(path: str, environ: Environ) -> Key:
+    """Return all of a request that an index depends on; see its Vary."""
+    return (
+        path,
+        environ.get("QUERY_STRING", ""),
+        environ.get("HTTP_USER_AGENT", ""),
+        environ.get("HTTP_ACCEPT_ENCODING", ""),
+    )
+
+
+def _is_plain(environ: Environ) -> bool:
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+        return False
+    return _SPECIAL.isdisjoint(environ) or not any(environ.get(name) for name in _SPECIAL)
