@@ -6,6 +6,7 @@ by then, the kernel ends the process with SIGBUS: a full disk would take down ev
 
 import logging
 import os
+import struct
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 _RESERVED: Final = 1 << 18
 """Bytes of a new file; all series of an ordinary server fit in."""
+
+_PAIR: Final = struct.Struct("dd")
+"""A value and its timestamp, in a file of the library."""
 
 _AROUND_A_KEY: Final = 64
 """More than the bytes that a series takes beside its key."""
@@ -36,6 +40,14 @@ class ReservedFile(MmapedDict):
         super().__init__(filename if memory is None else f"/proc/self/fd/{memory}", read_mode)  # type: ignore[no-untyped-call]
         if memory is not None:
             os.close(memory)
+
+    def write_value(self, key: str, value: float, timestamp: float) -> None:
+        """Write a value, as the library does; it is on the path of every request, and this takes half the time."""
+        position = self._positions.get(key)
+        if position is None:
+            super().write_value(key, value, timestamp)  # type: ignore[no-untyped-call]
+        else:
+            self._m[position : position + _PAIR.size] = _PAIR.pack(value, timestamp)
 
     def _init_value(self, key: str) -> None:
         if self._used + len(key.encode()) + _AROUND_A_KEY > self._capacity:
