@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,8 @@ from storage.base import Misconfigured
 
 log = logging.getLogger(__name__)
 
+_HEARD_AFTER: Final = 0.2
+"""Seconds after which workers have heard that they are to end. A port that is closed before makes granian's hang."""
 _RESTART_PAUSE: Final = 1.0
 _QUICK_DEATH: Final = 5.0
 _QUICK_DEATHS: Final = 3
@@ -149,22 +152,30 @@ class _Supervisor:
 
     def _stop(self) -> int:
         """End the children: the web server first and with patience, the others after it."""
-        # Nobody may wait in the backlog of a socket that only we hold open.
-        self.listener.close()
         status = self._end("web", self.settings.graceful_timeout + 5)
+        self._close_port()
         return status or max(self._end(name, 10) for name in ("background", "admin"))
+
+    def _close_port(self) -> None:
+        """Close the port for all who hold it: who comes is refused, and waits for no answer that never comes."""
+        if self.listener.fileno() >= 0:
+            with suppress(OSError):
+                self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
 
     def _end(self, name: str, patience: float) -> int:
         pids = [pid for pid, each in self.children.items() if each == name]
         if not pids:
             return 0
         os.kill(pids[0], signal.SIGTERM)
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
+        told = time.monotonic()
+        while time.monotonic() < told + patience:
             for ended, status in self._reap():
                 if ended == name:
                     return 0 if status in {0, -signal.SIGTERM} else 1
-            signal.sigtimedwait({signal.SIGCHLD}, 0.2)
+            if name == "web" and time.monotonic() > told + _HEARD_AFTER:
+                self._close_port()
+            signal.sigtimedwait({signal.SIGCHLD}, _HEARD_AFTER)
         log.warning("the %s process did not end in time: it is killed", name)
         os.kill(pids[0], signal.SIGKILL)
         os.waitpid(pids[0], 0)

@@ -89,11 +89,13 @@ def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.
     # Only one of the two servers is loaded, and this one has no types.
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    from chartrepo.serve.worker import AtOnceWorker  # noqa: PLC0415
+
     options: dict[str, Any] = {
         "bind": f"fd://{os.dup(listener.fileno())}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": AtOnceWorker,
         "keepalive": int(settings.keepalive),
         "graceful_timeout": int(settings.graceful_timeout),
         "logconfig_dict": logs.configuration(settings.log_format, settings.log_level),

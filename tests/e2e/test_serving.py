@@ -179,6 +179,17 @@ class TestEnd:
         assert answers == [201]
         assert (tmp_path / "data" / "app-1.0.0.tgz").read_bytes() == package()
 
+    def test_the_port_is_closed_while_requests_under_way_are_finished(self, tmp_path: Path, kind: str) -> None:
+        """Somebody who comes meanwhile is refused, and need not wait for an answer that never comes."""
+        with running(tmp_path, "--open-writes", "--server", kind) as server:
+            upload = _SlowUpload(server.port, package())
+            upload.send_half()
+            ending = threading.Thread(target=server.terminate)
+            ending.start()
+            eventually(lambda: not _connects(server.port), what="the port is closed")
+            assert upload.finish() == 201
+            ending.join()
+
     def test_ctrl_c_ends_it_in_order_too(self, tmp_path: Path, kind: str) -> None:
         server = start(tmp_path, "--server", kind)
         try:

@@ -1,0 +1,209 @@
+"""What a gunicorn worker has at hand it answers at once, whatever its threads are busy with."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.http import get
+from tests.support.packages import package
+from tests.support.processes import eventually
+from tests.support.server import Server, running
+
+APP = package()
+PATH = "/charts/app-1.0.0.tgz"
+CHARTS = 60
+LONG = "x" * 15_000
+"""A description that makes an index of many charts larger than what a connection takes at once."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one thread, that has a package and a large index at hand."""
+    folder = tmp_path_factory.mktemp("worker")
+    data = folder / "data"
+    data.mkdir()
+    (data / "app-1.0.0.tgz").write_bytes(APP)
+    for number in range(CHARTS):
+        (data / f"large-{number}-1.0.0.tgz").write_bytes(package(f"large-{number}", description=LONG))
+    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "1", "CHARTREPO_KEEPALIVE": "2s"}
+    with running(folder, "--open-writes", env=settings) as server:
+        eventually(lambda: _is_at_hand(server, PATH) and _is_at_hand(server, "/index.yaml"), what="both are at hand")
+        yield server
+
+
+def fetch(server: Server, path: str, *, timeout: float = 30) -> bytes:
+    """GET with the same headers every time."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)) as connection:
+        connection.request("GET", path, headers={"User-Agent": "Helm/3.17.3"})
+        with connection.getresponse() as response:
+            assert response.status == 200
+            return response.read()
+
+
+def _is_at_hand(server: Server, path: str) -> bool:
+    fetch(server, path)
+    with busy(server):
+        return _answers(server, path)
+
+
+def _answers(server: Server, path: str) -> bool:
+    try:
+        fetch(server, path, timeout=0.5)
+    except TimeoutError:
+        return False
+    return True
+
+
+def raw(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
+
+
+@contextmanager
+def busy(server: Server) -> Iterator[None]:
+    """Let the only thread wait for an upload that does not go on."""
+    with raw(server) as stalled:
+        stalled.sendall(b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx")
+        eventually(lambda: not _answers(server, "/health"), what="the thread is busy")
+        yield
+
+
+def asked(path: str, *lines: str, version: str = "1.1") -> bytes:
+    return "\r\n".join(
+        [
+            f"GET {path} HTTP/{version}",
+            "Host: localhost",
+            "User-Agent: Helm/3.17.3",
+            "Accept-Encoding: identity",
+            *lines,
+            "",
+            "",
+        ]
+    ).encode()
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
+    """Status and body of the next answers on a connection, whatever arrives together."""
+    file = connection.makefile("rb")
+    found = []
+    for _ in range(count):
+        status = int(file.readline().split()[1])
+        headers = http.client.parse_headers(file)
+        found.append((status, file.read(int(headers["Content-Length"]))))
+    return found
+
+
+def test_neither_packages_nor_indexes_nor_the_probe_wait_for_a_thread(server: Server) -> None:
+    with busy(server):
+        assert fetch(server, PATH) == APP
+        assert fetch(server, "/livez") == b"ok\n"
+        assert b"large-59-1.0.0.tgz" in fetch(server, "/index.yaml")
+
+
+def test_an_upload_shows_in_the_index_that_was_at_hand(server: Server) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        for version in ("2.0.0", "2.1.0"):
+            connection.request("POST", "/api/fresh/charts", body=package("app", version))
+            assert connection.getresponse().read() == b'{"saved":true}'
+            connection.request("GET", "/fresh/index.yaml")
+            assert f"app-{version}.tgz".encode() in connection.getresponse().read()
+
+
+def test_a_client_that_takes_its_answer_slowly_keeps_nobody_waiting(server: Server) -> None:
+    whole = fetch(server, "/index.yaml")
+    assert len(whole) > 500_000
+    with raw(server) as slow:
+        for _ in range(20):
+            slow.sendall(asked("/index.yaml"))
+        for _ in range(3):
+            assert fetch(server, PATH) == APP
+        assert answers(slow, 20) == [(200, whole)] * 20
+
+
+def test_requests_that_arrive_together_are_answered_in_their_order(server: Server) -> None:
+    with raw(server) as connection:
+        connection.sendall(asked(PATH) + asked("/health") + asked(PATH) + asked("/charts/none-1.0.0.tgz") + asked(PATH))
+        statuses = answers(connection, 5)
+        assert [status for status, _ in statuses] == [200, 200, 200, 404, 200]
+        assert [body == APP for _, body in statuses] == [True, False, True, False, True]
+
+
+def test_a_request_that_arrives_in_drips_takes_no_thread_before_it_is_whole(server: Server) -> None:
+    with raw(server) as dripping:
+        request = asked("/health")
+        for at in range(len(request) - 1):
+            dripping.sendall(request[at : at + 1])
+        assert fetch(server, "/health")
+        dripping.sendall(request[-1:])
+        assert answers(dripping, 1)[0][0] == 200
+
+
+def test_headers_that_never_end_are_given_up(server: Server) -> None:
+    with raw(server) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+        assert connection.recv(4096) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        asked(PATH, version="9.9"),
+        asked(PATH, "No colon in this"),
+        asked(PATH, "Content-Length: -1"),
+        asked(PATH, "X: " + "x" * 100_000),
+        b"GET\r\n\r\n",
+        b"GET " + b"x" * 100_000,
+    ],
+    ids=["version", "header", "length", "long header", "no path", "long path"],
+)
+def test_what_is_no_request_is_refused_and_harms_nobody(server: Server, sent: bytes) -> None:
+    with raw(server) as connection:
+        connection.sendall(sent)
+        assert connection.recv(4096)[:10] in {b"HTTP/1.1 4", b"HTTP/1.1 5"}
+    assert fetch(server, PATH) == APP
+    assert "Traceback" not in server.log
+
+
+def test_a_body_of_a_get_is_passed_over(server: Server) -> None:
+    with raw(server) as connection:
+        connection.sendall(asked(PATH, "Content-Length: 5") + b"GET /" + asked(PATH))
+        assert answers(connection, 2) == [(200, APP)] * 2
+
+
+@pytest.mark.parametrize(("line", "version"), [("Connection: close", "1.1"), ("Accept: */*", "1.0")])
+def test_a_connection_ends_where_the_client_wants_it_so(server: Server, line: str, version: str) -> None:
+    with raw(server) as connection:
+        connection.sendall(asked(PATH, line, version=version))
+        data = b""
+        while piece := connection.recv(65536):
+            data += piece
+        assert data.endswith(APP)
+
+
+def test_conditions_are_heeded(server: Server) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        connection.request("GET", PATH)
+        with connection.getresponse() as response:
+            etag = response.headers["ETag"]
+            response.read()
+        connection.request("GET", PATH, headers={"If-None-Match": etag})
+        with connection.getresponse() as response:
+            assert (response.status, response.read()) == (304, b"")
+        connection.request("GET", PATH, headers={"Range": "bytes=0-9"})
+        with connection.getresponse() as response:
+            assert (response.status, response.read()) == (206, APP[:10])
+
+
+def test_what_is_at_hand_is_logged_and_counted_too(tmp_path: Path) -> None:
+    with running(tmp_path, "--open-writes", env={"CHARTREPO_WORKERS": "1"}) as server:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+            for number in range(20):
+                connection.request("GET", "/livez", headers={"X-Request-Id": f"mine-{number}"})
+                connection.getresponse().read()
+        lines = [line for line in server.log.splitlines() if "request_id=mine-" in line and "/livez" in line]
+        assert len(lines) == 20
+        metrics = get(f"{server.url}/metrics").body.decode()
+        assert 'chartrepo_http_requests_total{method="GET",route="/livez",status="200"} 20.0' in metrics
