@@ -12,6 +12,7 @@ part of its public interface; pyproject.toml names the release that this was mad
 
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from functools import partial
 from selectors import EVENT_READ
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _MOST: Final = 64 * 1024
 """Bytes that are taken from a connection at a time; requests without a body are shorter."""
+_FIRST_REQUEST_SECONDS: Final = 5
+"""What a new connection has at least for its request, however short idle ones are kept."""
 _END_OF_HEADERS: Final = b"\r\n\r\n"
 
 
@@ -43,7 +46,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.init()
         client.settimeout(0)
-        conn.set_timeout()
+        conn.timeout = time.monotonic() + max(self.cfg.keepalive, _FIRST_REQUEST_SECONDS)
         self.nr_conns += 1
         self.keepalived_conns.append(conn)
         self.poller.register(client, EVENT_READ, partial(self.on_client_socket_readable, conn))
@@ -73,7 +76,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         environ["wsgi.multithread"] = True
         environ[AT_HAND] = kept
         self.nr += 1
-        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+        if not (self.alive and self.cfg.keepalive) or len(self.keepalived_conns) >= self.max_keepalived:
             response.force_close()
         for piece in self.wsgi(environ, response.start_response):
             response.write(piece)

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -195,6 +196,18 @@ def test_conditions_are_heeded(server: Server) -> None:
         connection.request("GET", PATH, headers={"Range": "bytes=0-9"})
         with connection.getresponse() as response:
             assert (response.status, response.read()) == (206, APP[:10])
+
+
+def test_where_no_connection_is_kept_each_request_is_answered_all_the_same(tmp_path: Path) -> None:
+    with running(tmp_path, "--open-writes", env={"CHARTREPO_KEEPALIVE": "0"}) as server:
+        for path in ("/livez", "/health", "/livez"):
+            with raw(server) as connection:
+                time.sleep(0.2)  # so that the worker has seen the connection without a request on it
+                connection.sendall(asked(path))
+                data = b""
+                while piece := connection.recv(4096):
+                    data += piece
+                assert data.startswith(b"HTTP/1.1 200")
 
 
 def test_what_is_at_hand_is_logged_and_counted_too(tmp_path: Path) -> None:
