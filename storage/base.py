@@ -48,7 +48,13 @@ class Changed(StorageError):
 
 
 class Unavailable(StorageError):
-    """The storage did not answer, or answered that it cannot for now. Nothing is known about the outcome."""
+    """The storage did not answer, or answered that it cannot for now. Nothing is known about the outcome.
+
+    Attributes:
+        silent: there was no answer at all, so that others need not ask for a while.
+    """
+
+    silent: bool = False
 
 
 class NoSpace(StorageError):

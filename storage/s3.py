@@ -42,6 +42,7 @@ from storage.base import (
     Unavailable,
     as_published,
 )
+from storage.circuit import Circuit
 from storage.options import AddressingStyle, S3Options
 from storage.s3_answers import Meaning, Unsupported
 
@@ -75,6 +76,9 @@ _NO_STATE: Final = State("0" * 32)
 _SECONDS: Final = re.compile(r"-?[0-9]{1,12}")
 _SHOWN: Final = 300
 _FIRST_PAUSE: Final = 0.1
+_WRITES_TIMED_OUT: Final = 2
+"""After so many time-outs a write is given up. A read is given up after one: whoever waits for it holds a thread."""
+
 _MISSING: Final = 404
 _CONFLICT: Final = 409
 _PRECONDITION_FAILED: Final = 412
@@ -138,6 +142,11 @@ def _is_amazon(client: "S3Client") -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
+def new_circuit() -> Circuit:
+    """Make what the storages of one client share, so that a service that is silent keeps few threads waiting."""
+    return Circuit("the S3 service")
+
+
 class S3Reader:
     """A `storage.base.Reader` of an answer that is still under way."""
 
@@ -190,13 +199,22 @@ class S3Storage:
     """
 
     def __init__(
-        self, client: "S3Client", bucket: str, prefix: str, options: S3Options, *, conditional_writes: bool = True
+        self,
+        client: "S3Client",
+        bucket: str,
+        prefix: str,
+        options: S3Options,
+        *,
+        conditional_writes: bool = True,
+        circuit: Circuit | None = None,
     ) -> None:
         """Keep objects under `prefix`, which is empty or ends with a slash. Nothing is asked yet.
 
         `conditional_writes` is what `check` found out, in whatever process; it finds out again when it is called.
+        `circuit` is what storages of one client share; without it this one has its own.
         """
         self._client = client
+        self._circuit = circuit or new_circuit()
         self._bucket = bucket
         self._prefix = prefix
         self._options = options
@@ -224,46 +242,30 @@ class S3Storage:
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)
-        return self._put(key, source, condition, int(time.time()) if published is None else as_published(published))
+        published = int(time.time()) if published is None else as_published(published)
+        with self._circuit.call(f"write {keys.shown(key)}"):
+            return self._put(key, source, condition, published)
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> S3Reader:
         """See `storage.base.Storage`."""
         keys.check(key)
-        if length == 0:
-            return self._open_nothing(key, state)
-        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key}
-        if state is not None:
-            request["IfMatch"] = _tag(state)
-        if start or length is not None:
-            request["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
-        try:
-            answer = self._repeat(lambda: self._client.get_object(**request))
-        except _FailedError as failed:
-            if failed.meaning.status == _PRECONDITION_FAILED:
-                raise _changed(key) from None
-            if failed.meaning.status == _RANGE_NOT_SATISFIABLE:
-                return self._open_nothing(key, state)
-            raise failed.to("read", keys.shown(key)) from None
-        # An answer to a range says "bytes 0-9/100".
-        total = answer.get("ContentRange", "").rpartition("/")[2]
-        size = int(total) if total.isdecimal() else answer["ContentLength"]
-        if "Range" in request and not total:
-            answer["Body"].close()
-            raise Misconfigured(f"cannot read a part of {keys.shown(key)}: the service does not know ranges")
-        return S3Reader(_info(key, answer, size), answer["Body"], answer["ContentLength"])
+        with self._circuit.call(f"read {keys.shown(key)}"):
+            return self._open(key, state, start, length)
 
     def stat(self, key: str) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)
-        return self._look(key).info
+        with self._circuit.call(f"look at {keys.shown(key)}"):
+            return self._look(key).info
 
     def delete(self, key: str, *, state: State | None = None) -> None:
         """See `storage.base.Storage`. After a lost answer, DELETE is repeated only over the very object it was for."""
         keys.check(key)
-        seen = self._look(key)
-        if state is not None and seen.info.state != state:
-            raise _changed(key)
-        self._delete(key, state, seen)
+        with self._circuit.call(f"delete {keys.shown(key)}"):
+            seen = self._look(key)
+            if state is not None and seen.info.state != state:
+                raise _changed(key)
+            self._delete(key, state, seen)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See `storage.base.Storage`. Objects that no key can name are left out with a warning."""
@@ -298,10 +300,11 @@ class S3Storage:
         for content in self._contents(self._prefix + _PROBE):
             if content["LastModified"].timestamp() < time.time() - _DEAD_AFTER:
                 key = content["Key"].removeprefix(self._prefix)
-                try:
-                    self._delete_once(key, None)
-                except _FailedError as failed:
-                    raise failed.to("delete", keys.shown(key), Unavailable) from None
+                with self._circuit.call(f"delete {keys.shown(key)}"):
+                    try:
+                        self._delete_once(key, None)
+                    except _FailedError as failed:
+                        raise failed.to("delete", keys.shown(key), Unavailable) from None
                 removed += 1
         return removed
 
@@ -314,6 +317,7 @@ class S3Storage:
         if not self._conditional:
             self._compare(key, condition)
         doubtful = False  # whether a PUT may have worked without our hearing of it
+        timed_out = 0
         failed: _FailedError
         for _ in self._attempts():
             request["Body"] = _from_its_start(body)
@@ -324,6 +328,9 @@ class S3Storage:
                 failed = error
             if failed.meaning.passing and failed.meaning.status != _CONFLICT:
                 doubtful = True
+                timed_out += failed.meaning.timed_out
+                if timed_out == _WRITES_TIMED_OUT:
+                    break
             elif (info := self._settle(failed, key, condition, write, doubtful=doubtful)) is not None:
                 return info
         seen = self._look_for(key)
@@ -447,6 +454,30 @@ class S3Storage:
 
     # Looking
 
+    def _open(self, key: str, state: State | None, start: int, length: int | None) -> S3Reader:
+        if length == 0:
+            return self._open_nothing(key, state)
+        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key}
+        if state is not None:
+            request["IfMatch"] = _tag(state)
+        if start or length is not None:
+            request["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+        try:
+            answer = self._repeat(lambda: self._client.get_object(**request))
+        except _FailedError as failed:
+            if failed.meaning.status == _PRECONDITION_FAILED:
+                raise _changed(key) from None
+            if failed.meaning.status == _RANGE_NOT_SATISFIABLE:
+                return self._open_nothing(key, state)
+            raise failed.to("read", keys.shown(key)) from None
+        # An answer to a range says "bytes 0-9/100".
+        total = answer.get("ContentRange", "").rpartition("/")[2]
+        size = int(total) if total.isdecimal() else answer["ContentLength"]
+        if "Range" in request and not total:
+            answer["Body"].close()
+            raise Misconfigured(f"cannot read a part of {keys.shown(key)}: the service does not know ranges")
+        return S3Reader(_info(key, answer, size), answer["Body"], answer["ContentLength"])
+
     def _look(self, key: str) -> "_Seen":
         try:
             answer = self._repeat(lambda: self._client.head_object(Bucket=self._bucket, Key=self._prefix + key))
@@ -471,10 +502,11 @@ class S3Storage:
     def _contents(self, prefix: str) -> "Iterator[ObjectTypeDef]":
         request: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": prefix}
         while True:
-            try:
-                page = self._repeat(lambda: self._client.list_objects_v2(**request))
-            except _FailedError as failed:
-                raise failed.to("list", f"bucket {self._bucket}", Unavailable) from None
+            with self._circuit.call(f"list bucket {self._bucket}"):
+                try:
+                    page = self._repeat(lambda: self._client.list_objects_v2(**request))
+                except _FailedError as failed:
+                    raise failed.to("list", f"bucket {self._bucket}", Unavailable) from None
             yield from page.get("Contents", [])
             if not page["IsTruncated"]:
                 return
@@ -500,15 +532,20 @@ class S3Storage:
                 return self._ask(call)
             except _FailedError as error:
                 failed = error
-                if not failed.meaning.passing:
+                if not failed.meaning.passing or failed.meaning.timed_out:
                     break
         raise failed
 
     def _ask(self, call: Callable[[], T]) -> T:
         try:
-            return call()
+            answer = call()
         except (aws.ClientError, aws.BotoCoreError, ResponseParserError, HTTPError) as error:
-            raise _FailedError(_meaning(error)) from None
+            meaning = _meaning(error)
+            if meaning.status:
+                self._circuit.answered()
+            raise _FailedError(meaning) from None
+        self._circuit.answered()
+        return answer
 
 
 class _FailedError(Exception):
@@ -525,7 +562,10 @@ class _FailedError(Exception):
             kind = instead
         if kind is NotFound:
             return NotFound(f"there is no {name}")
-        return kind(f"cannot {action} {name}: {self.meaning.reason}")
+        error = kind(f"cannot {action} {name}: {self.meaning.reason}")
+        if isinstance(error, Unavailable):
+            error.silent = self.meaning.silent
+        return error
 
 
 class _Seen(NamedTuple):
@@ -634,7 +674,12 @@ def _meaning(error: Exception) -> Meaning:
     if isinstance(error, aws.EndpointConnectionError) and isinstance(error.kwargs.get("error"), NameResolutionError):
         return Meaning(Misconfigured, f"{_sentence(error)}, since its name is not known; look at the endpoint's name")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError | ResponseParserError | HTTPError):
-        return Meaning(Unavailable, f"{_sentence(error)}; try again later")
+        return Meaning(
+            Unavailable,
+            f"{_sentence(error)}; try again later",
+            silent=not isinstance(error, ResponseParserError),
+            timed_out=isinstance(error, aws.ConnectTimeoutError | aws.ReadTimeoutError),
+        )
     return Meaning(Misconfigured, _sentence(error))
 
 

@@ -18,11 +18,15 @@ class Meaning:
         kind: the error to raise.
         reason: the rest of its sentence: why, and what to do.
         status: of the answer; 0 where there was none.
+        silent: whether there was no answer because nobody gave one.
+        timed_out: whether that took the whole of a time-out.
     """
 
     kind: type[StorageError]
     reason: str
     status: int = 0
+    silent: bool = False
+    timed_out: bool = False
 
     @property
     def passing(self) -> bool:

@@ -95,12 +95,13 @@ def _s3(location: str, rest: str, options: S3Options, *, conditional_writes: boo
     if path and not keys.is_sound(path):
         raise Misconfigured(f"storage {location!r} has a prefix that cannot be one: use names with `/` between them")
     # boto3 is for those who need it.
-    from storage.s3 import S3Storage, connect  # noqa: PLC0415
+    from storage.s3 import S3Storage, connect, new_circuit  # noqa: PLC0415
 
     client = connect(options, bucket)
+    circuit = new_circuit()
     prefix = f"{path}/" if path else ""
-    return Storages(
-        S3Storage(client, bucket, prefix, options, conditional_writes=conditional_writes),
-        S3Storage(client, bucket, f"{keys.RESERVED}/{prefix}", options, conditional_writes=conditional_writes),
-        None,
+    packages, state = (
+        S3Storage(client, bucket, each, options, conditional_writes=conditional_writes, circuit=circuit)
+        for each in (prefix, f"{keys.RESERVED}/{prefix}")
     )
+    return Storages(packages, state, None)

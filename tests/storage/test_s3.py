@@ -278,15 +278,15 @@ def test_an_endpoint_whose_name_nobody_knows_is_told(s3_credentials: None, monke
 
 
 def test_an_endpoint_that_nobody_listens_on_is_unavailable(s3_credentials: None, unused_endpoint: str) -> None:
-    storage = open_storage("s3://some-bucket", S3Options(endpoint=unused_endpoint, attempts=2)).packages
-    calls: list[Callable[[], object]] = [
-        storage.check,
-        lambda: storage.stat("k"),
-        lambda: storage.put("k", b"", condition=ABSENT),
+    calls: list[Callable[[Storage], object]] = [
+        lambda storage: storage.check(),
+        lambda storage: storage.stat("k"),
+        lambda storage: storage.put("k", b"", condition=ABSENT),
     ]
     for call in calls:
+        storage = open_storage("s3://some-bucket", S3Options(endpoint=unused_endpoint, attempts=2)).packages
         with pytest.raises(Unavailable) as caught:
-            call()
+            call(storage)
         assert not isinstance(caught.value, Misconfigured)
         assert isinstance(caught.value, StorageError)
         assert unused_endpoint in str(caught.value)

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +22,10 @@ from storage.base import (
     StorageError,
     Unavailable,
 )
+from storage.circuit import Circuit
 from storage.options import S3Options
 from storage.s3 import S3Reader, S3Storage, connect
+from storage.url import open_storage
 from tests.storage.buckets import at, fresh_bucket, raw
 from tests.storage.contract import MIB, listed, noise, read
 from tests.support.faultproxy import (
@@ -38,6 +40,7 @@ from tests.support.faultproxy import (
     answer,
     cut,
 )
+from tests.support.processes import free_port
 from tests.support.s3server import S3
 
 if TYPE_CHECKING:
@@ -279,6 +282,75 @@ def test_a_listing_that_does_not_say_how_to_go_on_is_no_end(
         list(storage.list())
 
 
+# A service that is silent
+
+
+def test_a_read_waits_for_one_time_out_and_a_write_for_three(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("GET", *[SILENCE] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="'k'"):
+        storage.open("k")
+    assert proxy.methods() == ["GET"]
+    proxy.reset()
+    storage._circuit.answered()
+    for method in ("PUT", "HEAD"):
+        proxy.inject(method, *[SILENCE_UNHEARD] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="'k'"):
+        storage.put("k", b"bytes", condition=ABSENT)
+    assert proxy.methods() == ["PUT", "PUT", "HEAD"]
+
+
+@pytest.mark.parametrize("fault", [SILENCE, LOST_REQUEST], ids=["silent", "cut off"])
+def test_a_service_that_one_call_found_silent_is_not_asked_by_others(
+    storage: S3Storage, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.inject("GET", *[fault] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="cannot read 'k'"):
+        storage.open("k")
+    asked = len(proxy.passed)
+    calls: list[Callable[[], object]] = [
+        lambda: storage.open("other"),
+        lambda: storage.stat("other"),
+        lambda: storage.put("other", b"", condition=ABSENT),
+        lambda: storage.delete("other"),
+        lambda: listed(storage),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable, match="did not answer a moment ago; try again later"):
+            call()
+    assert len(proxy.passed) == asked
+
+
+def test_a_service_that_answers_again_is_asked_by_all(proxy: FaultProxy, bucket: str, stack: ExitStack) -> None:
+    now = [0.0]
+    storage = through(proxy, bucket, stack, circuit=Circuit("it", clock=lambda: now[0]))
+    proxy.inject("GET", SILENCE)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            storage.open("k")
+    now[0] += 5
+    storage.put("k", b"bytes", condition=ABSENT)
+    assert read(storage, "k") == b"bytes"
+
+
+def test_a_service_that_says_that_it_cannot_is_asked_again(storage: S3Storage, proxy: FaultProxy) -> None:
+    proxy.inject("GET", *[SLOW_DOWN] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="SlowDown"):
+        storage.open("k")
+    with pytest.raises(NotFound):
+        storage.open("k")
+
+
+def test_packages_and_state_of_one_location_share_what_is_known_of_the_service(
+    s3_credentials: None,
+) -> None:
+    options = S3Options(endpoint=f"http://127.0.0.1:{free_port()}", attempts=1)
+    storages = open_storage("s3://some-bucket/prefix", options)
+    with pytest.raises(Unavailable, match="cannot look at 'k'"):
+        storages.packages.stat("k")
+    with pytest.raises(Unavailable, match="a moment ago"):
+        storages.state.stat("k")
+
+
 # Deleting
 
 
@@ -441,9 +513,17 @@ def before(stack: ExitStack, server_url: str, *, without: tuple[str, ...] = ()) 
     return stack.enter_context(FaultProxy(server_url, without=without).running())
 
 
-def through(proxy: FaultProxy, bucket: str, stack: ExitStack, *, conditional_writes: bool = True) -> S3Storage:
+def through(
+    proxy: FaultProxy,
+    bucket: str,
+    stack: ExitStack,
+    *,
+    conditional_writes: bool = True,
+    circuit: Circuit | None = None,
+) -> S3Storage:
+    client = impatient(stack, proxy.url)
     options = S3Options(endpoint=proxy.url, attempts=ATTEMPTS)
-    return S3Storage(impatient(stack, proxy.url), bucket, "", options, conditional_writes=conditional_writes)
+    return S3Storage(client, bucket, "", options, conditional_writes=conditional_writes, circuit=circuit)
 
 
 @functools.cache
