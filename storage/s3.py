@@ -232,7 +232,7 @@ class S3Storage:
         try:
             self._repeat(lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1))
         except _FailedError as failed:
-            raise failed.to("use", where, Misconfigured) from None
+            raise failed.at_start(where) from None
         if writable:
             self._probe()
         return Abilities(where, conditional_writes=writable and self._conditional)
@@ -502,17 +502,17 @@ class S3Storage:
     def _contents(self, prefix: str) -> "Iterator[ObjectTypeDef]":
         request: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": prefix}
         while True:
-            with self._circuit.call(f"list bucket {self._bucket}"):
+            with self._circuit.call("list the bucket"):
                 try:
                     page = self._repeat(lambda: self._client.list_objects_v2(**request))
                 except _FailedError as failed:
-                    raise failed.to("list", f"bucket {self._bucket}", Unavailable) from None
+                    raise failed.to("list", "the bucket", Unavailable) from None
             yield from page.get("Contents", [])
             if not page["IsTruncated"]:
                 return
             token = page.get("NextContinuationToken")
             if not token or token == request.get("ContinuationToken"):
-                raise Unavailable(f"cannot list bucket {self._bucket}: the service does not say how to go on")
+                raise Unavailable("cannot list the bucket: the service does not say how to go on")
             request["ContinuationToken"] = token
 
     # Asking
@@ -556,16 +556,34 @@ class _FailedError(Exception):
         self.meaning = meaning
 
     def to(self, action: str, name: str, instead: type[StorageError] | None = None) -> StorageError:
-        """The error for the caller; of the kind `instead`, where the answer cannot mean what it seems to."""
-        kind = self.meaning.kind
-        if instead is not None and not issubclass(kind, Unavailable | NoSpace | InvalidKey):
-            kind = instead
+        """The error for the caller; of the kind `instead`, where the answer cannot mean what it seems to.
+
+        Callers show its sentence to clients, so what only those may know who run the server goes to the log.
+        """
+        kind = self._kind(instead)
         if kind is NotFound:
             return NotFound(f"there is no {name}")
+        if self.meaning.detail:
+            _LOG.warning("cannot %s %s: %s", action, name, self.meaning.detail)
         error = kind(f"cannot {action} {name}: {self.meaning.reason}")
         if isinstance(error, Unavailable):
             error.silent = self.meaning.silent
         return error
+
+    def at_start(self, where: str) -> StorageError:
+        """The error for whoever starts a server, who is told all."""
+        detail = self.meaning.detail
+        if self.meaning.silent:
+            reason = f"{detail}; see that the service runs, and that s3_endpoint is its address"
+        else:
+            reason = self.meaning.reason + (f" ({detail})" if detail else "")
+        return self._kind(Misconfigured)(f"cannot use {where}: {reason}")
+
+    def _kind(self, instead: type[StorageError] | None) -> type[StorageError]:
+        kind = self.meaning.kind
+        if instead is None or issubclass(kind, Unavailable | NoSpace | InvalidKey):
+            return kind
+        return instead
 
 
 class _Seen(NamedTuple):
@@ -664,23 +682,35 @@ def _meaning(error: Exception) -> Meaning:
         return s3_answers.of_answer(
             answer.get("Error", {}).get("Code") or "", answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         )
+    detail = _sentence(error)
     if isinstance(error, _NO_CREDENTIALS):
         return Meaning(
             Misconfigured,
-            f"{_sentence(error)}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role",
+            "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role",
+            detail=detail,
         )
-    if isinstance(error, aws.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Meaning(Misconfigured, "the service's certificate is not trusted; set AWS_CA_BUNDLE to who signed it")
-    if isinstance(error, aws.EndpointConnectionError) and isinstance(error.kwargs.get("error"), NameResolutionError):
-        return Meaning(Misconfigured, f"{_sentence(error)}, since its name is not known; look at the endpoint's name")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError | ResponseParserError | HTTPError):
-        return Meaning(
-            Unavailable,
-            f"{_sentence(error)}; try again later",
-            silent=not isinstance(error, ResponseParserError),
-            timed_out=isinstance(error, aws.ConnectTimeoutError | aws.ReadTimeoutError),
-        )
-    return Meaning(Misconfigured, _sentence(error))
+        return _of_connection(error, detail)
+    return Meaning(Misconfigured, "the request cannot be made; look into the server's log", detail=detail)
+
+
+def _of_connection(error: Exception, detail: str) -> Meaning:
+    if isinstance(error, aws.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        remedy = "the service's certificate is not trusted; set AWS_CA_BUNDLE to who signed it"
+        return Meaning(Misconfigured, remedy, detail=detail)
+    if isinstance(error, aws.EndpointConnectionError) and isinstance(error.kwargs.get("error"), NameResolutionError):
+        return Meaning(Misconfigured, "the S3 service's name is not known; look at s3_endpoint", detail=detail)
+    if isinstance(error, ResponseParserError):
+        return Meaning(Unavailable, "the S3 service's answer makes no sense; try again later", detail=detail)
+    timed_out = isinstance(error, aws.ConnectTimeoutError | aws.ReadTimeoutError)
+    if timed_out:
+        what = "the S3 service did not answer in time"
+    elif isinstance(error, aws.EndpointConnectionError):
+        what = "the S3 service cannot be reached"
+    else:
+        what = "the connection to the S3 service broke"
+    reason = f"{what} (the server's log says more); try again later"
+    return Meaning(Unavailable, reason, silent=True, timed_out=timed_out, detail=detail)
 
 
 def _sentence(error: Exception) -> str:

@@ -20,6 +20,7 @@ class Meaning:
         status: of the answer; 0 where there was none.
         silent: whether there was no answer because nobody gave one.
         timed_out: whether that took the whole of a time-out.
+        detail: boto3's own words, for those who run the server: they may name the endpoint, the bucket and the prefix.
     """
 
     kind: type[StorageError]
@@ -27,6 +28,7 @@ class Meaning:
     status: int = 0
     silent: bool = False
     timed_out: bool = False
+    detail: str = ""
 
     @property
     def passing(self) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage.base import ABSENT, LAST_SECOND, Misconfigured, Storage, StorageError, Unavailable
+from storage.base import ABSENT, LAST_SECOND, Misconfigured, Storage, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
@@ -277,19 +277,37 @@ def test_an_endpoint_whose_name_nobody_knows_is_told(s3_credentials: None, monke
         storage.check()
 
 
-def test_an_endpoint_that_nobody_listens_on_is_unavailable(s3_credentials: None, unused_endpoint: str) -> None:
-    calls: list[Callable[[Storage], object]] = [
-        lambda storage: storage.check(),
+def test_an_endpoint_that_nobody_listens_on_is_named_at_start_with_what_to_look_at(
+    s3_credentials: None, unused_endpoint: str
+) -> None:
+    storage = open_storage("s3://some-bucket", S3Options(endpoint=unused_endpoint, attempts=2)).packages
+    with pytest.raises(Unavailable, match="see that the service runs, and that s3_endpoint is its address") as caught:
+        storage.check()
+    assert not isinstance(caught.value, Misconfigured)
+    assert unused_endpoint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
         lambda storage: storage.stat("k"),
+        lambda storage: storage.open("k"),
         lambda storage: storage.put("k", b"", condition=ABSENT),
-    ]
-    for call in calls:
-        storage = open_storage("s3://some-bucket", S3Options(endpoint=unused_endpoint, attempts=2)).packages
-        with pytest.raises(Unavailable) as caught:
-            call(storage)
-        assert not isinstance(caught.value, Misconfigured)
-        assert isinstance(caught.value, StorageError)
-        assert unused_endpoint in str(caught.value)
+        lambda storage: storage.delete("k"),
+        listed,
+        lambda storage: storage.remove_leftovers(),
+    ],
+    ids=["stat", "open", "put", "delete", "list", "remove_leftovers"],
+)
+def test_where_the_service_is_and_what_it_keeps_is_for_the_log_alone(
+    s3_credentials: None, unused_endpoint: str, caplog: pytest.LogCaptureFixture, call: "Callable[[Storage], object]"
+) -> None:
+    storage = open_storage("s3://some-bucket/prod", S3Options(endpoint=unused_endpoint, attempts=1)).packages
+    with caplog.at_level(logging.WARNING), pytest.raises(Unavailable, match="cannot be reached") as caught:
+        call(storage)
+    for private in (urlsplit(unused_endpoint).netloc, "some-bucket", "prod"):
+        assert private not in str(caught.value)
+    assert f"{unused_endpoint}/some-bucket" in caplog.text
 
 
 @pytest.fixture
