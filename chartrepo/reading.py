@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from chartrepo import layout
 from chartrepo.catalog import SetAside
 from chartrepo.examine import read_stored
 from chartrepo.orphans import die_with
@@ -115,5 +116,5 @@ def _read_one(own: _Own, task: Task) -> Outcome:
         return Unread(task, str(error), needs_hands=isinstance(error, Misconfigured))
     except Exception:
         # A fault of ours must not keep all other packages from being served.
-        log.exception("reading %s/%s failed in a way that nobody foresaw", task.repository, task.file)
+        log.exception("reading %s failed in a way that nobody foresaw", layout.key(task.repository, task.file))
         return SetAside(task.repository, task.file, UNREAD, UNFORESEEN)

@@ -73,6 +73,20 @@ def test_a_fault_of_ours_on_one_package_harms_no_other(storage: LocalStorage, mo
     assert aside.file == "app-1.3.0.tgz"
 
 
+def test_what_it_failed_on_is_named_by_its_key(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reading, "read_stored", broken)
+    tasks = [Task("", "app-1.0.0.tgz", signed=False), Task("team", "app-1.0.0.tgz", signed=False)]
+
+    list(read_many(lambda: storage, tasks))
+
+    assert [record.getMessage().split()[1] for record in caplog.records] == ["app-1.0.0.tgz", "team/app-1.0.0.tgz"]
+
+
 def test_a_killed_process_is_an_error_and_no_hang(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_arguments: object, **_others: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
