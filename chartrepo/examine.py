@@ -4,7 +4,7 @@ Used wherever a package is read: at an upload, when one key is looked at again, 
 """
 
 import hashlib
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from chartrepo import layout
 from chartrepo.catalog import PackageRecord, SetAside
@@ -12,9 +12,14 @@ from chartrepo.core import index, provenance
 from chartrepo.core.archive import Package, read_package
 from chartrepo.core.errors import InvalidName, PackageRefused, ProvenanceRefused
 from chartrepo.core.names import check_repository
-from storage.base import NotFound, ObjectInfo, Reader, State, Storage
+from storage.base import UNTOLD, NotFound, ObjectInfo, Reader, State, Storage
 
 _PIECE = 256 * 1024
+
+NO_STATE: Final = (
+    "the store gives no ETag for it, so that nobody can tell whether it changes: put it through S3, as with `aws s3 cp`"
+)
+"""Why a package is set aside whose storage tells no state of it."""
 
 
 class Readable(Protocol):
@@ -117,6 +122,8 @@ def read_open(
 ) -> PackageRecord | SetAside:
     """Do as `read_stored`, with a package that is open already."""
     info = reader.info
+    if info.state == UNTOLD:
+        return SetAside(repository, file, info.state, reason=NO_STATE)
     try:
         check_repository(repository)
         examined = examine(reader)
@@ -143,4 +150,4 @@ def read_signature(storage: Storage, repository: str, file: str, digest: str) ->
             counts = provenance.names_package(provenance.parse(data), file, digest)
         except ProvenanceRefused:
             counts = False
-        return Signature(reader.info.state, counts, data)
+        return Signature(reader.info.state, counts and reader.info.state != UNTOLD, data)

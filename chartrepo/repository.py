@@ -26,12 +26,14 @@ from chartrepo.core.errors import (
     WritesUnsafe,
 )
 from chartrepo.core.names import check_repository
-from chartrepo.examine import Examined, Signature, examine, read_open, read_signature, record
+from chartrepo.examine import NO_STATE, Examined, Signature, examine, read_open, read_signature, record
 from storage.base import (
     ABSENT,
+    UNTOLD,
     AlreadyExists,
     Changed,
     Matching,
+    Misconfigured,
     NotFound,
     ObjectInfo,
     Reader,
@@ -239,8 +241,7 @@ class Repositories:
         """
         served = self.catalog.package(repository, file)
         if served is None and self._state(layout.key(repository, file)) is not None:
-            self.refresh(repository, file)
-            served = self.catalog.package(repository, file)
+            return self._served_after_all(repository, file, file)
         if served is None:
             raise _no_file(file)
         return served
@@ -318,13 +319,26 @@ class Repositories:
                     lies = self._state(key)
                     if lies is None or lies == state:
                         raise _no_file(name)
-                self.refresh(repository, file)
-                served = self.catalog.package(repository, file)
-                if served is None:
-                    raise _no_file(name)
+                served = self._served_after_all(repository, file, name)
         except (CatalogIncomplete, CatalogUnavailable):
             return Opened(self._open_as_it_lies(key, name), None)
         raise Unavailable(f"{key!r} keeps changing while it is read: try again")
+
+    def _served_after_all(self, repository: str, file: str, name: str) -> Served:
+        """Look at a package again of which the catalog did not know what is served; errors as for `find_package`.
+
+        Args:
+            repository: where it lies.
+            file: its name.
+            name: of what was asked for.
+        """
+        found = self.refresh(repository, file)
+        served = self.catalog.package(repository, file)
+        if served is None and isinstance(found, SetAside) and found.state == UNTOLD:
+            raise _untold(file)
+        if served is None:
+            raise _no_file(name)
+        return served
 
     def _check_writes(self) -> None:
         if not self.writes_are_safe:
@@ -517,9 +531,13 @@ class Repositories:
 
     def _open_as_it_lies(self, key: str, file: str) -> Reader:
         try:
-            return self.packages.open(key)
+            reader = self.packages.open(key)
         except NotFound:
             raise _no_file(file) from None
+        if reader.info.state == UNTOLD:
+            reader.close()
+            raise _untold(file)
+        return reader
 
 
 def _known(entry: Exclusive) -> PackageRecord | SetAside | None:
@@ -539,6 +557,10 @@ def _tell(entry: Exclusive, lies: PackageRecord | SetAside | None) -> None:
     elif known is not None:
         log.info("%s is gone from storage", layout.key(known.repository, known.file))
         entry.remove()
+
+
+def _untold(file: str) -> Misconfigured:
+    return Misconfigured(f"cannot serve {file!r}: {NO_STATE}")
 
 
 def _no_file(file: str) -> FileNotFound:

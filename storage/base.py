@@ -21,6 +21,9 @@ from typing import BinaryIO, Final, NewType, Protocol, Self
 State = NewType("State", str)
 """Names the bytes under a key at one moment: size and mtime in ns on disk, the ETag on S3."""
 
+UNTOLD: Final = State("?")
+"""Stands for the state of an object of which the storage tells none, as an S3 gateway does of files in its folder that
+others put there. Nobody can tell whether such an object has changed, so that it is not to be served."""
 
 LAST_SECOND: Final = 253_402_300_799
 """The last second of the year 9999: what comes later has no date in four digits, so nothing is published after it."""

@@ -27,6 +27,7 @@ from storage import keys, s3_answers
 from storage.base import (
     ABSENT,
     ANYWAY,
+    UNTOLD,
     Abilities,
     AlreadyExists,
     Changed,
@@ -273,7 +274,7 @@ class S3Storage:
         for content in self._contents(self._prefix + prefix):
             key = content["Key"].removeprefix(self._prefix)
             if keys.is_sound(key):
-                yield ObjectInfo(key, content["Size"], _state(content["ETag"]), None)
+                yield ObjectInfo(key, content["Size"], _state(content.get("ETag", "")), None)
             elif key and not key.endswith("/") and f"/{keys.RESERVED}" not in f"/{key}" and key not in self._reported:
                 self._reported.add(key)
                 _LOG.warning("%s is left out: no key of ours can name it", keys.shown(key))
@@ -314,7 +315,7 @@ class S3Storage:
         body = _body(source)
         write = secrets.token_hex(16)
         request = self._put_request(key, condition, {_PUBLISHED: str(published), _WRITE: write})
-        if not self._conditional:
+        if not self._conditional or condition == Matching(UNTOLD):
             self._compare(key, condition)
         doubtful = False  # whether a PUT may have worked without our hearing of it
         timed_out = 0
@@ -644,12 +645,16 @@ def _from_its_start(body: bytes | _Section) -> "bytes | BinaryIO":
 
 
 def _state(tag: str) -> State:
-    """The state that an ETag names. Some services forget the quotes in listings, and proxies weaken it."""
-    return State(tag.removeprefix("W/").strip('"'))
+    """The state that an ETag names. Some services forget the quotes in listings, and proxies weaken it.
+
+    versitygw has none for a file that was not written through it: none at all in an answer, an empty one in a listing.
+    """
+    return State(tag.removeprefix("W/").strip('"')) or UNTOLD
 
 
 def _tag(state: State) -> str:
-    return f'"{state}"'
+    """The ETag of a state. To an empty one versitygw says yes, whatever there is; so callers look first."""
+    return f'"{"" if state == UNTOLD else state}"'
 
 
 def _info(key: str, answer: "HeadObjectOutputTypeDef | GetObjectOutputTypeDef", size: int) -> ObjectInfo:
@@ -657,7 +662,7 @@ def _info(key: str, answer: "HeadObjectOutputTypeDef | GetObjectOutputTypeDef", 
     return ObjectInfo(
         key,
         size,
-        _state(answer["ETag"]),
+        _state(answer.get("ETag", "")),
         as_published(int(published)) if _SECONDS.fullmatch(published) else int(answer["LastModified"].timestamp()),
     )
 

@@ -19,10 +19,13 @@ from chartrepo.core.errors import (
     VersionNotFound,
     WritesUnsafe,
 )
+from chartrepo.examine import NO_STATE
 from chartrepo.repository import Overwrite, Repositories
-from storage.base import Changed, NoSpace, Unavailable
+from storage.base import Changed, Misconfigured, NoSpace, Unavailable
+from tests.storage.buckets import at, client, fresh_bucket
 from tests.support.packages import package
 from tests.support.repositories import NOW, Shop, provenance
+from tests.support.s3server import Gateway
 
 APP = package()
 OTHER = package(appVersion="2.0")
@@ -441,6 +444,69 @@ class TestReadWithHandsInTheStorage:
         assert shop.storage.calls == []
         with pytest.raises(FileNotFound):
             shop.repositories.find_package("", "web-1.0.0.tgz")
+
+
+@pytest.mark.real_s3
+class TestWithoutAnETag:
+    """Files in the folder of an S3 gateway that came there without the gateway: it has no ETag for them."""
+
+    @pytest.fixture
+    def bucket(self, real_gateway: Gateway) -> str:
+        return fresh_bucket(real_gateway.s3)
+
+    @pytest.fixture
+    def shop(self, real_gateway: Gateway, bucket: str, tmp_path: Path) -> Shop:
+        return Shop(tmp_path, inner=at(real_gateway.s3, bucket))
+
+    def test_a_package_is_set_aside_by_a_build_as_by_a_sync(
+        self, real_gateway: Gateway, bucket: str, shop: Shop
+    ) -> None:
+        real_gateway.put_by_hand(bucket, "app-1.0.0.tgz", APP)
+        shop.build()
+        real_gateway.put_by_hand(bucket, "team/app-1.0.0.tgz", APP)
+        shop.sync()
+
+        assert [(each.repository, each.reason) for each in shop.catalog.set_aside()] == [
+            ("", NO_STATE),
+            ("team", NO_STATE),
+        ]
+        assert shop.sync().changed == 0
+
+    @pytest.mark.parametrize("built", [True, False])
+    def test_it_is_not_served_and_who_asks_for_it_is_told_why(
+        self, real_gateway: Gateway, bucket: str, shop: Shop, built: bool
+    ) -> None:
+        if built:
+            shop.build()
+        real_gateway.put_by_hand(bucket, "app-1.0.0.tgz", APP)
+
+        with pytest.raises(Misconfigured, match=r"'app-1.0.0.tgz': the store gives no ETag .* as with `aws s3 cp`"):
+            shop.fetch()
+
+    def test_put_through_s3_it_is_served(self, real_gateway: Gateway, bucket: str, shop: Shop) -> None:
+        real_gateway.put_by_hand(bucket, "app-1.0.0.tgz", APP)
+        shop.build()
+        client(real_gateway.s3.endpoint_url).put_object(Bucket=bucket, Key="app-1.0.0.tgz", Body=APP)
+        shop.sync()
+
+        assert shop.fetch() == APP
+        assert list(shop.catalog.set_aside()) == []
+
+    def test_an_upload_by_force_replaces_it(self, real_gateway: Gateway, bucket: str, shop: Shop) -> None:
+        real_gateway.put_by_hand(bucket, "app-1.0.0.tgz", APP)
+        shop.build()
+        shop.publish(OTHER, force=True)
+
+        assert shop.fetch() == OTHER
+
+    def test_a_provenance_file_is_not_served(self, real_gateway: Gateway, bucket: str, shop: Shop) -> None:
+        shop.build()
+        shop.publish(APP)
+        real_gateway.put_by_hand(bucket, "app-1.0.0.tgz.prov", provenance(APP))
+
+        with pytest.raises(FileNotFound):
+            shop.fetch_provenance()
+        assert shop.fetch() == APP
 
 
 def test_an_upload_asks_the_storage_for_one_put_and_looks_for_a_provenance(shop: Shop) -> None:

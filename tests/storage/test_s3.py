@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage.base import ABSENT, LAST_SECOND, Misconfigured, Storage, Unavailable
+from storage.base import ABSENT, LAST_SECOND, UNTOLD, Changed, Matching, Misconfigured, Storage, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
 from tests.storage.buckets import at, client, fresh_bucket, raw
 from tests.storage.contract import StorageContract, listed, read
 from tests.support.processes import free_port
-from tests.support.s3server import S3
+from tests.support.s3server import S3, Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,6 +222,21 @@ def test_probes_of_dead_servers_are_leftovers(
     assert storage.remove_leftovers() == 1
     assert storage.remove_leftovers() == 0
     assert listed(storage) == {"k"}
+
+
+@pytest.mark.real_s3
+def test_an_object_without_an_etag_has_no_state_that_is_told(real_gateway: Gateway) -> None:
+    bucket = fresh_bucket(real_gateway.s3)
+    real_gateway.put_by_hand(bucket, "k", b"by hand")
+    storage = at(real_gateway.s3, bucket)
+    assert storage.stat("k").state == UNTOLD
+    assert [info.state for info in storage.list()] == [UNTOLD]
+    with storage.open("k") as reader:
+        assert (reader.info.state, reader.read()) == (UNTOLD, b"by hand")
+    put = storage.put("k", b"through S3", condition=Matching(UNTOLD))
+    assert storage.stat("k").state == put.state != UNTOLD
+    with pytest.raises(Changed):
+        storage.put("k", b"too late", condition=Matching(UNTOLD))
 
 
 # What cannot work is told at start
