@@ -23,6 +23,7 @@ from chartrepo.core.errors import (
     VersionNotFound,
 )
 from chartrepo.core.index import Form, entry_with_urls
+from chartrepo.core.names import check_repository
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
@@ -171,9 +172,7 @@ class Api:
         if repository is not None:
             _route("/api/{repository}/prov")
             return self._counted(self._publish_provenance, repository)
-        repository, parts = paths.api(rest)
-        if parts:
-            raise NoSuchPath
+        repository = paths.api_upload(rest)
         _route("/api/{repository}/charts")
         if request.mimetype == "multipart/form-data":
             return self._counted(self._publish_form, repository)
@@ -224,7 +223,7 @@ class Api:
 
     def _counted(self, upload: Callable[[str], bool], repository: str) -> Response:
         try:
-            replaced = upload(repository)
+            replaced = upload(check_repository(repository))
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(answer(error).status))
             raise

@@ -81,22 +81,35 @@ def api(path: str) -> Api:
     Raises:
         NoSuchPath: it has no `charts`, or what stands before it cannot be a repository.
     """
-    segments = path.split("/")
-    for position in range(len(segments) - 1, -1, -1):
-        if segments[position] == "charts":
-            return Api(_repository("/".join(segments[:position])), tuple(segments[position + 1 :]))
-    raise NoSuchPath
+    repository, rest = _split(path)
+    try:
+        return Api(check_repository(repository), rest)
+    except InvalidName:
+        raise NoSuchPath from None
+
+
+def api_upload(path: str) -> str:
+    """Return where a path below `/api/` sends packages to, which may be nothing that can be a repository.
+
+    Raises:
+        NoSuchPath: packages are not sent to such a path.
+    """
+    repository, rest = _split(path)
+    if rest:
+        raise NoSuchPath
+    return repository
 
 
 def api_provenance(path: str) -> str | None:
-    """Return the repository of a path below `/api/` that provenance is sent to, or None for any other path."""
+    """Return where a path below `/api/` sends provenance to, as `api_upload`; None for any other path."""
     if path == "prov":
         return ""
-    return _repository(path.removesuffix("/prov")) if path.endswith("/prov") else None
+    return path.removesuffix("/prov") if path.endswith("/prov") else None
 
 
-def _repository(text: str) -> str:
-    try:
-        return check_repository(text)
-    except InvalidName:
-        raise NoSuchPath from None
+def _split(path: str) -> Api:
+    segments = path.split("/")
+    for position in range(len(segments) - 1, -1, -1):
+        if segments[position] == "charts":
+            return Api("/".join(segments[:position]), tuple(segments[position + 1 :]))
+    raise NoSuchPath

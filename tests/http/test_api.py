@@ -125,24 +125,29 @@ class TestUploads:
             assert answer.status_code == 400
             assert name[:80] in answer.json["error"]
 
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/api/UPPER CASE/charts",
-            "/api/a..b/charts",
-            "/api/../charts",
-            "/api/v2/charts",
-            "/api//charts",
-            "/api/team//charts",
-            "/api/charts/",
-            "/api/charts/app",
-            "/api/" + "x/" * 200 + "charts",
-            "/api/repositories",
-        ],
-    )
-    def test_no_package_goes_where_no_repository_can_be(self, site: Site, path: str) -> None:
+    @pytest.mark.parametrize("path", ["/api//charts", "/api/charts/", "/api/charts/app", "/api/repositories"])
+    def test_no_package_goes_where_none_is_sent_to(self, site: Site, path: str) -> None:
         answer = site.upload(APP, path)
         assert (answer.status_code, answer.json) == (404, {"error": "not found"})
+        assert list(site.shop.inner.list()) == []
+
+    @pytest.mark.parametrize(
+        "repository",
+        ["UPPER CASE", "a..b", "..", "v2", "metrics", "api", "team/", "my_repo__", "-x", "x/" * 200 + "x", "x" * 300],
+    )
+    @pytest.mark.parametrize("end", ["charts", "prov"])
+    def test_an_upload_to_what_cannot_be_a_repository_is_told_what_can(
+        self, site: Site, repository: str, end: str
+    ) -> None:
+        path = f"/api/{repository}/{end}"
+        for answer in (site.upload(APP, path), site.send_form(path, chart=APP)):
+            assert answer.status_code == 400
+            assert f"{repository[:200]!r}"[:-1] in answer.json["error"]
+            assert " cannot name a repository: " in answer.json["error"]
+        assert site.ledger.uploads == ["refused", "refused"]
+        for method in ("GET", "DELETE"):
+            answer = site.ask(method, path)
+            assert (answer.status_code, answer.json) == (404, {"error": "not found"})
         assert list(site.shop.inner.list()) == []
 
     def test_folders_with_capitals_are_repositories_here(self, site: Site) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from chartrepo.http.errors import NoSuchPath
-from chartrepo.http.paths import Api, Classic, Resource, api, api_provenance, classic, decode
+from chartrepo.http.paths import Api, Classic, Resource, api, api_provenance, api_upload, classic, decode
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,14 @@ def test_provenance_has_a_path_of_its_own() -> None:
     assert api_provenance("prov") == ""
     assert api_provenance("team/app/prov") == "team/app"
     assert api_provenance("team/charts") is None
+
+
+def test_an_upload_goes_to_whatever_stands_before_the_last_charts() -> None:
+    assert api_upload("charts") == ""
+    assert api_upload("a b/charts/charts") == "a b/charts"
+    for path in ("", "team", "charts/web", "charts/"):
+        with pytest.raises(NoSuchPath):
+            api_upload(path)
 
 
 def test_wsgi_s_bytes_become_text() -> None:

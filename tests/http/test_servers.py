@@ -104,7 +104,7 @@ def test_a_refused_upload_keeps_the_connection(connection: http.client.HTTPConne
         connection.request("POST", "/api/charts", body=b"nonsense" * 1000)
         assert answer(connection)[0] == 400
         connection.request("POST", "/api/UPPER CASE/charts".replace(" ", "%20"), body=b"nonsense" * 1000)
-        assert answer(connection)[0] == 404
+        assert answer(connection)[0] == 400
         connection.request("POST", "/api/charts", body=b"nonsense" * 1000, headers={"Origin": "http://evil"})
         assert answer(connection)[0] == 403
 
