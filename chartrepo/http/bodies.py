@@ -65,6 +65,10 @@ class OnThisThread(Executor):
             self._places.release()
 
 
+class _Malformed(ValueError):
+    """The server cannot make sense of what the client sends."""
+
+
 class Body:
     """The body of one request, in place of the server's `wsgi.input`.
 
@@ -107,7 +111,7 @@ class Body:
         Raises:
             BodyTooLarge: it is, or says it is, larger than the limit.
             BodyTooSlow: it did not come in time.
-            BadRequest: the client hung up before the end.
+            BadRequest: the client hung up before the end, or what it sends makes no sense.
         """
         if self._announced is not None and self._announced > self._limit:
             raise self._too_large()
@@ -125,7 +129,10 @@ class Body:
             raise BodyTooSlow(
                 f"the body did not arrive within {self._seconds:g} seconds: raise upload_timeout to allow it"
             ) from None
-        except (OSError, ValueError):  # what both servers raise where chunks are cut off or malformed
+        except _Malformed:
+            self._give_up()
+            raise BadRequest("the body is not in chunks as its Transfer-Encoding says: send it anew") from None
+        except (OSError, ValueError):  # what both servers raise where chunks are cut off
             self._ended = True
             raise BadRequest("the body broke off") from None
         if self._taken > self._limit:
@@ -135,12 +142,17 @@ class Body:
         return piece
 
     def _take(self, size: int, deadline: float) -> bytes:
-        """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`."""
+        """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`, or `_Malformed`."""
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
         self._reading = self._readers.submit(self._source.read, size)
-        piece = self._reading.result(left)
+        try:
+            piece = self._reading.result(left)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # gunicorn's own, of which this module knows none
+            raise _Malformed from error
         self._taken += len(piece)
         self._ended = not piece or (self._announced is not None and self._taken >= self._announced)
         return piece

@@ -86,6 +86,22 @@ class TestAnEarlyEnd:
         with pytest.raises(BadRequest, match=r"broke off"):
             Body(Broken(), readers, limit=100, announced=None, seconds=5).read(10)  # type: ignore[arg-type]
 
+    def test_chunks_that_are_none_are_a_bad_request_also_where_nobody_reads_them(
+        self, readers: ThreadPoolExecutor
+    ) -> None:
+        class InvalidChunkSize(Exception):
+            pass
+
+        class Malformed:
+            def read(self, _size: int) -> bytes:
+                raise InvalidChunkSize
+
+        taken = Body(Malformed(), readers, limit=100, announced=None, seconds=5)  # type: ignore[arg-type]
+        with pytest.raises(BadRequest, match=r"not in chunks as its Transfer-Encoding says: send it anew"):
+            taken.read(10)
+        assert taken.read(10) == b""
+        Body(Malformed(), readers, limit=100, announced=None, seconds=5).drain()  # type: ignore[arg-type]
+
 
 class TestTime:
     def test_a_client_that_stalls_is_not_waited_for(self, readers: ThreadPoolExecutor) -> None:

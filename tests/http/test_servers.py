@@ -153,6 +153,22 @@ def test_an_upload_that_breaks_off_publishes_nothing(server: Server, chunked: bo
         assert answer(other) == (200, {})
 
 
+@pytest.mark.parametrize("form", [False, True], ids=["raw", "form"])
+@pytest.mark.parametrize("path", ["/api/malformed/charts", "/api/malformed/prov"])
+def test_chunks_that_are_none_are_a_bad_request(server: Server, kind: str, path: str, form: bool) -> None:
+    what = b"Content-Type: multipart/form-data; boundary=b\r\n" if form else b""
+    with raw(server) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n".encode() + what)
+        connection.sendall(b"\r\nzz\r\nabc\r\n0\r\n\r\n")
+        data = read_head(connection)
+        while b"}" not in data:
+            data += connection.recv(4096)
+    assert status_of(data) == 400
+    if kind == "gunicorn":  # granian says that the body has ended
+        assert b"not in chunks as its Transfer-Encoding says" in data
+    assert "Traceback" not in server.log
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("drip", [0.1, 30], ids=["drips", "stalls"])
 def test_a_body_that_never_ends_is_given_up(server: Server, kind: str, chunked: bool, drip: float) -> None:
