@@ -206,6 +206,9 @@ class Api:
             raise BadRequest("the form is malformed, or it broke off before its end") from None
         except RequestEntityTooLarge:
             raise BadRequest("the form has too many fields, or too long ones: send chart and prov as files") from None
+        for field in ("chart", "prov"):
+            if len(files.getlist(field)) > 1:
+                raise BadRequest(f"the form has several files {field}: send each package in a form of its own")
         package, signature = files.get("chart"), files.get("prov")
         return (
             cast("BinaryIO", package.stream) if package is not None else None,

@@ -210,6 +210,16 @@ class TestForms:
     def test_a_large_one_that_broke_off_leaves_no_open_file(self, site: Site) -> None:
         assert self.send(site, self.body(data=bytes(2_000_000), end=b""))[0] == 400
 
+    @pytest.mark.parametrize("field", ["chart", "prov"])
+    def test_of_two_packages_none_is_dropped_without_a_word(self, site: Site, field: str) -> None:
+        part = b'--b\r\nContent-Disposition: form-data; name="%b"; filename="x"\r\n\r\n' % field.encode()
+        body = part + APP + b"\r\n" + part + package("web") + b"\r\n--b--\r\n"
+        assert self.send(site, body) == (
+            400,
+            f"the form has several files {field}: send each package in a form of its own",
+        )
+        assert list(site.shop.inner.list()) == []
+
     def test_too_many_fields_are_refused(self, site: Site) -> None:
         field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n'
         status, error = self.send(site, field * 2000 + b"--b--\r\n")
