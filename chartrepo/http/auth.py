@@ -62,7 +62,10 @@ class Authorizer:
                 self._check_credential(environ)
             return
         if environ.get("HTTP_SEC_FETCH_SITE") in _ACROSS_SITES:
-            raise Forbidden("a web page of another site asked for this: writing is refused")
+            raise Forbidden(
+                "a web page of another site asked for this: write with a program such as curl, or from a page of "
+                "this site"
+            )
         if self._expected is not None:
             self._check_credential(environ)
         elif self._open_writes:

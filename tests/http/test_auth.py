@@ -127,6 +127,7 @@ class TestACredential:
         for site in ("cross-site", "same-site"):
             answer = guarded.ask("POST", "/api/charts", headers={**LOGIN, "Sec-Fetch-Site": site}, data=package("web"))
             assert answer.status_code == 403
+            assert "write with a program such as curl, or from a page of this site" in answer.json["error"]
 
     def test_a_page_of_ours_may(self, guarded: Site) -> None:
         for site in ("same-origin", "none"):
