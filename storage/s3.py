@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -73,6 +74,13 @@ _SMALL: Final = 1 << 20
 
 _NO_STATE: Final = State("0" * 32)
 """A state in which no object is."""
+
+_MEDIA_TYPES: Final = {
+    ".prov": "application/pgp-signature",
+    ".tgz": "application/gzip",
+    ".yaml": "application/x-yaml",
+}
+"""What an object is by the end of its key, for those to whom the bucket itself gives it."""
 
 _SECONDS: Final = re.compile(r"-?[0-9]{1,12}")
 _SHOWN: Final = 300
@@ -370,6 +378,9 @@ class S3Storage:
             request["IfNoneMatch"] = "*"
         elif self._conditional and isinstance(condition, Matching):
             request["IfMatch"] = _tag(condition.state)
+        media_type = _MEDIA_TYPES.get(PurePosixPath(key).suffix)
+        if media_type is not None:
+            request["ContentType"] = media_type
         if self._options.encryption is not None:
             request["ServerSideEncryption"] = self._options.encryption
         if self._options.kms_key is not None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage.base import ABSENT, LAST_SECOND, UNTOLD, Changed, Matching, Misconfigured, Storage, Unavailable
+from storage.base import ABSENT, ANYWAY, LAST_SECOND, UNTOLD, Changed, Matching, Misconfigured, Storage, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
@@ -208,6 +208,25 @@ def test_objects_are_encrypted_as_asked(moto_s3: S3, options: S3Options, expecte
     head = client(moto_s3.endpoint_url).head_object(Bucket=bucket, Key="k")
     assert {name: head.get(name) for name in expected} == expected
     assert read(storage, "k") == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("key", "media_type"),
+    [
+        ("team/app-1.0.0.tgz", "application/gzip"),
+        ("team/app-1.0.0.tgz.prov", "application/pgp-signature"),
+        ("index.yaml", "application/x-yaml"),
+    ],
+)
+def test_the_bucket_itself_says_of_an_object_what_it_is(
+    server: S3, bucket: str, by_hand: "S3Client", key: str, media_type: str
+) -> None:
+    storage = at(server, bucket)
+    put = storage.put(key, b"bytes", condition=ABSENT)
+    assert by_hand.head_object(Bucket=bucket, Key=key)["ContentType"] == media_type
+    for condition in (Matching(put.state), ANYWAY):
+        storage.put(key, b"others", condition=condition)
+        assert by_hand.head_object(Bucket=bucket, Key=key)["ContentType"] == media_type
 
 
 def test_probes_of_dead_servers_are_leftovers(
