@@ -194,6 +194,9 @@ class Repositories:
     def delete(self, repository: str, name: str, version: str) -> None:
         """Delete a version and its provenance, for every reader on return.
 
+        What is set aside under the version's file name goes too, whatever it holds: nobody is served it, and it keeps
+        the version from being published.
+
         Raises:
             VersionNotFound: there is none.
             CatalogIncomplete, CatalogUnavailable, Unavailable: as for `publish`.
@@ -206,7 +209,7 @@ class Repositories:
             raise missing
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
-            if not isinstance(known, PackageRecord) or known.name != name:
+            if known is None or (isinstance(known, PackageRecord) and known.name != name):
                 raise missing
             self._remove(entry, repository, file, known)
 
@@ -404,8 +407,16 @@ class Repositories:
                 f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
             )
         if not self._may_replace(force=force):
-            digest = occupant.digest if isinstance(occupant, PackageRecord) else ""
-            raise AlreadyPublished(f"{occupant.file} already exists", digest=digest)
+            if isinstance(occupant, SetAside):
+                raise AlreadyPublished(self._in_the_way(occupant))
+            raise AlreadyPublished(f"{occupant.file} already exists", digest=occupant.digest)
+
+    def _in_the_way(self, aside: SetAside) -> str:
+        remedy = (
+            "upload with ?force to replace it" if self.overwrite is Overwrite.FORCE else "set allow_overwrite to force"
+        )
+        what = f"{aside.file} already exists and cannot be served ({aside.reason})"
+        return f"{what}: {remedy}, or delete this version first"
 
     def _store_signature(
         self, repository: str, file: str, signature: bytes | None, digest: str, stored: _Stored, *, force: bool
@@ -470,9 +481,11 @@ class Repositories:
             raise Changed(f"{file!r} was changed while its provenance was written")
         return None if lies is None else lies.state
 
-    def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord) -> None:
+    def _remove(self, entry: Exclusive, repository: str, file: str, known: PackageRecord | SetAside) -> None:
         key = layout.key(repository, file)
+        beside = layout.key(repository, layout.provenance_file(file))
         for _ in range(_TRIES):
+            signed = known.provenance_state if isinstance(known, PackageRecord) else self._state(beside)
             try:
                 self.packages.delete(key, state=State(known.state))
                 break
@@ -480,17 +493,16 @@ class Repositories:
                 break
             except Changed:
                 lies = self._refresh(entry, repository, file)
-                if not isinstance(lies, PackageRecord) or lies.name != known.name:
+                if lies is None or not _is_as(lies, known):
                     return  # the version is gone; what lies there instead is not what was to be deleted
                 known = lies
         else:
             raise Unavailable(f"{key!r} keeps changing while it is deleted: try again")
         entry.remove()
         # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package.
-        if known.provenance_state is not None:
+        if signed is not None:
             with suppress(NotFound, Changed):  # Changed: it is that of who published anew meanwhile
-                beside = layout.key(repository, layout.provenance_file(file))
-                self.packages.delete(beside, state=State(known.provenance_state))
+                self.packages.delete(beside, state=State(signed))
 
     def _refresh(
         self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
@@ -542,6 +554,13 @@ class Repositories:
 
 def _known(entry: Exclusive) -> PackageRecord | SetAside | None:
     return entry.package() or entry.set_aside()
+
+
+def _is_as(lies: PackageRecord | SetAside, known: PackageRecord | SetAside) -> bool:
+    """Return whether what lies under a key is to be deleted as what lay there was: still that chart, or still none."""
+    if isinstance(lies, PackageRecord) and isinstance(known, PackageRecord):
+        return lies.name == known.name
+    return isinstance(lies, SetAside) and isinstance(known, SetAside)
 
 
 def _tell(entry: Exclusive, lies: PackageRecord | SetAside | None) -> None:

@@ -175,9 +175,18 @@ class TestPublishOverWhatSomebodyLeft:
     def test_a_file_that_cannot_be_read_is_not_overwritten_without_force(self, shop: Shop) -> None:
         shop.put("app-1.0.0.tgz", b"rubbish")
 
-        with pytest.raises(AlreadyPublished):
+        with pytest.raises(AlreadyPublished, match=r"cannot be served \(the package is not a gzip file: .*\?force"):
             shop.publish(APP)
         assert shop.publish(APP, force=True).replaced
+
+    def test_where_nothing_may_be_replaced_it_is_in_the_way_until_it_is_deleted(self, shop: Shop) -> None:
+        shop.overwrite = Overwrite.NEVER
+        shop.put("app-1.0.0.tgz", b"rubbish")
+
+        with pytest.raises(AlreadyPublished, match=r": set allow_overwrite to force, or delete this version first"):
+            shop.publish(APP, force=True)
+        shop.repositories.delete("", "app", "1.0.0")
+        assert not shop.publish(APP).replaced
 
     def test_a_replacement_by_hand_in_the_same_moment_is_noticed(self, shop: Shop) -> None:
         shop.publish(APP)
@@ -345,6 +354,20 @@ class TestDelete:
         shop.repositories.delete("", "app", "1.0.0")
 
         assert list(shop.inner.list()) == []
+
+    @pytest.mark.parametrize("data", [b"rubbish", package("web")], ids=["no package", "another package"])
+    def test_what_is_set_aside_under_the_file_name_goes_with_its_provenance(self, shop: Shop, data: bytes) -> None:
+        shop.put("app-1.0.0.tgz", data)
+        shop.put("app-1.0.0.tgz.prov", provenance(APP))
+        shop.put("app-1.1.0.tgz", b"rubbish")
+        shop.sync()
+
+        shop.repositories.delete("", "app", "1.0.0")
+
+        assert [info.key for info in shop.inner.list()] == ["app-1.1.0.tgz"]
+        assert [aside.file for aside in shop.catalog.set_aside()] == ["app-1.1.0.tgz"]
+        with pytest.raises(VersionNotFound):
+            shop.repositories.delete("", "app", "1.0.0")
 
     def test_a_whole_chart_goes_and_its_neighbour_stays(self, shop: Shop) -> None:
         for version in ("1.0.0", "1.1.0", "2.0.0"):

@@ -403,6 +403,29 @@ class TestRule2LocksSaveWorkConditionsDecide:
         assert shop.fetch(file) == neighbour
         assert shop.fetch_provenance(file) == signature
 
+    def test_a_delete_of_what_is_set_aside_leaves_the_package_that_comes_meanwhile(
+        self, shop: Shop, server: Server, unlocked: Server
+    ) -> None:
+        shop.put(FILE, b"rubbish")
+        shop.put(PROVENANCE, b"rubbish")
+        server.storage.before("delete", FILE, lambda: unlocked.publish(APP, provenance(APP), force=True))
+
+        server.repositories.delete("", "app", "1.0.0")
+
+        assert known(shop) == [digest(APP)]
+        assert shop.fetch_provenance() == provenance(APP)
+
+    def test_a_delete_of_what_is_set_aside_deletes_other_rubbish_that_comes_meanwhile(
+        self, shop: Shop, server: Server
+    ) -> None:
+        shop.put(FILE, b"rubbish")
+        server.storage.before("delete", FILE, lambda: shop.put(FILE, b"more rubbish"))
+
+        server.repositories.delete("", "app", "1.0.0")
+
+        assert list(shop.inner.list()) == []
+        assert list(shop.catalog.set_aside()) == []
+
 
 class TestRule3AListingAloneTellsWhatChanged:
     def test_only_what_changed_is_read(self, tmp_path: Path) -> None:

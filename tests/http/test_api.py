@@ -82,6 +82,15 @@ class TestUploads:
         assert (form.status_code, form.json["error"]) == (409, "chart already exists")
         assert raw.json["detail"] == "app-1.0.0.tgz already exists"
 
+    def test_what_cannot_be_served_and_is_in_the_way_is_told_with_what_to_do(self, site: Site) -> None:
+        site.shop.put("app-1.0.0.tgz", b"rubbish")
+        answer = site.upload(APP)
+        assert (answer.status_code, answer.json["error"]) == (409, "file already exists")
+        assert "cannot be served (the package is not a gzip file" in answer.json["detail"]
+        assert "upload with ?force to replace it, or delete this version first" in answer.json["detail"]
+        assert site.delete("/api/charts/app/1.0.0").json == {"deleted": True}
+        assert site.upload(APP).status_code == 201
+
     def test_a_second_provenance_is_a_conflict_too(self, site: Site) -> None:
         site.send_form(chart=APP, prov=provenance(APP))
         answer = site.upload(provenance(APP), "/api/prov")
