@@ -297,7 +297,8 @@ class Settings:
     server: Literal["gunicorn", "granian"] = _setting(
         Section.LIMITS,
         kinds.one_of("gunicorn", "granian"),
-        "HTTP server that runs the workers; granian is the faster one and comes with chartrepo[granian]",
+        "HTTP server that runs the workers; granian is the faster one and comes with chartrepo[granian]. "
+        "It sets no limit to the time a body takes: see upload_timeout",
         default="gunicorn",
     )
     workers: int = _setting(
@@ -321,7 +322,8 @@ class Settings:
     upload_timeout: float = _setting(
         Section.LIMITS,
         kinds.duration(1, 86400),
-        "How long a client may take to send the body of an upload",
+        "How long a client may take to send the body of an upload. Under granian a client that stalls in the middle "
+        "holds its thread until it leaves: there the limit is for the proxy in front",
         default=300.0,
     )
     keepalive: float = _setting(
