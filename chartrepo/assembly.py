@@ -8,6 +8,7 @@ from typing import Final
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
@@ -95,7 +96,7 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
     abilities = found.packages.check(writable=writable)
     for folder in (settings.state_dir, uploads(settings)):
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
         except OSError as error:
             raise Misconfigured(
                 f"the folder {str(folder)!r} for the server's state cannot be made ({error.strerror}): "

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from chartrepo.catalog.folders import make_private
 from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.errors import CatalogFull, CatalogUnavailable
 
@@ -108,7 +109,7 @@ class Generations:
     def next(self) -> Path:
         """Return where to make the next file. Its folder is there."""
         with self._told():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private(self.folder)
         return self.link.with_name(f"{self.link.stem}-{secrets.token_hex(8)}{self._suffix}")
 
     def take_away(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import CatalogUnavailable
 
 STRIPES: Final = 256
@@ -101,7 +102,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         return os.open(path, flags, 0o600)
 
 
