@@ -2,18 +2,18 @@
 
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from chartrepo import layout
+from chartrepo import layout, metrics_runs
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
-from chartrepo.metrics import Unmeasured
+from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.outcomes import ReadMany
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Repositories
@@ -73,6 +73,7 @@ class Ground:
         conditional_writes: whether the storage honours conditions.
         writes_are_safe: whether two writers are kept apart, by conditions or by the set-up.
         marked: whether the storage can be told from an empty folder on which nothing is mounted.
+        counts: the folder that the processes of this run count in; None where nothing is counted.
     """
 
     storage_id: str
@@ -80,6 +81,7 @@ class Ground:
     conditional_writes: bool
     writes_are_safe: bool
     marked: bool = False
+    counts: Path | None = None
 
 
 def prepare(settings: Settings, *, writable: bool) -> Ground:
@@ -150,9 +152,18 @@ def uploads(settings: Settings) -> Path:
     return settings.state_dir / "uploads"
 
 
-def metrics_dir(settings: Settings) -> Path:
-    """Return the folder in which processes count."""
-    return settings.state_dir / "metrics"
+def begin_counting(settings: Settings, ground: Ground) -> Ground:
+    """Return the ground with a folder for what this run of the server counts, unless the settings say not to.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    return replace(ground, counts=metrics_runs.begin(settings.state_dir / "metrics")) if settings.metrics else ground
+
+
+def metrics(ground: Ground) -> Unmeasured:
+    """Return what this process counts with; one to a process."""
+    return Metrics(ground.counts) if ground.counts is not None else Unmeasured()
 
 
 def catalog(settings: Settings, ground: Ground) -> Catalog:

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 from prometheus_client.values import MultiProcessValue
 
-from chartrepo import metrics_files
+from chartrepo import metrics_files, metrics_runs
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.version import __version__
 
@@ -128,11 +128,12 @@ class Metrics(Unmeasured):
     made before workers are forked or in each of them.
 
     Args:
-        directory: an existing directory, emptied by `prepare` before the first process of a server starts.
+        directory: of this run of the server, as from `metrics_runs.begin`.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = str(directory)
+        metrics_runs.hold(directory)
         # The library looks at the variable once, when it is imported, and again when it opens a file. The first is too
         # early for us; a value class of our own choosing is its documented way around it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
@@ -193,17 +194,6 @@ class Metrics(Unmeasured):
             self._uploads.labels(upload)
         for sync in get_args(SyncResult):
             self._syncs.labels(sync)
-
-    @staticmethod
-    def prepare(directory: Path) -> None:
-        """Make the directory, and drop what an earlier run of the server left in it.
-
-        Raises:
-            OSError: that cannot be done.
-        """
-        directory.mkdir(parents=True, exist_ok=True)
-        for file in directory.glob("*.db"):
-            file.unlink(missing_ok=True)
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """Count an answered request, see `Unmeasured.request`."""

@@ -15,7 +15,6 @@ from chartrepo.version import __version__
 
 @pytest.fixture
 def metrics(tmp_path: Path) -> Metrics:
-    Metrics.prepare(tmp_path)
     return Metrics(tmp_path)
 
 
@@ -168,18 +167,6 @@ os.waitpid(pid, 0)
         found = scrape(metrics)
         assert sample(found, "workers") == 1
         assert sample(found, "uploads_total", result="created") == 1
-
-    def test_a_start_forgets_what_an_earlier_run_left(self, tmp_path: Path) -> None:
-        in_another_process(tmp_path, 'metrics.upload("created")')
-        Metrics.prepare(tmp_path)
-        assert sample(scrape(Metrics(tmp_path)), "uploads_total", result="created") == 0
-
-    def test_preparing_makes_the_directory_and_touches_nothing_else_in_it(self, tmp_path: Path) -> None:
-        directory = tmp_path / "a" / "b"
-        Metrics.prepare(directory)
-        (directory / "note.txt").touch()
-        Metrics.prepare(directory)
-        assert [file.name for file in directory.iterdir()] == ["note.txt"]
 
 
 def test_a_server_that_does_not_measure_has_the_same_methods() -> None:

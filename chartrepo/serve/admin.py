@@ -9,7 +9,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from chartrepo import assembly
 from chartrepo.http.admin import create_admin_app
 from chartrepo.http.front import Wsgi
-from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.settings import Settings
 
 _PATIENCE: Final = 5.0
@@ -48,5 +47,4 @@ def _application(settings: Settings, ground: assembly.Ground, main_url: str) -> 
         with _DIRECT.open(f"{main_url}/livez", timeout=_PATIENCE):
             pass
 
-    metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
-    return create_admin_app(assembly.catalog(settings, ground), metrics, ask_workers=ask_workers)
+    return create_admin_app(assembly.catalog(settings, ground), assembly.metrics(ground), ask_workers=ask_workers)

@@ -15,7 +15,6 @@ from chartrepo import assembly
 from chartrepo.building import sync_or_build
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.kinds import Bucket
-from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.published import PublishedIndexes
 from chartrepo.serve.greeting import found_in
 from chartrepo.serve.pauses import Pauses
@@ -101,7 +100,7 @@ class Background:
         self._settings = settings
         self._ground = ground
         self._wishes = wishes
-        self._metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
+        self._metrics = assembly.metrics(ground)
         self._repositories = assembly.repositories(settings, ground, metrics=self._metrics)
         state = assembly.storages(settings, ground).state
         catalog = self._repositories.catalog

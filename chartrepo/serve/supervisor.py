@@ -14,7 +14,6 @@ from typing import Final
 
 from chartrepo import assembly
 from chartrepo.kinds import is_loopback
-from chartrepo.metrics import Metrics
 from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
 from chartrepo.serve.greeting import greeting
@@ -54,7 +53,7 @@ def run_server(settings: Settings) -> None:
     writable = bool(settings.basic_auth_user) or settings.open_writes
     ground = assembly.prepare(settings, writable=writable)
     assembly.check_catalog(settings, ground)
-    Metrics.prepare(assembly.metrics_dir(settings))
+    ground = assembly.begin_counting(settings, ground)
     print(  # noqa: T201 - this is what the command says
         greeting(
             settings,

@@ -16,7 +16,7 @@ from typing import Any, Final
 from chartrepo import assembly, logs
 from chartrepo.http.app import Services, create_app
 from chartrepo.http.front import Front
-from chartrepo.metrics import Metrics, Unmeasured, worker_died
+from chartrepo.metrics import worker_died
 from chartrepo.orphans import die_with
 from chartrepo.serve.processes import deafen_while_booting, listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
@@ -32,7 +32,7 @@ _CONNECTIONS: Final = 1024
 
 def make_app(settings: Settings, ground: assembly.Ground) -> Front:
     """Return the application of one worker process."""
-    metrics = Metrics(assembly.metrics_dir(settings)) if settings.metrics else Unmeasured()
+    metrics = assembly.metrics(ground)
     metrics.worker_started()
     repositories = assembly.repositories(settings, ground, metrics=metrics)
 
@@ -73,11 +73,11 @@ def check_installed(settings: Settings) -> None:
             raise Misconfigured("server is granian, which is not installed: pip install 'chartrepo[granian]'") from None
 
 
-def _worker_died(settings: Settings, wishes: Wishes, pid: int | None) -> None:
+def _worker_died(ground: assembly.Ground, wishes: Wishes, pid: int | None) -> None:
     """Look at the storage again: the worker may have died between storing a package and writing the catalog."""
     wishes.sync()
-    if settings.metrics and pid is not None:
-        worker_died(assembly.metrics_dir(settings), pid)
+    if ground.counts is not None and pid is not None:
+        worker_died(ground.counts, pid)
 
 
 def _worker_is_ready() -> None:
@@ -108,7 +108,7 @@ def _run_gunicorn(settings: Settings, ground: assembly.Ground, listener: socket.
         # Ctrl-C reaches all processes of a terminal at once. Only the parent heeds it, and ends the others in order.
         "when_ready": lambda _arbiter: signal.signal(signal.SIGINT, signal.SIG_IGN),
         "post_worker_init": lambda _worker: _worker_is_ready(),
-        "child_exit": lambda _arbiter, worker: _worker_died(settings, wishes, worker.pid),
+        "child_exit": lambda _arbiter, worker: _worker_died(ground, wishes, worker.pid),
         "forwarded_allow_ips": "",
     }
 
@@ -166,7 +166,7 @@ def _run_granian(settings: Settings, ground: assembly.Ground, listener: socket.s
 
         def _respawn_workers(self, workers: Any, *arguments: Any, **options: Any) -> Any:
             for index in workers:
-                _worker_died(settings, wishes, self.wrks[index].inner.pid)
+                _worker_died(ground, wishes, self.wrks[index].inner.pid)
             return super()._respawn_workers(workers, *arguments, **options)
 
     Server(

@@ -350,6 +350,18 @@ def test_two_workers_agree_at_once(tmp_path: Path) -> None:
             assert len(yaml.safe_load(got.body)["entries"]["app"]) == number + 1
 
 
+def test_two_servers_on_one_state_folder_count_apart(tmp_path: Path) -> None:
+    """As they are during an upgrade."""
+    with running(tmp_path, "--open-writes") as old:
+        publish(old.url, package())
+        with running(tmp_path, "--open-writes") as new:
+            publish(new.url, package("web"))
+            publish(new.url, package("db"))
+            assert 'chartrepo_uploads_total{result="created"} 1.0' in get(f"{old.url}/metrics").text
+            assert 'chartrepo_uploads_total{result="created"} 2.0' in get(f"{new.url}/metrics").text
+        assert 'chartrepo_uploads_total{result="created"} 1.0' in get(f"{old.url}/metrics").text
+
+
 def test_the_admin_listener_serves_health_and_metrics_and_the_main_one_no_metrics(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, "--open-writes", "--admin-port", str(port)) as server:

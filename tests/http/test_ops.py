@@ -74,7 +74,6 @@ class TestMetrics:
         shop.put("team/broken-1.0.0.tgz", b"nonsense")
         shop.sync()
         folder = tmp_path / "metrics"
-        Metrics.prepare(folder)
         client = Client(create_admin_app(shop.catalog, Metrics(folder), ask_workers=lambda: None))
         answer = client.get("/metrics")
         assert answer.status_code == 200
