@@ -4,7 +4,10 @@ Labels are bounded: routes are templates, methods and statuses the known ones, r
 a chart or version, and nothing else that a client makes up, becomes a label.
 """
 
+import logging
 import os
+import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ from chartrepo import metrics_files, metrics_runs
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.version import __version__
 
+log = logging.getLogger(__name__)
+
 UploadResult = Literal["created", "replaced", "refused", "conflict", "too_large", "denied", "failed"]
 SyncResult = Literal["done", "failed"]
 IndexForm = Literal["yaml", "json"]
@@ -30,6 +35,9 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _OTHER: Final = "other"
 _REQUEST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WORK_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
+_LOOK_EVERY: Final = 1.0
+"""Seconds between two looks of a process whether its files are still there."""
+_LOOK_AFTER_FAILURE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +59,32 @@ class RepositoryFigures:
     set_aside: int
 
 
-class _Process:
-    """The id of this process, without asking the system for it at every count."""
+class _Identity:
+    """Reads as the id of a process, and is equal to nothing but itself."""
 
     def __init__(self) -> None:
-        self._ask()
-        os.register_at_fork(after_in_child=self._ask)
-
-    def _ask(self) -> None:
         self._id = os.getpid()
 
-    def __call__(self) -> int:
-        return self._id
+    def __str__(self) -> str:
+        return str(self._id)
+
+
+class _Process:
+    """The identity of this process, without asking the system for it at every count.
+
+    Where it is not the one of the last count, the library opens files anew, as after a fork.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Have new files opened with the next count."""
+        self._identity = _Identity()
+
+    def __call__(self) -> _Identity:
+        return self._identity
 
 
 _own_process: Final = _Process()
@@ -127,16 +149,19 @@ class Metrics(Unmeasured):
     The library keeps that directory in a variable of the process, so there is one `Metrics` to a process. It may be
     made before workers are forked or in each of them.
 
+    Where somebody removes the directory, each process makes it again and counts anew, in new files, as soon as it
+    notices: within a second, with the next thing it counts.
+
     Args:
         directory: of this run of the server, as from `metrics_runs.begin`.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = str(directory)
-        metrics_runs.hold(directory)
+        self._directory = directory
+        self._held = metrics_runs.hold(directory)
         # The library looks at the variable once, when it is imported, and again when it opens a file. The first is too
         # early for us; a value class of our own choosing is its documented way around it.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
         metrics_files.use()
         values.ValueClass = MultiProcessValue(_own_process)  # type: ignore[no-untyped-call] # it has no annotations
         self._requests = Counter(
@@ -188,6 +213,9 @@ class Metrics(Unmeasured):
         )
         self._workers = Gauge("chartrepo_workers", "Worker processes alive", registry=None, multiprocess_mode="livesum")
         self._bound_requests: dict[tuple[str | None, str, int], _BoundRequest] = {}
+        self._levels: dict[Gauge, float] = {}
+        self._looking = threading.Lock()
+        self._look_at = 0.0
 
         # A series that begins at zero lets the first failure be seen as a rise.
         for upload in get_args(UploadResult):
@@ -197,6 +225,7 @@ class Metrics(Unmeasured):
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """Count an answered request, see `Unmeasured.request`."""
+        self._look_if_due()
         key = (route, method, status)
         bound = self._bound_requests.get(key)
         if bound is None:
@@ -215,29 +244,67 @@ class Metrics(Unmeasured):
 
     def upload(self, result: UploadResult) -> None:
         """Count an upload by how it ended."""
+        self._look_if_due()
         self._uploads.labels(result).inc()
 
     def storage_call(self, operation: str, seconds: float, failed: str | None = None) -> None:
         """Count a call of the storage, see `Unmeasured.storage_call`."""
+        self._look_if_due()
         self._storage_calls.labels(operation, failed or "ok").inc()
         self._storage_seconds.labels(operation).observe(seconds)
 
     def sync(self, result: SyncResult, seconds: float, *, found: int = 0, changed: int = 0, now: float = 0) -> None:
         """Count a comparison of storage and catalog, see `Unmeasured.sync`."""
+        self._look_if_due()
         self._syncs.labels(result).inc()
         self._sync_seconds.observe(seconds)
         self._sync_changes.inc(changed)
         if result == "done":
-            self._sync_found.set(found)
-            self._sync_success.set(now)
+            self._set(self._sync_found, found)
+            self._set(self._sync_success, now)
 
     def index_render(self, form: IndexForm, seconds: float) -> None:
         """Count the rendering of an index."""
+        self._look_if_due()
         self._renders.labels(form).observe(seconds)
 
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
-        self._workers.set(1)
+        self._set(self._workers, 1)
+
+    def _set(self, gauge: Gauge, value: float) -> None:
+        self._levels[gauge] = value
+        gauge.set(value)
+
+    # ---- files that somebody removed
+
+    def _look_if_due(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self._look()
+
+    def _look(self) -> None:
+        """Go on in new files where the old ones are no longer what a scrape finds."""
+        with self._looking:
+            self._look_at = time.monotonic() + _LOOK_EVERY
+            if not any(metrics_files.is_lost(value) for value in self._one_of_each_file()):
+                return
+            try:
+                held = metrics_runs.hold(self._directory)
+            except OSError as error:
+                log.warning("nothing can be counted: %s: %s", self._directory, error.strerror)
+                self._look_at = time.monotonic() + _LOOK_AFTER_FAILURE
+                return
+            os.close(self._held)
+            self._held = held
+            _own_process.renew()
+            self._uploads.labels("created").inc(0)
+            for gauge, value in self._levels.items():
+                gauge.set(value)
+
+    def _one_of_each_file(self) -> tuple[object, ...]:
+        """One value of each file that the library counts in."""
+        counter = self._uploads.labels("created")._value
+        return (counter, self._sync_seconds._sum, self._sync_found._value, self._workers._value)
 
     def render(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> tuple[str, bytes]:
         """Content type and body of an answer to a scrape.
@@ -246,8 +313,10 @@ class Metrics(Unmeasured):
             figures: asks the catalog. It may raise `ChartrepoError`: the rest is rendered all the same, and
                 `chartrepo_catalog_up` is 0.
         """
+        self._look()
         registry = CollectorRegistry(auto_describe=False)
-        MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call] # it has no annotations
+        if self._directory.is_dir():
+            MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call] # it has no annotations
         registry.register(_Catalog(figures))
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
 

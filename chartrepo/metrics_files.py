@@ -8,6 +8,7 @@ import logging
 import os
 import struct
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client import values
@@ -31,6 +32,12 @@ def use() -> None:
         values.MmapedDict = ReservedFile  # type: ignore[attr-defined] # there is no public way in
 
 
+def is_lost(value: Any) -> bool:
+    """Return whether a value of the library is counted in a file that is no longer where a scrape looks for it."""
+    file = value._file  # noqa: SLF001 - there is no public way in
+    return isinstance(file, ReservedFile) and file.is_lost()
+
+
 class ReservedFile(MmapedDict):
     """Counts in a file whose blocks are reserved. Where the disk has none, in memory, which no scrape sees."""
 
@@ -38,8 +45,18 @@ class ReservedFile(MmapedDict):
         """Open a file, or a piece of memory in its place."""
         memory = None if read_mode or _reserve_new(filename) else _memory()
         super().__init__(filename if memory is None else f"/proc/self/fd/{memory}", read_mode)  # type: ignore[no-untyped-call]
+        self._opened = os.fstat(self._f.fileno()) if memory is None else None
         if memory is not None:
             os.close(memory)
+
+    def is_lost(self) -> bool:
+        """Return whether somebody removed the file, or moved it away, so that no scrape sees what is counted in it."""
+        if self._opened is None:
+            return False
+        try:
+            return not os.path.samestat(Path(self._fname).stat(), self._opened)
+        except OSError:
+            return True
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
         """Write a value, as the library does; it is on the path of every request, and this takes half the time."""
@@ -62,6 +79,7 @@ class ReservedFile(MmapedDict):
             counted: Any = self._m
             self._f.close()
             self._f = os.fdopen(_memory(), "a+b", buffering=0)
+            self._opened = None
             self._f.write(counted[:])
 
 

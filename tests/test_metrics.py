@@ -1,5 +1,6 @@
 """What a scrape shows, of one process and of several."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -167,6 +168,66 @@ os.waitpid(pid, 0)
         found = scrape(metrics)
         assert sample(found, "workers") == 1
         assert sample(found, "uploads_total", result="created") == 1
+
+
+class TestFilesThatSomebodyRemoves:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "state" / "metrics"
+
+    @pytest.fixture
+    def metrics(self, folder: Path) -> Metrics:
+        return Metrics(folder)
+
+    def test_a_scrape_makes_the_folder_again_and_counts_begin_anew(self, metrics: Metrics, folder: Path) -> None:
+        metrics.upload("created")
+        shutil.rmtree(folder.parent)
+        assert sample(scrape(metrics), "uploads_total", result="created") == 0
+        metrics.upload("created")
+        metrics.request("/x", "GET", 200, 0.1)
+        found = scrape(metrics)
+        assert sample(found, "uploads_total", result="created") == 1
+        assert sample(found, "http_requests_total", route="/x", method="GET", status="200") == 1
+        assert [oct(each.stat().st_mode & 0o777) for each in (folder, folder.parent)] == ["0o700", "0o700"]
+
+    def test_what_is_no_count_is_kept(self, metrics: Metrics, folder: Path) -> None:
+        metrics.worker_started()
+        metrics.sync("done", 1.0, found=10, now=1_700_000_000)
+        shutil.rmtree(folder)
+        found = scrape(metrics)
+        assert sample(found, "workers") == 1
+        assert sample(found, "sync_packages") == 10
+        assert sample(found, "sync_last_success_timestamp_seconds") == 1_700_000_000
+
+    @pytest.mark.parametrize("kind", ["counter", "histogram", "gauge_livesum", "gauge_mostrecent"])
+    def test_a_single_file_is_made_again_too(self, metrics: Metrics, folder: Path, kind: str) -> None:
+        (file,) = folder.glob(f"{kind}_*")
+        file.unlink()
+        scrape(metrics)
+        assert file.exists()
+
+    def test_a_process_that_is_not_scraped_notices_with_what_it_counts(self, metrics: Metrics, folder: Path) -> None:
+        removing = f"""
+import shutil
+import chartrepo.metrics
+chartrepo.metrics._LOOK_EVERY = 0
+metrics.worker_started()
+metrics.upload("created")
+shutil.rmtree({str(folder)!r})
+metrics.upload("created")
+"""
+        in_another_process(folder, removing)
+        found = scrape(metrics)
+        assert sample(found, "uploads_total", result="created") == 1
+        assert sample(found, "workers") == 1
+
+    def test_where_the_folder_cannot_be_made_again_the_rest_is_shown(
+        self, metrics: Metrics, folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        shutil.rmtree(folder)
+        folder.touch()
+        assert sample(scrape(metrics), "catalog_up") == 1
+        assert str(folder) in caplog.text
 
 
 def test_a_server_that_does_not_measure_has_the_same_methods() -> None:

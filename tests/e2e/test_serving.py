@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -348,6 +349,23 @@ def test_two_workers_agree_at_once(tmp_path: Path) -> None:
             assert publish(server.url, package(version=f"1.{number}.0")).status == 201
             got = get(f"{server.url}/index.yaml")
             assert len(yaml.safe_load(got.body)["entries"]["app"]) == number + 1
+
+
+def test_metrics_outlive_a_state_folder_that_somebody_removes(tmp_path: Path) -> None:
+    state = tmp_path / "data" / ".chartrepo"
+    with running(tmp_path, "--open-writes") as server:
+        shutil.rmtree(state)
+
+        def both_workers_are_counted() -> bool:
+            got = get(f"{server.url}/metrics")
+            assert got.status == 200
+            return "chartrepo_workers 2.0" in got.text
+
+        eventually(both_workers_are_counted, what="both workers noticed")
+        eventually(lambda: publish(server.url, package()).status == 201, what="uploads work again")
+        assert 'chartrepo_uploads_total{result="created"} 1.0' in get(f"{server.url}/metrics").text
+        folders = [state, *(path for path in state.rglob("*") if path.is_dir())]
+        assert {oct(folder.stat().st_mode & 0o777) for folder in folders} == {"0o700"}
 
 
 def test_two_servers_on_one_state_folder_count_apart(tmp_path: Path) -> None:
