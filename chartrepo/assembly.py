@@ -105,7 +105,7 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
                 "set state_dir to a folder that it may write"
             ) from None
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
-    identifier = _storage_id(found.state, settings.state_dir)
+    identifier = _storage_id(found.state, settings.state_dir, fresh=secrets.token_hex(_ID_BYTES))
     return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
 
 
@@ -122,14 +122,24 @@ def look(settings: Settings) -> Ground:
     return Ground(known, abilities.description, abilities.conditional_writes, writes_are_safe=False)
 
 
-def _storage_id(state: Storage, folder: Path) -> str:
+def keep_storage_id(settings: Settings, ground: Ground) -> None:
+    """Write the storage's id down again, where somebody removed it with all the state.
+
+    Without it the next start would take a catalog that is built now for that of another storage.
+    """
+    with contextlib.suppress(OSError):  # the id may lie beside the packages
+        make_private(settings.state_dir)
+    _storage_id(storages(settings, ground).state, settings.state_dir, fresh=ground.storage_id)
+
+
+def _storage_id(state: Storage, folder: Path, *, fresh: str) -> str:
     """Return the random id that lies in the storage itself, so that a copy or a move of it keeps its catalog.
 
-    Where nothing may be written beside the packages, it lies in the server's own folder, and is taken over into the
-    storage as soon as that can be written.
+    Where there is none yet it is `fresh`. Where nothing may be written beside the packages, it lies in the server's own
+    folder, and is taken over into the storage as soon as that can be written.
     """
     places: tuple[Storage, Storage] = (state, LocalStorage(folder, private=True))
-    identifier = _known_storage_id(*places) or secrets.token_hex(_ID_BYTES)
+    identifier = _known_storage_id(*places) or fresh
     for place in places:
         with contextlib.suppress(StorageError):
             place.put(layout.STORAGE_ID_KEY, identifier.encode(), condition=ABSENT)

@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.catalog.folders import make_private
 from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.versions import check
 from chartrepo.wording import counted
@@ -79,6 +80,7 @@ class Snapshot:
             return
         self._look_for_others()
         try:
+            make_private(self._folder)
             with TemporaryFile(dir=self._folder) as file:
                 _write(file, self._catalog, content[0].catalog)
                 file.seek(0)

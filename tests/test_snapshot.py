@@ -51,6 +51,12 @@ def test_it_gives_back_all_that_the_catalog_knew(shop: Shop, state: MemoryStorag
     assert sorted(known) == ["app-1.0.0.tgz", "bad-1.0.0.tgz", "odd-1.0.0.tgz", "team/x/web-1.0.0.tgz"]
 
 
+def test_it_is_written_where_somebody_removed_the_folder(shop: Shop, state: MemoryStorage) -> None:
+    shop.publish()
+    Snapshot(state, shop.catalog, folder=shop.folder / "state" / "uploads").write()
+    assert list(snapshot(shop, state).read()) == ["app-1.0.0.tgz"]
+
+
 def test_there_is_none_at_first(shop: Shop, state: MemoryStorage) -> None:
     assert snapshot(shop, state).read() == {}
 

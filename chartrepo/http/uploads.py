@@ -10,12 +10,25 @@ from typing import IO, Any, BinaryIO, Final, cast
 from flask import Request
 from werkzeug.formparser import FormDataParser
 
+from chartrepo.catalog.folders import make_private
 from storage.base import NoSpace
 
 _IN_MEMORY: Final = 512 * 1024
 """Bytes of an upload that are kept in memory; most packages are smaller."""
 
 _PIECE: Final = 64 * 1024
+
+
+class _Waiting(SpooledTemporaryFile[bytes]):
+    """Moves to disk also where somebody removed the folder since the server started."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(max_size=_IN_MEMORY, dir=str(folder))
+        self._folder = folder
+
+    def rollover(self) -> None:
+        make_private(self._folder)
+        super().rollover()
 
 
 class Spool:
@@ -30,7 +43,7 @@ class Spool:
 
     def file(self) -> BinaryIO:
         """Return an empty file that moves to disk when it grows."""
-        return cast("BinaryIO", SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(self._folder)))
+        return cast("BinaryIO", _Waiting(self._folder))
 
     def take(self, source: IO[bytes]) -> BinaryIO:
         """Return a file with all the bytes that `source` gives.

@@ -190,6 +190,8 @@ class Background:
             if not ours:
                 return None
             self._wishes.forget_sync()
+            if self._repositories.catalog.needs_rebuild:
+                assembly.keep_storage_id(self._settings, self._ground)
             return sync_or_build(
                 self._repositories,
                 assembly.reader(self._settings, self._ground, tell_failures=True),

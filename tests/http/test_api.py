@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 
 import pytest
 
@@ -162,6 +163,11 @@ class TestUploads:
     def test_folders_with_capitals_are_repositories_here(self, site: Site) -> None:
         assert site.upload(APP, "/api/Team/App/charts").status_code == 201
         assert site.get("/Team/App/charts/app-1.0.0.tgz").data == APP
+
+    def test_a_large_one_is_taken_where_somebody_removed_the_folder_that_it_waits_in(self, site: Site) -> None:
+        (site.shop.folder / "uploads").rmdir()
+        large = package(files={"noise.bin": os.urandom(1 << 20)})
+        assert site.upload(large).status_code == 201
 
     def test_a_full_disk_is_told(self, site: Site) -> None:
         site.shop.storage.fail("put", NoSpace("no space left in the bucket"))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -108,6 +109,20 @@ def test_a_catalog_that_goes_away_before_it_is_told_of_fails_the_sync_and_no_mor
     work.sync_if_wanted()
 
     assert "the sync failed, the next one is in 2 s: gone" in caplog.text
+
+
+def test_a_catalog_that_is_built_again_is_that_of_the_same_storage_at_the_next_start(
+    site: Site, work: Background
+) -> None:
+    work.sync_if_wanted()
+    shutil.rmtree(site.settings.state_dir)
+    for file in site.data.parent.glob("catalog*"):
+        file.unlink()
+    work.sync_if_wanted()
+
+    ground = assembly.prepare(site.settings, writable=True)
+    assembly.check_catalog(site.settings, ground)
+    assert ground.storage_id == site.ground.storage_id
 
 
 def test_a_wish_waits_for_the_sync_of_another_replica_to_end(site: Site, work: Background) -> None:
