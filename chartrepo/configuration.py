@@ -109,9 +109,9 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str], read_text: Callab
         else:
             values[setting.name] = _DEFAULTS[setting.name]
     sources = {name: given[name].source if name in given else "default" for name in _BY_NAME}
-    configuration = Configuration(Settings(**values), sources)
-    _refuse_contradictions(configuration)
-    return configuration
+    if values["s3_sse_kms_key"] and values["s3_sse"] != "aws:kms":
+        raise SettingsError("s3_sse_kms_key needs s3_sse: aws:kms")
+    return Configuration(Settings(**values), sources)
 
 
 def _from_environment(environ: Mapping[str, str], read_text: Callable[[Path], str]) -> dict[str, _Given]:
@@ -235,7 +235,12 @@ def _parsed(setting: Setting, given: _Given) -> Any:
         raise SettingsError(f"{given.source}: {named}{value} is not {setting.kind.expected}") from None
 
 
-def _refuse_contradictions(configuration: Configuration) -> None:
+def check_serving(configuration: Configuration) -> None:
+    """Refuse settings that contradict each other where something is served. To all other work they mean nothing.
+
+    Raises:
+        SettingsError: they do.
+    """
     settings = configuration.settings
     credential = bool(settings.basic_auth_user)
     if credential != bool(settings.basic_auth_password):
@@ -250,8 +255,6 @@ def _refuse_contradictions(configuration: Configuration) -> None:
         )
     if settings.admin_port and (settings.admin_port, settings.admin_host) == (settings.port, settings.host):
         raise SettingsError(f"port and admin_port are both {settings.port}: choose two")
-    if settings.s3_sse_kms_key and settings.s3_sse != "aws:kms":
-        raise SettingsError("s3_sse_kms_key needs s3_sse: aws:kms")
 
 
 def _shown(setting: Setting, value: Any) -> str:

@@ -147,6 +147,17 @@ class TestServe:
         assert result.exit_code == 0
         assert (server[0].port, server[0].open_writes, str(server[0].storage)) == (0, True, "s3://charts/x")
 
+    def test_is_not_reached_with_half_a_credential_that_stops_no_other_command(
+        self, server: list[Settings], tmp_path: Path
+    ) -> None:
+        env = {"CHARTREPO_BASIC_AUTH_PASSWORD": "x"}
+        result = run("serve", env=env)
+        assert (result.exit_code, server) == (2, [])
+        assert "set without basic_auth_user" in result.stderr
+        for command in ("check", "reindex", "catalog prune", f"import {tmp_path}"):
+            assert run(*command.split(), "--storage", str(tmp_path), env=env).exit_code == 0
+        assert run("config", env=env).exit_code == 0
+
     def test_is_not_reached_with_a_wrong_setting(self, server: list[Settings]) -> None:
         assert run("serve", "--open-writes", "--host", "0.0.0.0").exit_code == 2
         assert server == []

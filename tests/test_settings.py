@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chartrepo import kinds
-from chartrepo.configuration import Configuration, SettingsError, load
+from chartrepo.configuration import Configuration, SettingsError, check_serving, load
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.settings import TABLE, Setting, Settings
 
@@ -39,8 +39,9 @@ def settings(**given: str) -> Settings:
 
 
 def refusal(**sources: object) -> str:
+    """What is said of settings that a server cannot have."""
     with pytest.raises(SettingsError) as caught:
-        configured(**sources)  # type: ignore[arg-type] # the sources differ in type
+        check_serving(configured(**sources))  # type: ignore[arg-type] # the sources differ in type
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -439,6 +440,18 @@ class TestContradictions:
     def test_a_user_needs_a_password_and_a_password_a_user(self) -> None:
         assert "set without basic_auth_password" in refusal(flags={"basic_auth_user": "ci"})
         assert "set without basic_auth_user" in refusal(flags={"basic_auth_password": "x"})
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            {"basic_auth_user": "ci"},
+            {"basic_auth_password": "x"},
+            {"open_writes": "true", "host": "0.0.0.0"},
+            {"port": "80", "admin_port": "80"},
+        ],
+    )
+    def test_of_what_only_a_server_does_stop_nothing_else(self, flags: dict[str, str]) -> None:
+        assert configured(flags=flags).settings
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "charts.internal"])
     def test_open_writes_need_a_loopback_host(self, host: str) -> None:

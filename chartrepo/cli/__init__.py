@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from chartrepo import kinds
-from chartrepo.configuration import CONFIG_VARIABLE, Configuration, load
+from chartrepo.configuration import CONFIG_VARIABLE, Configuration, check_serving, load
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.settings import TABLE, Section, Setting, Settings
 from chartrepo.version import __version__
@@ -191,6 +191,7 @@ def serve(configuration: Configuration) -> None:
 
     Without a credential (basic_auth_user and basic_auth_password) the server is read-only from every address.
     """
+    check_serving(configuration)
     _logging(configuration.settings)
     from chartrepo.serve import run_server  # noqa: PLC0415 - see the module's docstring
 
