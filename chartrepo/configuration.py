@@ -80,6 +80,12 @@ class _Given:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    value: Any
+    source: str
+
+
 def load(environ: Mapping[str, str], flags: Mapping[str, str], read_text: Callable[[Path], str]) -> Configuration:
     """Bring together all that was said about the settings.
 
@@ -92,23 +98,27 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str], read_text: Callab
     Raises:
         SettingsError: a name is not known, a value is wrong, values contradict each other, or a file cannot be read.
     """
-    given: dict[str, _Given] = {}
+    # Each source is read by itself, so that a wrong value is refused also where a better source overrules it: it would
+    # else lie in wait for the day when that is taken away.
+    found: dict[str, _Read] = {}
     file = flags.get("config") or environ.get(CONFIG_VARIABLE)
     if file:
         text = _read(Path(file), "--config" if flags.get("config") else CONFIG_VARIABLE, read_text)
-        given |= _from_file(text, file, read_text)
-    given |= _from_environment(environ, read_text)
-    given |= {name: _Given(text, _BY_NAME[name].option) for name, text in flags.items() if name != "config"}
+        found |= _read_values(_from_file(text, file, read_text))
+    found |= _read_values(_from_environment(environ, read_text))
+    found |= _read_values(
+        {name: _Given(text, _BY_NAME[name].option) for name, text in flags.items() if name != "config"}
+    )
 
     values: dict[str, Any] = {}
     for setting in TABLE:
-        if setting.name in given:
-            values[setting.name] = _parsed(setting, given[setting.name])
+        if setting.name in found:
+            values[setting.name] = found[setting.name].value
         elif setting.derive is not None:
             values[setting.name] = setting.derive(values)
         else:
             values[setting.name] = _DEFAULTS[setting.name]
-    sources = {name: given[name].source if name in given else "default" for name in _BY_NAME}
+    sources = {name: found[name].source if name in found else "default" for name in _BY_NAME}
     if values["s3_sse_kms_key"] and values["s3_sse"] != "aws:kms":
         raise SettingsError("s3_sse_kms_key needs s3_sse: aws:kms")
     return Configuration(Settings(**values), sources)
@@ -222,6 +232,15 @@ def _secret(file: Path, source: str, read_text: Callable[[Path], str]) -> str:
     if not text:
         raise SettingsError(f"{source}: {_quoted(str(file))} is empty")
     return text
+
+
+def _read_values(given: Mapping[str, _Given]) -> dict[str, _Read]:
+    """The values of one source, in the order of the table."""
+    return {
+        name: _Read(_parsed(setting, given[name]), given[name].source)
+        for name, setting in _BY_NAME.items()
+        if name in given
+    }
 
 
 def _parsed(setting: Setting, given: _Given) -> Any:

@@ -44,7 +44,7 @@ prints it. `chartrepo config` shows each effective value and where it came from,
 ## Rules
 
 - A name that is not known is refused at start, with the nearest one that is. So is a wrong value, with what is
-  expected.
+  expected, also where another place overrules it.
 - In the file a value is the text as it is written: `basic_auth_password: 0123` is four digits, and `yes` a word. Quotes
   are needed only where YAML needs them. A value of `null`, or none, leaves the setting as if it were not there.
 - Durations are a number and `ms`, `s`, `m`, `h` or `d`; a bare number counts seconds. Sizes are a number and `KiB`,

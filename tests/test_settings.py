@@ -184,6 +184,12 @@ class TestWrongValues:
             == "/etc/chartrepo.yaml, line 2: port: '70000' is not a whole number from 0 to 65535"
         )
 
+    def test_are_refused_also_where_a_better_source_overrules_them(self) -> None:
+        message = refusal(yaml="workers: 2\nport: 99999\n", flags={"port": "20001"})
+        assert message.startswith(f"{FILE}, line 2: port: '99999' is not ")
+        assert refusal(yaml="port: 99999", env={"CHARTREPO_PORT": "20001"}).startswith(f"{FILE}, line 1: port: ")
+        assert refusal(env={"CHARTREPO_PORT": "99999"}, flags={"port": "20001"}).startswith("CHARTREPO_PORT: ")
+
     def test_of_a_secret_are_not_shown(self) -> None:
         message = refusal(env={"CHARTREPO_CATALOG": "mysql://root:hunter2@db/x"})
         assert message.startswith("CHARTREPO_CATALOG: the value is not sqlite:///FILE")
