@@ -9,7 +9,7 @@ from typing import Final
 from chartrepo import layout, metrics_runs
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.folders import make_private
-from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.errors import CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
@@ -191,8 +191,13 @@ def check_catalog(settings: Settings, ground: Ground) -> None:
     Raises:
         CatalogMisconfigured: with what to do.
     """
-    with contextlib.suppress(CatalogUnavailable), contextlib.closing(catalog(settings, ground)) as found:
-        _ = found.complete
+    with contextlib.closing(catalog(settings, ground)) as found:
+        try:
+            _ = found.complete
+        except CatalogClosed as error:
+            raise CatalogMisconfigured(error.detail) from None
+        except CatalogUnavailable:
+            return
 
 
 def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | None = None) -> Repositories:

@@ -175,6 +175,7 @@ class TestFailures:
         [
             (Misconfigured("there is no bucket 'x'"), "chartrepo: there is no bucket 'x'\n"),
             (CatalogUnavailable("the database\nis gone"), "chartrepo: the database\\nis gone\n"),
+            (CatalogUnavailable("it fails", detail="db:5432 refuses"), "chartrepo: db:5432 refuses\n"),
             (PermissionError(13, "Permission denied", "/srv/x"), "chartrepo: /srv/x: Permission denied\n"),
             (OSError(98, "Address already in use"), "chartrepo: Address already in use\n"),
         ],

@@ -5,7 +5,6 @@ one storage key.
 """
 
 import hashlib
-import logging
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -23,14 +22,13 @@ from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.schema import SCHEMA_VERSION, tables
 from chartrepo.core.errors import (
+    CatalogClosed,
     CatalogFull,
     CatalogIncomplete,
     CatalogMisconfigured,
     CatalogUnavailable,
     ChartrepoError,
 )
-
-log = logging.getLogger(__name__)
 
 SCHEMA: Final = f"chartrepo_v{SCHEMA_VERSION}"
 
@@ -47,6 +45,24 @@ _DEFAULTS: Final[Values] = {
 
 _SILENCE: Final = 5.0
 """For how long a server is not asked again that took its time to not answer, in seconds."""
+
+_FAILS: Final = "the catalog's PostgreSQL fails: try again soon"
+"""What clients are told: the database's own words may name its host, port and user."""
+
+_CREDENTIAL: Final = "check user and password in catalog"
+_CLOSED: Final = {
+    'database ".*" does not exist': "make it with createdb, or name another one in catalog",
+    'permission denied for database ".*"': "grant CONNECT on it to this user",
+    'role ".*" does not exist': "make it with createuser, or name another one in catalog",
+    'role ".*" is not permitted to log in': "let it log in (ALTER ROLE ... LOGIN), or name another one in catalog",
+    r'[\w-]+ authentication failed for user ".*"': _CREDENTIAL,
+    "no password supplied": _CREDENTIAL,
+    "no pg_hba.conf entry for .*": "let this host and user in with a line in its pg_hba.conf",
+}
+"""What a server says that refuses a connection until somebody does something, and what that is.
+
+libpq gives no code for it. A server that speaks another language than English is taken for one that is away.
+"""
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -344,6 +360,9 @@ def _meaning(error: psycopg.Error) -> ChartrepoError:
         return CatalogFull("the disk of the catalog's PostgreSQL is full: make room, then try again")
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return CatalogUnavailable("another upload of this package takes too long: try again soon")
-    # Clients are shown the sentence; the database's own words may name its host, port and user.
-    log.warning("the catalog's PostgreSQL fails: %s", _first_line(error))
-    return CatalogUnavailable("the catalog's PostgreSQL fails (the server's log says how): try again soon")
+    for line in str(error).splitlines():
+        for said, remedy in _CLOSED.items():
+            if found := re.search(said, line):
+                detail = f"the catalog's PostgreSQL does not let us in: {found[0]}: {remedy}"
+                return CatalogClosed(_FAILS, detail=detail)
+    return CatalogUnavailable(_FAILS, detail=f"the catalog's PostgreSQL fails: {_first_line(error)}")

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from chartrepo import kinds
 from chartrepo.configuration import CONFIG_VARIABLE, Configuration, check_serving, load
-from chartrepo.core.errors import ChartrepoError
+from chartrepo.core.errors import ChartrepoError, in_full
 from chartrepo.settings import TABLE, Section, Setting, Settings
 from chartrepo.version import __version__
 from storage.base import StorageError
@@ -53,7 +53,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (ChartrepoError, StorageError) as error:
-            raise _Failure(str(error)) from None
+            raise _Failure(in_full(error)) from None
         except KeyboardInterrupt:
             # Click would end with 1, which `check` and `import` give a meaning.
             click.echo("chartrepo: stopped", err=True)

@@ -66,7 +66,20 @@ class CatalogIncomplete(ChartrepoError):
 
 
 class CatalogUnavailable(ChartrepoError):
-    """The catalog's database does not answer, or is damaged and about to be rebuilt. Try again soon."""
+    """The catalog's database does not answer, or is damaged and about to be rebuilt. Try again soon.
+
+    Attributes:
+        detail: the sentence for those who run the server. It may name the database's host, port and user, of which
+            clients are told nothing.
+    """
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
+
+
+class CatalogClosed(CatalogUnavailable):
+    """The catalog's database answers, and does not let this server in: a mistake at a start, an outage later."""
 
 
 class CatalogFull(ChartrepoError):
@@ -79,3 +92,8 @@ class CatalogMisconfigured(ChartrepoError):
 
 class WritesUnsafe(ChartrepoError):
     """The storage cannot keep two writers apart, and nothing else was set up to do so."""
+
+
+def in_full(error: Exception) -> str:
+    """Return the sentence of an error for those who run the server."""
+    return error.detail if isinstance(error, CatalogUnavailable) else str(error)

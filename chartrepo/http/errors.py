@@ -1,10 +1,13 @@
 """The one table of what went wrong and how it is said in HTTP."""
 
+import logging
 from typing import Final
 
 from chartrepo.core import errors as core
 from chartrepo.http.answers import Answer, Headers, json_answer
 from storage import base as storage
+
+log = logging.getLogger(__name__)
 
 
 class Unauthorized(core.ChartrepoError):
@@ -70,8 +73,16 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
 """Exception -> status and headers. A subclass that is not listed is answered as its nearest listed parent."""
 
 
+def tell(error: Exception) -> None:
+    """Log what clients are not told of an error, once."""
+    if isinstance(error, core.CatalogUnavailable) and error.detail != str(error):
+        log.warning("%s", error.detail)
+        error.detail = str(error)  # that of an upload is asked for its answer twice, first to be counted
+
+
 def answer(error: core.ChartrepoError | storage.StorageError) -> Answer:
     """Return how an error is answered: `{"error": <its sentence>}` under its status."""
+    tell(error)
     for kind in type(error).__mro__:
         if kind in STATUS:
             status, headers = STATUS[kind]

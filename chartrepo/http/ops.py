@@ -10,7 +10,7 @@ from chartrepo.catalog import Catalog
 from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
-from chartrepo.http.errors import NoSuchPath
+from chartrepo.http.errors import NoSuchPath, tell
 from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
 from chartrepo.version import __version__
 
@@ -87,6 +87,7 @@ class Ops:
         try:
             self._catalog.mark("")
         except (CatalogIncomplete, CatalogUnavailable) as error:
+            tell(error)
             return Response(f"{error}\n", status=503, headers={"Retry-After": "2"}, mimetype="text/plain")
         return Response("ok\n", mimetype="text/plain")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from chartrepo import assembly
 from chartrepo.building import sync_or_build
-from chartrepo.core.errors import ChartrepoError
+from chartrepo.core.errors import ChartrepoError, in_full
 from chartrepo.kinds import Bucket
 from chartrepo.published import PublishedIndexes
 from chartrepo.serve.greeting import found_in
@@ -82,7 +82,7 @@ class _Chore:
 def _complain(what: str, error: Exception) -> None:
     """Log a failure: in a sentence where it is one that happens, with the traceback where nobody foresaw it."""
     if isinstance(error, ChartrepoError | StorageError):
-        log.warning("%s: %s", what, error)
+        log.warning("%s: %s", what, in_full(error))
     else:
         log.error("%s, in a way that nobody foresaw", what, exc_info=error)
 

@@ -12,9 +12,15 @@ from psycopg.errors import DiskFull
 
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.postgresql import SCHEMA, _meaning
-from chartrepo.core.errors import CatalogFull, CatalogIncomplete, CatalogMisconfigured, CatalogUnavailable
+from chartrepo.core.errors import (
+    CatalogClosed,
+    CatalogFull,
+    CatalogIncomplete,
+    CatalogMisconfigured,
+    CatalogUnavailable,
+)
 from tests.support.catalogs import Place, build, package, record
-from tests.support.postgres import Postgres
+from tests.support.postgres import ASKED, Postgres
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_the_first_use_after_the_server_came_back_works(catalog: Catalog, postgr
     record(catalog, package("b"))
 
 
-def test_what_clients_are_told_names_no_host_and_the_log_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_clients_are_told_names_no_host_and_the_detail_does(tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -66,7 +72,48 @@ def test_what_clients_are_told_names_no_host_and_the_log_does(tmp_path: Path, ca
             catalog.mark("")
     assert "PostgreSQL" in str(caught.value)
     assert not {"127.0.0.1", str(port), "secret"} & set(re.findall(r"[\w.]+", str(caught.value)))
-    assert str(port) in caplog.text
+    assert str(port) in caught.value.detail
+    assert not isinstance(caught.value, CatalogClosed)
+
+
+class TestAServerThatLetsNobodyIn:
+    @staticmethod
+    def refusal(url: str, folder: Path) -> CatalogClosed:
+        with pytest.raises(CatalogClosed, match="the catalog's PostgreSQL fails: try again soon") as caught:
+            open_catalog(url, lock_dir=folder, storage_id="x").mark("")
+        assert "\n" not in caught.value.detail
+        assert "secret" not in caught.value.detail
+        return caught.value
+
+    def test_for_want_of_the_database_says_to_make_it(self, shared_database: str, tmp_path: Path) -> None:
+        told = self.refusal(f"{shared_database}_not", tmp_path).detail
+        assert re.search('does not let us in: database "test_.*_not" does not exist: make it with createdb', told)
+
+    def test_for_want_of_the_role_says_to_make_it(self, shared_database: str, tmp_path: Path) -> None:
+        told = self.refusal(shared_database.replace("postgres@", "nobody:secret@"), tmp_path).detail
+        assert 'role "nobody" does not exist: make it with createuser' in told
+
+    def test_for_a_wrong_password_or_none_says_to_check_it(
+        self, shared_database: str, administrator: psycopg.Connection, tmp_path: Path
+    ) -> None:
+        administrator.execute(f"CREATE ROLE {ASKED} LOGIN PASSWORD 'right'")
+        try:
+            for credential in (f"{ASKED}:secret@", f"{ASKED}@"):
+                told = self.refusal(shared_database.replace("postgres@", credential), tmp_path).detail
+                assert told.endswith(": check user and password in catalog")
+        finally:
+            administrator.execute(f"DROP ROLE {ASKED}")
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "the database system is starting up",
+            "sorry, too many clients already",
+            'database "x" is not currently accepting connections',
+        ],
+    )
+    def test_only_for_now_is_an_outage(self, said: str) -> None:
+        assert not isinstance(_meaning(psycopg.OperationalError(f"connection failed: FATAL:  {said}")), CatalogClosed)
 
 
 @pytest.mark.parametrize("first_use", ["mark", "changes", "exclusive", "sync_lock"])

@@ -134,6 +134,27 @@ class TestStart:
     ) -> None:
         assert re.search(said, refusal(tmp_path, "--port", "0", *arguments))
 
+    def test_a_postgresql_without_the_database_is_one_clear_line_and_status_2(
+        self, tmp_path: Path, postgres_url: str
+    ) -> None:
+        said = refusal(tmp_path, "--port", "0", "--catalog", f"{postgres_url}_not")
+        assert re.search('database ".*_not" does not exist: make it with createdb', said)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1:1", "no.such.host.invalid"])
+    def test_a_postgresql_that_does_not_answer_is_waited_for_and_each_try_is_one_line(
+        self, tmp_path: Path, host: str
+    ) -> None:
+        server = start(tmp_path, "--catalog", f"postgresql://u:secret@{host}/d", "--no-access-log")
+        try:
+            server.process.wait_until(lambda: server.log.count("the sync failed") == 2, what="it tried twice")
+            assert get(f"{server.url}/livez").status == 200
+        finally:
+            server.kill()
+        said = [line for line in server.log.splitlines() if "PostgreSQL" in line]
+        assert len(said) == 2, said
+        assert all(host.partition(":")[0] in line for line in said)
+        assert "secret" not in server.log
+
     def test_a_port_in_use_is_one_clear_line_and_status_2(self, tmp_path: Path) -> None:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))

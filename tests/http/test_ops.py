@@ -37,6 +37,20 @@ class TestProbes:
         assert site.get("/readyz").status_code == 503
         assert site.get("/livez").status_code == 200
 
+    @pytest.mark.parametrize("path", ["/readyz", "/index.yaml", "/api/charts", "upload"])
+    def test_what_the_database_says_is_logged_once_and_told_to_nobody(
+        self, site: Site, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def away(*_: object, **__: object) -> None:
+            raise CatalogUnavailable("the database is away", detail="db:5432 refuses")
+
+        for name in ("mark", "changes", "exclusive"):
+            monkeypatch.setattr(type(site.shop.catalog), name, away)
+        answer = site.get(path) if path != "upload" else site.upload(package())
+        assert answer.status_code == 503
+        assert "5432" not in answer.text
+        assert [record.message for record in caplog.records] == ["db:5432 refuses"]
+
 
 class TestWelcome:
     def test_it_gives_the_line_to_paste(self, site: Site) -> None:

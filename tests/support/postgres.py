@@ -18,6 +18,9 @@ from psycopg import sql
 from tests.support import tools
 from tests.support.processes import Process, free_port
 
+ASKED = "asked"
+"""The one role that has to give a password. It has to be made first."""
+
 
 def programs() -> Path:
     """The folder with `initdb` and `postgres`, the newest that the wheel bears.
@@ -50,6 +53,8 @@ class Postgres:
         self._run(
             "initdb", "-D", self._folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "-N"
         )
+        rules = self._folder / "data" / "pg_hba.conf"
+        rules.write_text(f"host all {ASKED} all scram-sha-256\n{rules.read_text()}")
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         command = [self._programs / program, *arguments]
