@@ -235,6 +235,11 @@ class AccessLog:
         )
 
 
+def access_log(style: Format, level: Level) -> AccessLog | None:
+    """Return what writes a line for each request; None where its level, which is info, is not logged."""
+    return AccessLog(style) if level in {"debug", "info"} else None
+
+
 def _bounded(encode: Callable[[str], str], text: str, longest: int) -> str:
     """`text` encoded, and cut where the result would be longer than a few times `longest`."""
     if len(text) > longest:

@@ -354,7 +354,7 @@ class Settings:
     access_log: bool = _setting(
         Section.OPERATION,
         kinds.BOOLEAN,
-        "Log a line for each request",
+        "Log a line of level info for each request",
         default=True,
     )
     metrics: bool = _setting(

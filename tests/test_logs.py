@@ -245,6 +245,12 @@ class TestAccessLog:
         assert len(line) <= 4096
         assert line.endswith("\n")
 
+    @pytest.mark.parametrize(
+        ("level", "written"), [("debug", True), ("info", True), ("warning", False), ("error", False)]
+    )
+    def test_lines_are_of_level_info(self, level: logs.Level, *, written: bool) -> None:
+        assert (logs.access_log("text", level) is not None) == written
+
     def test_a_log_that_nobody_reads_any_more_fails_no_request(self) -> None:
         reader, writer = os.pipe()
         os.close(reader)

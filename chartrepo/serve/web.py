@@ -47,7 +47,7 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
             sync=sync,
             uploads=assembly.uploads(settings),
             metrics=metrics,
-            access=logs.AccessLog(settings.log_format) if settings.access_log else None,
+            access=logs.access_log(settings.log_format, settings.log_level) if settings.access_log else None,
             public_url=assembly.public_url(settings),
         ),
     )
