@@ -12,8 +12,13 @@ _SILENCE_SECONDS: Final = 30
 """How long a client may send nothing in the middle of a request, or take nothing of its answer."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, settings: str = "") -> socket.socket:
     """Bind and listen.
+
+    Args:
+        host: a name or an address.
+        port: 0 for any.
+        settings: what the names of the settings for the two begin with.
 
     Raises:
         Misconfigured: the address is taken, or not of this machine, or not ours to take.
@@ -22,7 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise Misconfigured(f"host {host!r} is no address to listen on: {error.strerror or error}") from None
+        raise Misconfigured(f"{settings}host {host!r} is no address to listen on: {error.strerror or error}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -34,7 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise Misconfigured(_why(error, host, port)) from None
+        raise Misconfigured(_why(error, host, port, f"--{settings.replace('_', '-')}")) from None
     return listener
 
 
@@ -46,12 +51,12 @@ def url(listener: socket.socket, context_path: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{context_path}"
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _why(error: OSError, host: str, port: int, flag: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"port {port} on {host} is in use: stop what listens there, or choose another one with --port"
+            return f"port {port} on {host} is in use: stop what listens there, or choose another one with {flag}port"
         case errno.EACCES:
-            return f"port {port} needs rights that this process has not: choose one above 1023 with --port"
+            return f"port {port} needs rights that this process has not: choose one above 1023 with {flag}port"
         case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine: choose another one with --host"
+            return f"{host} is no address of this machine: choose another one with {flag}host"
     return f"cannot listen on {host} port {port}: {error.strerror}"

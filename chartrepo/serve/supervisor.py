@@ -49,7 +49,9 @@ def run_server(settings: Settings) -> None:
         )
     check_installed(settings)
     listener = listen(settings.host, settings.port)
-    admin = listen(settings.admin_host, settings.admin_port) if settings.admin_port is not None else None
+    admin = None
+    if settings.admin_port is not None:
+        admin = listen(settings.admin_host, settings.admin_port, settings="admin_")
     writable = bool(settings.basic_auth_user) or settings.open_writes
     ground = assembly.prepare(settings, writable=writable)
     assembly.check_catalog(settings, ground)

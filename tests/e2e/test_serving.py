@@ -93,6 +93,12 @@ class TestStart:
         assert "the catalog is complete" in said[0]
         assert "found 0 versions" in said[1]
 
+    @pytest.mark.parametrize("form", ["text", "json"])
+    def test_above_the_level_of_requests_it_logs_none(self, tmp_path: Path, form: str) -> None:
+        with running(tmp_path, "--log-level", "warning", "--log-format", form) as server:
+            assert charts(server) == []
+        assert "index.yaml" not in server.log
+
     def test_a_package_put_there_before_a_later_start_is_found(self, tmp_path: Path) -> None:
         with running(tmp_path, "--open-writes") as server:
             publish(server.url, package())
@@ -160,7 +166,11 @@ class TestStart:
             other.bind(("127.0.0.1", 0))
             other.listen()
             port = str(other.getsockname()[1])
-            assert f"port {port} on 127.0.0.1 is in use" in refusal(tmp_path, "--port", port)
+            said = f"port {port} on 127.0.0.1 is in use: stop what listens there, or choose another one with"
+            assert f"{said} --port\n" in refusal(tmp_path, "--port", port)
+            assert f"{said} --admin-port\n" in refusal(tmp_path, "--port", "0", "--admin-port", port)
+        said = refusal(tmp_path, "--port", "0", "--admin-port", "0", "--admin-host", "203.0.113.1")
+        assert "203.0.113.1 is no address of this machine: choose another one with --admin-host" in said
 
     def test_it_is_alive_while_the_catalog_is_built_and_serves_packages(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
