@@ -1,6 +1,6 @@
 """The derived SQL database: what was read out of the packages, so that no request reads an archive twice."""
 
-from chartrepo.catalog.catalog import Building, Catalog, Changes, open_catalog
+from chartrepo.catalog.catalog import Building, Catalog, Changes, open_catalog, sqlite_file
 from chartrepo.catalog.exclusive import Exclusive
 from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
 
@@ -17,4 +17,5 @@ __all__ = [
     "Served",
     "SetAside",
     "open_catalog",
+    "sqlite_file",
 ]

@@ -13,6 +13,7 @@ from typing import Final
 from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.generations import Generations
 from chartrepo.catalog.locks import stripe_of
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
 from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
@@ -31,6 +32,7 @@ from chartrepo.core.index import Form
 
 _AT_ONCE: Final = 500
 _SYNC: Final = "sync"
+_SQLITE: Final = "sqlite:///"
 _MARKS: Final = 1024
 """Repositories whose mark a process remembers."""
 
@@ -368,6 +370,13 @@ def _lock_key(repository: str, file: str) -> bytes:
     return from_name(f"{repository}/{file}")
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that the address of a SQLite catalog leads to, from the root; None for another database's."""
+    if not url.startswith(_SQLITE):
+        return None
+    return Generations(Path(url.removeprefix(_SQLITE)).absolute()).link
+
+
 def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[], float] = time.time) -> Catalog:
     """Open a catalog. Nothing is connected to, and nothing made, before the first use.
 
@@ -383,7 +392,7 @@ def open_catalog(url: str, *, lock_dir: Path, storage_id: str, clock: Callable[[
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        file = url.removeprefix("sqlite:///")
+        file = url.removeprefix(_SQLITE)
         if file in (url, "", ":memory:"):
             raise CatalogMisconfigured(f"the catalog {url!r} names no file: write sqlite:///FILE")
         sqlite = SQLite(Path(file), lock_dir)

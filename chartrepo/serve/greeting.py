@@ -1,32 +1,55 @@
 """What the server says when it starts."""
 
+import shlex
+
 from chartrepo.assembly import public_url
-from chartrepo.catalog import Catalog
+from chartrepo.catalog import Catalog, sqlite_file
 from chartrepo.kinds import CATALOG, is_loopback
 from chartrepo.settings import Settings
 from chartrepo.wording import counted
 
 
-def greeting(settings: Settings, *, url: str, storage: str, admin_url: str | None, safe: bool) -> str:
-    """Return the lines that say where the server is, what it serves, who may write, and what to type next."""
+def greeting(settings: Settings, *, url: str, listening: str, storage: str, admin_url: str | None, safe: bool) -> str:
+    """Return the lines that say where the server is, what it serves, who may write, and what to type next.
+
+    Args:
+        settings: of the server.
+        url: its address as seen from this machine.
+        listening: what it is bound to, as from `listener.address`.
+        storage: where packages lie, for people.
+        admin_url: the address of the listener for health and metrics; None where there is none.
+        safe: whether it takes uploads, as far as that is for the storage to say.
+    """
     address = public_url(settings) or url
-    login = " --username ... --password ..." if settings.basic_auth_user and not settings.auth_anonymous_get else ""
-    lines = [
-        f"chartrepo serves {address}/",
+    lines = [f"chartrepo serves {address}/"]
+    if listening not in address:
+        lines.append(f"  listening {listening}")
+    lines += [
         f"  storage   {storage}",
-        f"  catalog   {CATALOG.hide(settings.catalog)}",
+        f"  catalog   {_catalog(settings)}",
         f"  writing   {_writers(settings)}",
         f"  reading   {_readers(settings)}",
     ]
     if admin_url is not None:
-        lines.append(f"  health and metrics at {admin_url}/")
+        lines.append(f"  admin     {admin_url}/ (health and metrics)")
     if not safe:
         lines.append(
             "  warning   the store ignores conditional writes: uploads are refused until single_writer is true, or the "
             "catalog is PostgreSQL"
         )
-    lines.append(f"  add it    helm repo add my-charts {address}{login}")
+    lines.append(f"  add it    helm repo add my-charts {address}{_login(settings)}")
     return "\n".join(lines)
+
+
+def _catalog(settings: Settings) -> str:
+    file = sqlite_file(settings.catalog)
+    return f"file {file}" if file is not None else CATALOG.hide(settings.catalog)
+
+
+def _login(settings: Settings) -> str:
+    if not settings.basic_auth_user or settings.auth_anonymous_get:
+        return ""
+    return f" --username {shlex.quote(settings.basic_auth_user)} --password ..."
 
 
 def _writers(settings: Settings) -> str:

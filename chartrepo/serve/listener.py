@@ -43,6 +43,12 @@ def listen(host: str, port: int, *, settings: str = "") -> socket.socket:
     return listener
 
 
+def address(listener: socket.socket) -> str:
+    """Return what a listener is bound to, as `0.0.0.0:8080` or `[::]:8080`."""
+    host, port = listener.getsockname()[:2]
+    return f"{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def url(listener: socket.socket, context_path: str) -> str:
     """Return the address that a listener is reached under from this machine."""
     host, port = listener.getsockname()[:2]

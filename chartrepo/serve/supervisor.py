@@ -17,7 +17,7 @@ from chartrepo.kinds import is_loopback
 from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
 from chartrepo.serve.greeting import greeting
-from chartrepo.serve.listener import listen, url
+from chartrepo.serve.listener import address, listen, url
 from chartrepo.serve.pauses import Pauses
 from chartrepo.serve.processes import HANDLED, spawn
 from chartrepo.serve.web import check_installed, run_web
@@ -60,6 +60,7 @@ def run_server(settings: Settings) -> None:
         greeting(
             settings,
             url=url(listener, settings.context_path),
+            listening=address(listener),
             storage=ground.description,
             admin_url=url(admin, "") if admin is not None else None,
             safe=ground.writes_are_safe or not writable,

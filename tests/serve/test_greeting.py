@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from chartrepo.serve.greeting import found_in
+import pytest
+
+from chartrepo.configuration import load
+from chartrepo.serve.greeting import found_in, greeting
 from tests.support.packages import package
 from tests.support.repositories import Shop
 
@@ -19,3 +22,40 @@ def test_what_was_found_is_said_in_words(tmp_path: Path) -> None:
     assert found_in(shop.catalog) == (
         "found 3 versions of 2 charts in 2 repositories, and 1 package set aside (see chartrepo check)"
     )
+
+
+def said(listening: str = "127.0.0.1:8080", *, admin_url: str | None = None, **flags: str) -> dict[str, str]:
+    """The lines of a greeting, by what stands in their first column."""
+    settings = load({}, flags, Path.read_text).settings
+    url = "http://localhost:8080" if listening.startswith("0.0.0.0") else "http://127.0.0.1:8080"
+    text = greeting(settings, url=url, listening=listening, storage="folder /x", admin_url=admin_url, safe=True)
+    first, *lines = text.splitlines()
+    assert all(line[:2] == "  " and line[2] != " " and line[12] != " " for line in lines), text
+    return {"first": first, **{line[2:12].strip(): line[12:] for line in lines}}
+
+
+def test_where_it_listens_is_said_where_the_address_does_not_tell() -> None:
+    assert "listening" not in said()
+    assert said("0.0.0.0:8080", host="0.0.0.0")["listening"] == "0.0.0.0:8080"
+    behind = said(chart_url="https://charts.example.com")
+    assert behind["first"] == "chartrepo serves https://charts.example.com/"
+    assert behind["listening"] == "127.0.0.1:8080"
+
+
+def test_the_admin_listener_has_a_line_like_the_others() -> None:
+    assert said(admin_url="http://127.0.0.1:9090")["admin"] == "http://127.0.0.1:9090/ (health and metrics)"
+
+
+def test_the_catalog_is_shown_as_the_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said()["catalog"] == f"file {tmp_path}/data/.chartrepo/catalog-v1.sqlite"
+    assert said(catalog="sqlite:////srv/c.db")["catalog"] == "file /srv/c-v1.db"
+    assert said(catalog="postgresql://me:secret@db/x")["catalog"] == "postgresql://me:***@db/x"
+
+
+@pytest.mark.parametrize(("user", "typed"), [("ci", "ci"), ("o'brien x", "'o'\"'\"'brien x'")])
+def test_the_line_to_type_names_the_user_as_a_shell_reads_it(user: str, typed: str) -> None:
+    login = {"basic_auth_user": user, "basic_auth_password": "secret"}
+    command = "helm repo add my-charts http://127.0.0.1:8080"
+    assert said(**login)["add it"] == f"{command} --username {typed} --password ..."
+    assert said(**login, auth_anonymous_get="true")["add it"] == command
