@@ -18,7 +18,7 @@ from chartrepo.outcomes import ReadMany
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
-from storage.base import ABSENT, Misconfigured, NotFound, Storage, StorageError, Unavailable
+from storage.base import ABSENT, Abilities, Misconfigured, NotFound, Storage, StorageError, Unavailable
 from storage.local import LocalStorage
 from storage.observed import Observe
 from storage.options import S3Options
@@ -84,8 +84,20 @@ class Ground:
     counts: Path | None = None
 
 
-def prepare(settings: Settings, *, writable: bool) -> Ground:
+def writing_asked_by(settings: Settings) -> str:
+    """Return the name of the setting by which somebody may write over the network; empty where nobody may."""
+    if settings.basic_auth_user:
+        return "basic_auth_user"
+    return "open_writes" if settings.open_writes else ""
+
+
+def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground:
     """Find out whether storage and state can be used, and make what is missing.
+
+    Args:
+        settings: where they are.
+        writable: whether the storage is to be written to.
+        asked_by: the setting without which it would not be; empty where it is in any case.
 
     Raises:
         Misconfigured, CatalogMisconfigured: they never can; the message says why and what to do.
@@ -95,7 +107,7 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
     if isinstance(settings.storage, Folder):
         with contextlib.suppress(OSError):  # what is wrong with it, the check tells
             settings.storage.path.mkdir(parents=True, exist_ok=True)
-    abilities = found.packages.check(writable=writable)
+    abilities = _checked(found.packages, writable=writable, asked_by=asked_by)
     for folder in (settings.state_dir, uploads(settings)):
         try:
             make_private(folder)
@@ -107,6 +119,27 @@ def prepare(settings: Settings, *, writable: bool) -> Ground:
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
     identifier = _storage_id(found.state, settings.state_dir, fresh=secrets.token_hex(_ID_BYTES))
     return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
+
+
+def _checked(packages: Storage, *, writable: bool, asked_by: str) -> Abilities:
+    """Return what the storage can do, and say of one that can only be read who wants more of it."""
+    try:
+        return packages.check(writable=writable)
+    except Misconfigured as error:
+        refused = error
+    if asked_by and _can_be_read(packages):
+        raise Misconfigured(
+            f"{refused}; it is to be written to because {asked_by} is set, and is served read-only without that"
+        )
+    raise refused
+
+
+def _can_be_read(packages: Storage) -> bool:
+    try:
+        packages.check(writable=False)
+    except Unavailable:
+        return False
+    return True
 
 
 def look(settings: Settings) -> Ground:

@@ -52,8 +52,8 @@ def run_server(settings: Settings) -> None:
     admin = None
     if settings.admin_port is not None:
         admin = listen(settings.admin_host, settings.admin_port, settings="admin_")
-    writable = bool(settings.basic_auth_user) or settings.open_writes
-    ground = assembly.prepare(settings, writable=writable)
+    asked_by = assembly.writing_asked_by(settings)
+    ground = assembly.prepare(settings, writable=bool(asked_by), asked_by=asked_by)
     assembly.check_catalog(settings, ground)
     ground = assembly.begin_counting(settings, ground)
     print(  # noqa: T201 - this is what the command says
@@ -63,7 +63,7 @@ def run_server(settings: Settings) -> None:
             listening=address(listener),
             storage=ground.description,
             admin_url=url(admin, "") if admin is not None else None,
-            safe=ground.writes_are_safe or not writable,
+            safe=ground.writes_are_safe or not asked_by,
         ),
         flush=True,
     )
