@@ -4,7 +4,7 @@ import shlex
 
 from chartrepo.assembly import public_url
 from chartrepo.catalog import Catalog, sqlite_file
-from chartrepo.kinds import CATALOG, is_loopback
+from chartrepo.kinds import CATALOG, Folder, is_loopback
 from chartrepo.settings import Settings
 from chartrepo.wording import counted
 
@@ -37,6 +37,8 @@ def greeting(settings: Settings, *, url: str, listening: str, storage: str, admi
             "  warning   the store ignores conditional writes: uploads are refused until single_writer is true, or the "
             "catalog is PostgreSQL"
         )
+    if settings.storage_redirect and isinstance(settings.storage, Folder):
+        lines.append("  warning   storage_redirect does nothing: only a bucket has URLs to redirect to")
     lines.append(f"  add it    helm repo add my-charts {address}{_login(settings)}")
     return "\n".join(lines)
 

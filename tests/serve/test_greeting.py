@@ -59,3 +59,9 @@ def test_the_line_to_type_names_the_user_as_a_shell_reads_it(user: str, typed: s
     command = "helm repo add my-charts http://127.0.0.1:8080"
     assert said(**login)["add it"] == f"{command} --username {typed} --password ..."
     assert said(**login, auth_anonymous_get="true")["add it"] == command
+
+
+def test_a_redirect_that_cannot_be_is_warned_of() -> None:
+    assert said(storage_redirect="true")["warning"].startswith("storage_redirect does nothing: only a bucket")
+    for fitting in ({"storage_redirect": "true", "storage": "s3://charts"}, {}):
+        assert "warning" not in said(**fitting)
