@@ -61,7 +61,8 @@ class Outcome:
         place: where the source has it.
         result: see `Result`.
         reason: why it was refused, or what failed; empty otherwise.
-        warnings: what an upload of it would have been refused for, though it was imported.
+        warnings: what is odd about it, though it was imported: what an upload of it would have been refused for, or how
+            the source lists it.
         unsigned: why its provenance was left behind; empty where it was not.
     """
 
@@ -218,7 +219,8 @@ class _Import:
                 if error.digest != digest:
                     raise _conflict(item.file) from None
                 return self._sign(item, repository, signature)
-        return Outcome(item.place, Result.IMPORTED, warnings=made.record.warnings, unsigned=unsigned)
+        warnings = (*filter(None, [item.warning]), *made.record.warnings)
+        return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned)
 
     def _publish(
         self, repository: str, file: BinaryIO, signature: bytes | None, published: int | None

@@ -21,7 +21,7 @@ from chartrepo import layout
 from chartrepo.core import provenance
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.core.foreign_index import Release, releases
-from chartrepo.core.messages import shown
+from chartrepo.core.messages import shown, shown_path
 from chartrepo.sources import MAX_PACKAGE, Item, SourceError
 from chartrepo.version import __version__
 
@@ -143,6 +143,7 @@ class Remote:
             file=file,
             published=release.created,
             digest=release.digest,
+            warning=_warning(release),
         )
 
     def _resolve(self, reference: str) -> str:
@@ -296,6 +297,15 @@ def _told(address: str) -> str:
     except ValueError:
         return address
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _warning(release: Release) -> str:
+    if not release.not_a_time:
+        return ""
+    return (
+        f"{shown_path(release.name)} {shown_path(release.version)} counts as published now, for the index says that "
+        f"it was created {shown(release.not_a_time)}, which is no time such as 2026-01-02T03:04:05Z"
+    )
 
 
 def _redirected(address: str, response: urllib3.BaseHTTPResponse) -> str:

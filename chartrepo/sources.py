@@ -35,6 +35,7 @@ class Item:
         md5: the same for MD5.
         size: in bytes; None where it is not known.
         signed: whether there is a provenance file; None where only asking for it tells.
+        warning: what is odd about how the source lists it; empty for nothing.
     """
 
     place: str
@@ -46,6 +47,7 @@ class Item:
     md5: str = ""
     size: int | None = None
     signed: bool | None = None
+    warning: str = ""
 
 
 class Source(Protocol):

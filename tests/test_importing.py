@@ -226,6 +226,14 @@ class TestWhatIsRefused:
         assert [place for place, _ in report.warnings] == ["app-1.0.0.tgz"]
         assert record(shop).warnings == tuple(warning for _, warning in report.warnings)
 
+    def test_is_not_what_its_source_lists_oddly(self, shop: Shop, old: Storage) -> None:
+        put(old, "app-1.0.0.tgz", package())
+        source = Stored(old, near=True)
+        odd = replace(source.items()[0], warning="odd")
+        for warnings in (("odd",), ()):  # the second time it is there
+            assert _one(shop, source, odd).warnings == warnings
+        assert record(shop).warnings == ()
+
     def test_is_a_provenance_of_other_bytes_but_not_its_package(self, shop: Shop, old: Storage) -> None:
         put(old, "app-1.0.0.tgz", package())
         put(old, "app-1.0.0.tgz.prov", provenance(b"other bytes"))

@@ -155,6 +155,13 @@ class TestTheIndex:
         digest = sha256(DATA).hexdigest()
         assert only(site.url) == Item(place, "", FILE, address=place, published=THEN, digest=digest)
 
+    def test_whose_time_is_none_is_warned_of_with_chart_and_value(self, site: Site) -> None:
+        site.publish(created="garbage")
+        item = only(site.url)
+        assert item.published is None
+        assert item.warning.startswith("app 1.0.0 counts as published now")
+        assert "created 'garbage', which is no time" in item.warning
+
     @pytest.mark.parametrize("typed", ["{}/charts", "{}/charts/", "{}/charts/index.yaml", "{}/charts#x"])
     def test_is_found_however_the_address_is_typed(self, site: Site, typed: str) -> None:
         site.publish(path="/charts")

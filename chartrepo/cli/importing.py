@@ -130,7 +130,7 @@ def _tell(report: Report, origin: Origin, *, total: int, complete: bool, as_json
         }
         say(json.dumps(document))
         return
-    say_rows("Imported, though an upload would be refused:", report.warnings)
+    say_rows("Imported, with something odd about it:", report.warnings)
     say_rows("Not imported:", report.problems)
     parts = [f"{report.counts[result]:,} {result.value}" for result in Result]
     say(f"{counted(total, 'package')}: {', '.join(parts)}")

@@ -37,7 +37,8 @@ class Release:
         version: as written.
         url: the first one, relative or absolute, which is the only one that Helm looks at; empty where there is none.
         digest: SHA-256 of the package in hex, lower case; empty where there is none.
-        created: seconds since the epoch; None where it is missing, or Go's zero time.
+        created: seconds since the epoch; None where it is missing, or Go's zero time, or none at all.
+        not_a_time: what stands where the time should, if it is none; else empty.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Release:
     url: str
     digest: str
     created: int | None
+    not_a_time: str = ""
 
 
 def releases(data: bytes) -> list[Release]:
@@ -70,14 +72,18 @@ def entries(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def seconds(text: object) -> int | None:
     """Return a time in an index as seconds since the epoch; None where it is none, or Go's zero time."""
+    found = _timestamp(text)
+    return found if found is not None and found > 0 else None
+
+
+def _timestamp(text: object) -> int | None:
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
         if moment is None:
             return None
-        found = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (OverflowError, ValueError):
         return None
-    return found if found > 0 else None
 
 
 _WANTED: Final = frozenset({"name", "version", "urls", "digest", "created"})
@@ -88,13 +94,19 @@ def _release(chart: str, fields: dict[str, Any]) -> Release | None:
     if not version:
         return None
     urls = fields.get("urls")
+    created = fields.get("created")
     return Release(
         name=_text(fields.get("name")) or chart,
         version=version,
         url=_text(urls[0]) if isinstance(urls, list) and urls else "",
         digest=_text(fields.get("digest")).lower().removeprefix("sha256:"),
-        created=seconds(fields.get("created")),
+        created=seconds(created),
+        not_a_time="" if created in (None, "") or _timestamp(created) is not None else _as_written(created),
     )
+
+
+def _as_written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _text(value: object) -> str:

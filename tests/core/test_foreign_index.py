@@ -50,6 +50,21 @@ class TestReleases:
         assert releases(b"\xef\xbb\xbf" + json.dumps(document()).encode()) == [APP]
         assert releases(b"\xef\xbb\xbf" + YAML.encode()) == [APP]
 
+    @pytest.mark.parametrize(
+        ("created", "told"),
+        [
+            ("garbage", "garbage"),
+            ("2020-13-01T00:00:00Z", "2020-13-01T00:00:00Z"),
+            (7, "7"),
+            ("", ""),
+            (None, ""),
+            ("0001-01-01T00:00:00Z", ""),
+        ],
+    )
+    def test_tell_what_stands_where_a_time_should(self, created: object, told: str) -> None:
+        (release,) = releases(json.dumps(document(created=created)).encode())
+        assert (release.created, release.not_a_time) == (None, told)
+
     def test_are_found_through_aliases(self) -> None:
         text = """
         common: &urls [a.tgz]
