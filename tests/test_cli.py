@@ -72,6 +72,15 @@ class TestHelp:
         assert "--host" not in run("check", "--help").output
         assert "--storage" in run("check", "--help").output
 
+    @pytest.mark.parametrize("command", ["import", "check", "reindex", "catalog prune"])
+    def test_commands_that_do_not_serve_have_no_flags_for_serving(self, command: str) -> None:
+        text = run(*command.split(), "--help").output
+        for flag in ("--sync-interval", "--storage-redirect", "--redirect-expires", "--access-log", "--metrics"):
+            assert flag not in text
+            assert flag in run("serve", "--help").output
+        for flag in ("--catalog", "--single-writer", "--s3-endpoint", "--log-level"):
+            assert flag in text
+
     def test_the_examples_in_help_texts_use_flags_that_exist(self) -> None:
         known = {"--data-binary"}
         for name in COMMANDS:

@@ -24,6 +24,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _DATA: Final = (Section.STORAGE, Section.S3, Section.OPERATION)
 """What a command needs to know that works on packages and catalog, and does not listen."""
 
+_OF_SERVERS: Final = frozenset({"sync_interval", "storage_redirect", "redirect_expires", "access_log", "metrics"})
+"""Settings in those sections that mean something to a server alone."""
 
 _STOPPED: Final = 130
 """The exit status after Ctrl-C, as shells have it."""
@@ -108,8 +110,12 @@ def _setting_option(setting: Setting) -> Callable[[Function], Function]:
 
 
 def _configured(*sections: Section) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the flags of these sections, and its function the `Configuration` as first argument."""
-    settings = [setting for setting in TABLE if setting.flag and setting.section in sections]
+    """Give a command the flags of these sections, and its function the `Configuration` as first argument.
+
+    Where the sections are those of `_DATA`, the flags that mean something to a server alone are left out.
+    """
+    left_out = _OF_SERVERS if sections == _DATA else frozenset()
+    settings = [each for each in TABLE if each.flag and each.section in sections and each.name not in left_out]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
