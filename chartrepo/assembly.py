@@ -25,6 +25,9 @@ from storage.options import S3Options
 from storage.url import Storages, open_storage
 
 _ID_BYTES: Final = 16
+_ANSWERED: Final = "the service answered"
+"""What the sentence of an S3 driver's error has in it where the service is there, but cannot."""
+
 _READS_FROM_A_BUCKET: Final = 4
 """Reads under way in a process, to overlap the time that the bucket takes to answer."""
 
@@ -107,7 +110,7 @@ def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground
     if isinstance(settings.storage, Folder):
         with contextlib.suppress(OSError):  # what is wrong with it, the check tells
             settings.storage.path.mkdir(parents=True, exist_ok=True)
-    abilities = _checked(found.packages, writable=writable, asked_by=asked_by)
+    abilities = _checked(found.packages, settings, writable=writable, asked_by=asked_by)
     for folder in (settings.state_dir, uploads(settings)):
         try:
             make_private(folder)
@@ -121,12 +124,21 @@ def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground
     return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
 
 
-def _checked(packages: Storage, *, writable: bool, asked_by: str) -> Abilities:
+def _checked(packages: Storage, settings: Settings, *, writable: bool, asked_by: str = "") -> Abilities:
     """Return what the storage can do, and say of one that can only be read who wants more of it."""
     try:
         return packages.check(writable=writable)
     except Misconfigured as error:
         refused = error
+    except Unavailable as error:
+        if isinstance(settings.storage, Folder) or _ANSWERED in str(error):
+            raise
+        # At a start it is more often a wrong address than an outage, and how boto3 tells it is not for everybody.
+        where = settings.s3_endpoint or "the address of AWS, or what AWS's own settings name instead"
+        raise Unavailable(
+            f"cannot use {settings.storage}: no S3 service answers at {where}: "
+            "check s3_endpoint, and whether the service runs and can be reached from here"
+        ) from None
     if asked_by and _can_be_read(packages):
         raise Misconfigured(
             f"{refused}; it is to be written to because {asked_by} is set, and is served read-only without that"
@@ -150,7 +162,7 @@ def look(settings: Settings) -> Ground:
         Unavailable: it does not answer now.
     """
     found = storages(settings)
-    abilities = found.packages.check(writable=False)
+    abilities = _checked(found.packages, settings, writable=False)
     known = _known_storage_id(found.state, LocalStorage(settings.state_dir, private=True)) or str(settings.storage)
     return Ground(known, abilities.description, abilities.conditional_writes, writes_are_safe=False)
 

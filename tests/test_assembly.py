@@ -1,7 +1,9 @@
 """What a start finds out, and says, before any other process is started."""
 
 import errno
+import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ import pytest
 
 from chartrepo import assembly
 from chartrepo.configuration import load
-from chartrepo.kinds import Folder
+from chartrepo.kinds import Bucket, Folder
 from chartrepo.settings import Settings
-from storage.base import Abilities, Misconfigured
+from storage import s3, s3_answers
+from storage.base import Abilities, Misconfigured, Unavailable
 from storage.local import LocalStorage
 
 
@@ -69,3 +72,33 @@ def test_a_folder_that_may_not_even_be_read_is_nobody_s_wish(
     monkeypatch.setattr(LocalStorage, "check", refuse)
     with pytest.raises(Misconfigured, match=f"^cannot use it: {errno.EACCES}$"):
         assembly.prepare(settings, writable=True, asked_by="open_writes")
+
+
+class TestAnS3Service:
+    @pytest.fixture
+    def settings(self, settings: Settings, s3_credentials: None) -> Settings:
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            port = nobody.getsockname()[1]
+        return replace(settings, storage=Bucket("charts", "x"), s3_endpoint=f"http://127.0.0.1:{port}")
+
+    def test_that_is_not_there_is_told_with_the_setting_to_look_at(self, settings: Settings) -> None:
+        for start in (assembly.look, partial(assembly.prepare, writable=True)):
+            with pytest.raises(Unavailable) as told:
+                start(settings)
+            assert str(told.value) == (
+                f"cannot use s3://charts/x: no S3 service answers at {settings.s3_endpoint}: check s3_endpoint, and "
+                "whether the service runs and can be reached from here"
+            )
+
+    def test_that_is_there_and_cannot_is_told_as_it_says(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        meaning = s3_answers.of_answer("SlowDown", 503)
+
+        def refuse(*_: object, **__: object) -> Abilities:
+            raise meaning.kind(f"cannot use bucket charts: {meaning.reason}")
+
+        monkeypatch.setattr(s3.S3Storage, "check", refuse)
+        with pytest.raises(Unavailable, match="the service answered 503 'SlowDown'; try again later"):
+            assembly.look(settings)
