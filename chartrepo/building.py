@@ -114,7 +114,7 @@ def _progress(outcomes: Iterable[Outcome], total: int) -> Iterator[PackageRecord
         if isinstance(outcome, SetAside):
             log.warning("%s cannot be served: %s", layout.key(outcome.repository, outcome.file), outcome.reason)
         elif isinstance(outcome, Unread):
-            log.warning("%s cannot be read: %s", layout.key(outcome.task.repository, outcome.task.file), outcome.reason)
+            log.warning("%s", outcome.reason)  # which names the key
         if outcome is not None:
             yield outcome
 

@@ -123,16 +123,18 @@ class TestBuild:
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
 
     def test_one_that_needs_hands_keeps_no_other_back_and_is_tried_at_the_next_sync(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
         shop = Shop(tmp_path)
         shop.put("app-1.0.0.tgz", APP)
         shop.put("web-1.0.0.tgz", package("web"))
-        shop.storage.fail("open", Misconfigured("it may not be read"), key="app-1.0.0.tgz", times=None)
+        denied = "cannot read 'app-1.0.0.tgz': Permission denied"
+        shop.storage.fail("open", Misconfigured(denied), key="app-1.0.0.tgz", times=None)
 
         report = shop.build()
 
+        assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [denied]
         assert (report.found, report.set_aside) == (2, 1)
         assert shop.listed() == ["web 1.0.0"]
         shop.storage.heal()
