@@ -70,7 +70,9 @@ class Ops:
 
     def welcome(self) -> Response:
         """Say what this is, and how it is used."""
-        url = self._public_url or request.host_url.rstrip("/") + self._context_path
+        # A Host that cannot be one comes as an empty text.
+        host = request.host or "<address of this server>"
+        url = self._public_url or f"{request.scheme}://{host}{self._context_path}"
         text = _WELCOME.format(version=escape(__version__), url=escape(url))
         return Response(text, headers={"Content-Security-Policy": "default-src 'none'"}, mimetype="text/html")
 

@@ -64,6 +64,12 @@ class TestWelcome:
         for path in ("/", "/charts", "/charts/"):
             assert "helm repo add my-charts http://localhost/charts\n" in unescape(site.get(path).text)
 
+    @pytest.mark.parametrize("host", ["a b", "<script>", "x/y", ""])
+    def test_of_a_host_that_cannot_be_one_the_line_has_nothing(self, shop: Shop, host: str) -> None:
+        site = Site(shop, context_path="/charts")
+        answer = site.get("/", Host=host)
+        assert "helm repo add my-charts http://<address of this server>/charts\n" in unescape(answer.text)
+
     def test_the_line_has_the_public_address_where_one_is_set(self, shop: Shop) -> None:
         site = Site(shop, chart_url="https://charts.example.com", context_path="/charts")
         assert "helm repo add my-charts https://charts.example.com/charts\n" in site.get("/").text
