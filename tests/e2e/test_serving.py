@@ -388,7 +388,8 @@ def test_two_workers_agree_at_once(tmp_path: Path) -> None:
 def test_metrics_outlive_a_state_folder_that_somebody_removes(tmp_path: Path) -> None:
     state = tmp_path / "data" / ".chartrepo"
     with running(tmp_path, "--open-writes") as server:
-        shutil.rmtree(state)
+        # At once: file by file, the server would put new ones beside those that are not removed yet.
+        shutil.rmtree(state.rename(tmp_path / "gone"))
 
         def both_workers_are_counted() -> bool:
             got = get(f"{server.url}/metrics")
