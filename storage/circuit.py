@@ -1,7 +1,8 @@
 """Whether a service is worth asking: what one call found out, for all threads of a process.
 
 A service that is silent costs each call its whole patience, and soon every thread waits for nothing. So once a call has
-found it silent the others fail at once, but for one now and then that tries whether it answers again.
+waited in vain the others fail at once, but for one now and then that tries whether the service answers again. Where
+connections are refused nobody waits, and everybody asks for himself: so all works again as soon as the service does.
 """
 
 import logging
@@ -16,6 +17,9 @@ from storage.base import Unavailable
 
 _LOG: Final = logging.getLogger(__name__)
 
+_LONG: Final = 1.0
+"""Seconds without an answer that the others are to be spared."""
+
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 30.0
 """Seconds between two tries of a service that is silent; each pause is twice as long as the one before it."""
@@ -23,8 +27,9 @@ _LONGEST_PAUSE: Final = 30.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Call:
-    """A call under way: how many answers there had been when it began."""
+    """A call under way: when it began, and how many answers there had been by then."""
 
+    began: float
     answers: int
 
 
@@ -33,11 +38,13 @@ class Circuit:
 
     Args:
         name: of the service, in messages: `the S3 service`.
+        long: seconds; a call that ends sooner without an answer tells the others nothing.
         clock: a monotonic clock, in seconds.
     """
 
-    def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, *, long: float = _LONG, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
+        self._long = long
         self._clock = clock
         self._lock = threading.Lock()
         self._answers = 0
@@ -76,10 +83,10 @@ class Circuit:
 
     def _begin(self, what: str) -> _Call:
         with self._lock:
-            ours = _Call(self._answers)
+            ours = _Call(self._clock(), self._answers)
             if not self._pause:
                 return ours
-            if self._trial is None and self._clock() >= self._until:
+            if self._trial is None and ours.began >= self._until:
                 self._trial = ours
                 return ours
         raise Unavailable(f"cannot {what}: {self._name} did not answer a moment ago; try again later")
@@ -91,8 +98,10 @@ class Circuit:
                 self._trial = None
             # A call that nobody answered tells nothing where others were answered since it began. And of many that
             # nobody answered at once, the first tells all.
-            if not silent or ours.answers != self._answers or (self._pause and not tried):
+            now = self._clock()
+            in_vain = silent and ours.answers == self._answers and now - ours.began >= self._long
+            if not in_vain or (self._pause and not tried):
                 return
             self._pause = pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
-            self._until = self._clock() + pause
+            self._until = now + pause
         _LOG.warning("%s does not answer: it is not asked again for %.0f s", self._name, pause)

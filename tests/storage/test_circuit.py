@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def circuit(clock: Clock) -> Circuit:
-    return Circuit("the service", clock=clock)
+    return Circuit("the service", long=0, clock=clock)
 
 
 def find_silent(circuit: Circuit) -> None:
@@ -123,6 +123,16 @@ def test_what_was_answered_is_no_silence(circuit: Circuit) -> None:
         with pytest.raises(type(error)), circuit.call("ask"):
             raise error
         assert is_asked(circuit)
+
+
+def test_where_nobody_waits_for_long_everybody_asks(clock: Clock) -> None:
+    circuit = Circuit("the service", clock=clock)
+    with under_way(circuit):
+        clock.now += 0.9
+    assert is_asked(circuit)
+    with under_way(circuit):
+        clock.now += 1
+    assert not is_asked(circuit)
 
 
 def test_a_try_that_ends_without_having_asked_leaves_the_next_one_to_others(circuit: Circuit, clock: Clock) -> None:
