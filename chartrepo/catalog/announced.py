@@ -1,4 +1,4 @@
-"""Which write was announced last, in a file that every process maps into its memory.
+"""Which write was announced last, in a small file that all processes share.
 
 It tells without asking the database that nothing was written since something was read. Whoever writes holds the
 database's lock, takes the next number, announces it here, and commits it with all else. So
@@ -7,11 +7,12 @@ database's lock, takes the next number, announces it here, and commits it with a
 * where `n` is announced and not committed, its writer is at it, died, or failed: then nothing is known.
 
 Numbers stand for themselves and by stripe of the storage key, so that an upload leaves alone what is known of others.
+The file is read and not mapped into memory: a process that maps a file dies where somebody cuts it off.
 """
 
-import mmap
 import os
 import struct
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,8 @@ EVERYTHING: Final = STRIPES
 """The field of all writes. Those below it are for writes to packages whose key is of that stripe."""
 
 _FIRST: Final = STRIPES + 1
-_SIZE: Final = 8 * (STRIPES + 2)
+_NUMBER: Final = struct.Struct("=Q")
+_SIZE: Final = _NUMBER.size * (STRIPES + 2)
 
 
 class Announced:
@@ -41,28 +43,42 @@ class Announced:
     """
 
     def __init__(self, path: str) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            if found.st_size != _SIZE:
-                raise OSError(f"{path!r} is not what it was made as")
-            self.file = Identity(found.st_dev, found.st_ino)
-            self._numbers = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
-            self.first = self.committed = self.last(_FIRST)
-        finally:
-            os.close(descriptor)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        # Not when the connection is closed: what was seen through it may be asked for once more.
+        weakref.finalize(self, os.close, self._descriptor).atexit = False
+        found = os.fstat(self._descriptor)
+        self.file = Identity(found.st_dev, found.st_ino)
+        first = self._read(_FIRST)
+        if found.st_size != _SIZE or first is None:
+            raise OSError(f"{path!r} is not what it was made as")
+        self.first = self.committed = first
 
     @staticmethod
     def make(path: Path, first: int) -> None:
         """Make the file of a database in which nothing was written since it was built, and that counts from `first`."""
-        path.write_bytes(struct.pack("=Q", first) * (STRIPES + 2))
+        path.write_bytes(_NUMBER.pack(first) * (STRIPES + 2))
 
-    def last(self, field: int) -> int:
-        """Return the number of the last write of this kind that was announced."""
-        number: int = self._numbers[field]
-        return number
+    def last(self, field: int) -> int | None:
+        """Return the number of the last write of this kind that was announced; None where that is lost."""
+        number = self._read(field)
+        return None if number is None or number < self.first else number
 
     def announce(self, number: int, *stripes: int) -> None:
-        """Say that a write to packages of these stripes is about to be committed. For who holds the database's lock."""
+        """Say that a write to packages of these stripes is about to be committed. For who holds the database's lock.
+
+        Raises:
+            OSError: it was not said.
+        """
+        packed = _NUMBER.pack(number)
         for field in (*stripes, EVERYTHING):
-            self._numbers[field] = number
+            os.pwrite(self._descriptor, packed, field * _NUMBER.size)
+
+    def _read(self, field: int) -> int | None:
+        try:
+            data = os.pread(self._descriptor, _NUMBER.size, field * _NUMBER.size)
+        except OSError:
+            return None
+        if len(data) < _NUMBER.size:
+            return None
+        number: int = _NUMBER.unpack(data)[0]
+        return number

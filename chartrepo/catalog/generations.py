@@ -108,19 +108,19 @@ class Generations:
 
     def next(self) -> Path:
         """Return where to make the next file. Its folder is there."""
-        with self._told():
+        with self.told("built"):
             make_private(self.folder)
         return self.link.with_name(f"{self.link.stem}-{secrets.token_hex(8)}{self._suffix}")
 
     def take_away(self) -> None:
         """Remove the link: nobody uses what it led to from now on."""
-        with self._told():
+        with self.told("built"):
             self.link.unlink(missing_ok=True)
 
     def put_in_place(self, fresh: Path) -> None:
         """Let the link lead to a new file, durably."""
         aside = fresh.with_name(f"{fresh.name}.link")
-        with self._told():
+        with self.told("built"):
             _sync(fresh)
             aside.symlink_to(fresh.name)
             aside.replace(self.link)
@@ -140,7 +140,7 @@ class Generations:
         Raises:
             CatalogUnavailable: it is not allowed.
         """
-        with self._told():
+        with self.told("built"):
             others = [path for path, version, _ in self._files() if version != SCHEMA_VERSION]
             for path in others:
                 path.unlink(missing_ok=True)
@@ -173,13 +173,18 @@ class Generations:
         return not self.link.exists() or self.is_damaged(self.path())
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def told(self, action: str) -> Iterator[None]:
+        """Say of the system's errors in a block what they mean to those who wanted the catalog `built` or `written`.
+
+        Raises:
+            CatalogFull, CatalogUnavailable: as they say.
+        """
         try:
             yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise CatalogFull(f"the disk of the catalog {str(self.link)!r} is full: make room") from None
-            raise CatalogUnavailable(f"the catalog {str(self.link)!r} cannot be built: {error}") from None
+            raise CatalogUnavailable(f"the catalog {str(self.link)!r} cannot be {action}: {error}") from None
 
 
 def identity(path: str) -> Identity | None:

@@ -144,18 +144,18 @@ class SQLite:
         return row
 
     def version(self, field: int) -> int | None:
-        """See `Engine`. Mostly one look at the folder and one into memory."""
+        """See `Engine`. Mostly two system calls, and none that waits."""
         seen = self._seen
         if seen is None or not self._files.is_as_at(seen.stamp):
             return None
         announced = seen.announced
         number = announced.last(field)
-        if number > announced.committed:
+        if number is not None and number > announced.committed:
             with suppress(CatalogUnavailable, CatalogFull):
                 first, last = self.one(_WRITES) or (0, 0)
                 if first == announced.first:  # else the catalog was replaced in this moment
                     announced.committed = last
-        return number if number <= announced.committed else None
+        return number if number is not None and number <= announced.committed else None
 
     @contextmanager
     def reading(self) -> Iterator[_Session]:
@@ -173,7 +173,8 @@ class SQLite:
                 raise CatalogUnavailable("the catalog was replaced while it was written: try again")
             (number,) = session.one(_NEXT_WRITE) or (0,)
             yield session
-            connection.announced.announce(number, *stripes)
+            with self._files.told("written"):
+                connection.announced.announce(number, *stripes)
 
     @contextmanager
     def _session(self, connection: _Connection, begin: str) -> Iterator[_Session]:

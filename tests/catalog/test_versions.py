@@ -151,6 +151,21 @@ def test_nothing_is_known_while_the_catalog_is_gone(versions: Versions, catalog:
     assert catalog._engine.version(EVERYTHING) is None
 
 
+@pytest.mark.parametrize("left", [0, 100])
+def test_where_the_numbers_are_cut_off_nothing_is_known_until_they_are_written(
+    versions: Versions, catalog: Catalog, tmp_path: Path, left: int
+) -> None:
+    (numbers,) = (tmp_path / "state").glob("*-announced")
+    os.truncate(numbers, left)
+    assert versions()[0] is None
+    record(catalog, WEB)  # makes the file as long as it was, with nothing where other numbers were
+    everything, app = versions()
+    assert everything is not None
+    assert app is None or left > 0
+    record(catalog, APP)
+    assert None not in versions()
+
+
 @pytest.mark.parametrize("change", ["gone", "short"])
 def test_without_its_file_of_numbers_the_catalog_is_built_anew(
     catalog: Catalog, place: Place, tmp_path: Path, change: str
