@@ -35,8 +35,6 @@ class Announced:
 
     Attributes:
         file: which file it is.
-        first: the number from which this database counts: a random one, so that two databases share none.
-        committed: the highest number that this process knows to be committed.
 
     Raises:
         OSError: it is not there, or is not such a file.
@@ -51,17 +49,24 @@ class Announced:
         first = self._read(_FIRST)
         if found.st_size != _SIZE or first is None:
             raise OSError(f"{path!r} is not what it was made as")
-        self.first = self.committed = first
+        # The number from which this database counts, which is another one for each; and the highest that is known to
+        # be committed.
+        self._first = self._committed = first
 
     @staticmethod
     def make(path: Path, first: int) -> None:
         """Make the file of a database in which nothing was written since it was built, and that counts from `first`."""
         path.write_bytes(_NUMBER.pack(first) * (STRIPES + 2))
 
-    def last(self, field: int) -> int | None:
-        """Return the number of the last write of this kind that was announced; None where that is lost."""
+    def version(self, field: int) -> int | None:
+        """Return the number of the last write of this kind, where that is known to be committed."""
         number = self._read(field)
-        return None if number is None or number < self.first else number
+        return number if number is not None and self._first <= number <= self._committed else None
+
+    def learn(self, first: int, last: int) -> None:
+        """Take over which write the database committed last; one that counts from elsewhere is another one."""
+        if first == self._first:
+            self._committed = max(self._committed, last)
 
     def announce(self, number: int, *stripes: int) -> None:
         """Say that a write to packages of these stripes is about to be committed. For who holds the database's lock.

@@ -109,10 +109,10 @@ class Catalog:
         Raises:
             CatalogIncomplete: see the class.
         """
-        version = self._engine.version(EVERYTHING)
-        held = self._marks.get(repository)
-        if held is not None and held[0] == version:
-            return held[1]
+        held = self.mark_at_hand(repository)
+        if held is not None:
+            return held
+        version = self._version(EVERYTHING)
         mark = self._mark(self._engine.one(self._queries.mark, {"repository": repository}))
         if version is not None:
             if len(self._marks) >= _MARKS:
@@ -138,13 +138,23 @@ class Catalog:
         state, provenance_state, signed, digest, size, created, name, version = row
         return Served(state, provenance_state, bool(signed), digest, size, created, name, version)
 
-    def watch(self, repository: str, file: str) -> Callable[[], int | None]:
-        """Return a function that gives a number, which is another one after every change of what `package` returns.
+    def watch(self, repository: str, file: str) -> tuple[int | None, Callable[[], int | None]]:
+        """Return a number, and a function that gives it again as long as `package` would return the same.
 
-        It gives None where that cannot be told without asking the database. To be called before `package`, and again to
-        learn whether that is still so. It may raise what every method here raises.
+        The number is None where that cannot be told. The function asks nobody and waits for nothing. To be called
+        before `package`.
         """
-        return partial(self._engine.version, stripe_of(_lock_key(repository, file)))
+        stripe = stripe_of(_lock_key(repository, file))
+        return self._version(stripe), partial(self._engine.version, stripe)
+
+    def _version(self, field: int) -> int | None:
+        """Return the version of what is read next, and ask the database for it where that is needed."""
+        version = self._engine.version(field)
+        if version is None:
+            with suppress(CatalogUnavailable):  # whoever reads next meets it again
+                self._engine.learn()
+            version = self._engine.version(field)
+        return version
 
     @contextmanager
     def changes(self, repository: str, since: Mark | None, form: Form) -> Iterator[Changes]:

@@ -59,12 +59,16 @@ class Engine(Protocol):
         ...
 
     def version(self, field: int) -> int | None:
-        """Return a number that is another one after every write; None where it cannot be told for now.
+        """Return a number that is another one after every write; None where it cannot be told without asking.
 
         What was read after it was asked for is still true when it is the same again. `field` says which writes are
-        meant: all (`announced.EVERYTHING`), or those to packages whose key is of one stripe (`locks.stripe_of`). Made
-        to be faster than `one`.
+        meant: all (`announced.EVERYTHING`), or those to packages whose key is of one stripe (`locks.stripe_of`). It
+        neither asks the database nor waits for anything.
         """
+        ...
+
+    def learn(self) -> None:
+        """Ask the database for what `version` needs to know after a write."""
         ...
 
     def reading(self) -> AbstractContextManager[Session]:

@@ -122,6 +122,7 @@ class Generations:
         aside = fresh.with_name(f"{fresh.name}.link")
         with self.told("built"):
             _sync(fresh)
+            _sync(fresh.with_name(fresh.name + ANNOUNCED))
             aside.symlink_to(fresh.name)
             aside.replace(self.link)
             _sync(self.folder)

@@ -170,6 +170,9 @@ class PostgreSQL:
         """See `Engine`. Other machines write too, so nothing less than a question to the database would tell."""
         return None
 
+    def learn(self) -> None:
+        """See `Engine`. There is nothing to learn."""
+
     def one(self, statement: str, values: Values = _NOTHING, /) -> Row | None:
         """Run one statement that reads, in a transaction of its own."""
         connection, row = self._first(statement, values)

@@ -37,6 +37,9 @@ _FIRST_WRITE: Final = "INSERT INTO writes (first, last) VALUES (?, ?)"
 _NEXT_WRITE: Final = "UPDATE writes SET last = last + 1 RETURNING last"
 _WRITES: Final = "SELECT first, last FROM writes"
 """How many writes there were: for `Announced`, and of no concern to another engine."""
+_LOST_COUNT: Final = (
+    "the catalog does not know any more how often it was written: it is damaged, and is built anew soon"
+)
 _FIRST_BITS: Final = 60
 
 _REBUILD: Final = "rebuild"
@@ -144,18 +147,21 @@ class SQLite:
         return row
 
     def version(self, field: int) -> int | None:
-        """See `Engine`. Mostly two system calls, and none that waits."""
+        """See `Engine`: two system calls, of which none waits."""
         seen = self._seen
         if seen is None or not self._files.is_as_at(seen.stamp):
             return None
-        announced = seen.announced
-        number = announced.last(field)
-        if number is not None and number > announced.committed:
-            with suppress(CatalogUnavailable, CatalogFull):
-                first, last = self.one(_WRITES) or (0, 0)
-                if first == announced.first:  # else the catalog was replaced in this moment
-                    announced.committed = last
-        return number if number is not None and number <= announced.committed else None
+        return seen.announced.version(field)
+
+    def learn(self) -> None:
+        """See `Engine`."""
+        seen = self._seen
+        if seen is not None:
+            row = self.one(_WRITES)
+            if row is None or not all(isinstance(number, int) for number in row):
+                self._files.ask_for_rebuild(self._files.path())
+                raise CatalogUnavailable(_LOST_COUNT)
+            seen.announced.learn(*row)
 
     @contextmanager
     def reading(self) -> Iterator[_Session]:
@@ -171,10 +177,12 @@ class SQLite:
             # The file may have been replaced while others wrote. What would be written now would be lost with it.
             if not self._is_on_current_files(connection):
                 raise CatalogUnavailable("the catalog was replaced while it was written: try again")
-            (number,) = session.one(_NEXT_WRITE) or (0,)
+            row = session.one(_NEXT_WRITE)
+            if row is None or not isinstance(row[0], int):
+                raise BrokenRow(_LOST_COUNT)
             yield session
             with self._files.told("written"):
-                connection.announced.announce(number, *stripes)
+                connection.announced.announce(row[0], *stripes)
 
     @contextmanager
     def _session(self, connection: _Connection, begin: str) -> Iterator[_Session]:

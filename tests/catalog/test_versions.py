@@ -36,11 +36,12 @@ def other(place: Place, catalog: Catalog) -> Iterator[Catalog]:
 @pytest.fixture
 def versions(catalog: Catalog) -> Callable[[], tuple[int | None, int | None]]:
     """The versions of all and of one package, once the folder has been quiet for long enough to tell them."""
-    one = catalog.watch("", APP.file)
 
     def look() -> tuple[int | None, int | None]:
         catalog.mark("")
-        return catalog._engine.version(EVERYTHING), one()
+        number, again = catalog.watch("", APP.file)
+        assert again() == number
+        return catalog._engine.version(EVERYTHING), number
 
     eventually(lambda: None not in look(), what="the folder is quiet")
     return look
@@ -97,7 +98,7 @@ def test_a_write_that_was_announced_and_came_to_nothing_leaves_all_open_until_th
 
     def fail_after_the_announcement() -> None:
         with engine.writing(stripe):
-            engine._seen.announced.announce(engine._seen.announced.committed + 1, stripe)
+            engine._seen.announced.announce(engine._seen.announced._committed + 1, stripe)
             raise sqlite3.OperationalError
 
     with pytest.raises(CatalogUnavailable):
@@ -189,5 +190,28 @@ def test_postgresql_is_always_asked(shared_database: str, tmp_path: Path) -> Non
     build(catalog)
     assert catalog.mark("") == catalog.mark("")
     assert catalog.mark_at_hand("") is None
-    assert catalog.watch("", APP.file)() is None
+    assert catalog.watch("", APP.file)[0] is None
     catalog.close()
+
+
+def test_a_catalog_that_lost_its_count_of_writes_is_built_anew(catalog: Catalog, other: Catalog) -> None:
+    with catalog._engine.writing() as session:
+        session.run("DELETE FROM writes")
+    with pytest.raises(CatalogUnavailable, match="how often"):
+        record(other, APP)
+    assert other.needs_rebuild
+    build(other, APP)
+    record(catalog, WEB)
+    assert other.mark("") == catalog.mark("")
+
+
+def test_looking_at_the_version_asks_nobody(versions: Versions, catalog: Catalog, other: Catalog) -> None:
+    _, again = catalog.watch("", APP.file)
+    record(other, APP)
+    asked: list[str] = []
+    one = catalog._engine.one
+    catalog._engine.one = lambda *arguments: asked.append("one") or one(*arguments)
+    assert again() is None
+    assert catalog.mark_at_hand("") is None
+    assert asked == []
+    assert None not in versions()
