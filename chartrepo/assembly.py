@@ -8,6 +8,7 @@ from typing import Final
 
 from chartrepo import layout, metrics_runs
 from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
@@ -253,8 +254,13 @@ def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | No
         catalog=catalog(settings, ground),
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
-        look=found.look,
+        look=None if _may_hang(settings) else found.look,
     )
+
+
+def _may_hang(settings: Settings) -> bool:
+    """Whether packages lie where a look may wait for another machine, or tell what was true a while ago."""
+    return not isinstance(settings.storage, Folder) or network_file_system(settings.storage.path) is not None
 
 
 def reader(settings: Settings, ground: Ground | None = None, *, tell_failures: bool = False) -> ReadMany:

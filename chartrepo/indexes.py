@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
-from functools import partial
 from struct import pack
 from typing import Final
 
@@ -88,10 +87,8 @@ class Index:
         names: Sequence[str],
         blocks: Mapping[str, Block],
         context_path: str,
-        mark_at_hand: Callable[[], Mark | None] = lambda: None,
     ) -> None:
         self.mark = mark
-        self._mark_at_hand = mark_at_hand
         self.names = names
         self.blocks = blocks
         self._form = form
@@ -103,10 +100,6 @@ class Index:
         self._deflated: dict[bytes, bytes] = {}
         self._all_gzipped: Document | None = None
         self._parts: dict[tuple[Wanted, bool], Document] = {}
-
-    def is_current(self) -> bool:
-        """Return whether this is the index as it is now, as far as that can be told without waiting for anything."""
-        return self._mark_at_hand() == self.mark
 
     def document(self, wanted: Wanted = EVERYTHING, *, compressed: bool = False) -> Document:
         """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file."""
@@ -234,6 +227,14 @@ class Indexes:
                 self._held[key] = index
             return index
 
+    def watch(self, repository: str, index: Index) -> Callable[[], bool]:
+        """Return what tells, without waiting for anything, whether this is still the index of a repository.
+
+        It holds nothing of the index, so that an answer can be kept without the whole that it was made from.
+        """
+        mark, at_hand = index.mark, self._catalog.mark_at_hand
+        return lambda: at_hand(repository) == mark
+
     def _render(self, repository: str, form: Form, held: Index | None, changes: Changes) -> Index:
         if held is not None and held.mark == changes.mark:
             return held
@@ -253,7 +254,6 @@ class Indexes:
             names=names,
             blocks=blocks,
             context_path=self._context_path,
-            mark_at_hand=partial(self._catalog.mark_at_hand, repository),
         )
         if held is not None:
             index.inherit(held)

@@ -266,9 +266,11 @@ class Repositories:
         It takes the state that the package was served in, and looks at the catalog's count of writes and at the file,
         without waiting for anything. None where that cannot be told.
         """
-        look, version = self.look, self.catalog.watch(repository, file)
-        number = version() if look is not None else None
-        if look is None or number is None:
+        look = self.look
+        if look is None:
+            return None
+        number, version = self.catalog.watch(repository, file)
+        if number is None:
             return None
         key = layout.key(repository, file)
         return lambda state: version() == number and look(key) == state

@@ -19,7 +19,7 @@ from chartrepo.http.auth import Action, Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
-from chartrepo.http.kept import Kept, KeptAnswers
+from chartrepo.http.kept import Kept, KeptAnswers, is_plain
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
 from storage.base import InvalidKey, StorageError
@@ -108,7 +108,7 @@ class Front:
         self._body_seconds = body_seconds
         self._metrics = metrics
         self._access = access
-        self._kept = KeptAnswers(_KEPT)
+        self._kept = KeptAnswers(_KEPT, reads.variant)
         self._live_at = frozenset({"/livez", f"{context_path}/livez"})
         self._readers = ThreadPoolExecutor(_BODIES_AT_ONCE, thread_name_prefix="body")
         self._places = Semaphore(max(1, threads // 2))
@@ -132,30 +132,16 @@ class Front:
         Of the environment only what the request itself says is looked at. Whether the caller may have the answer is
         found out when the request is answered.
         """
-        if environ["PATH_INFO"] in self._live_at and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-            return _LIVE
-        return self._kept.get(environ)
+        if not is_plain(environ):
+            return None
+        return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ)
 
     # ---- the hot reads
 
     def _hot(self, exchange: _Exchange) -> Answer | None:
         """Answer a read of the classic repository, or a path outside of all that is served; None for all else."""
-        environ = exchange.environ
         try:
-            kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
-            if kept is not None:
-                exchange.route = kept.route
-                if kept.guarded:
-                    self._authorizer.check(environ, Action.READ)
-                return kept.answer
-            path = self._below_context(decode(environ["PATH_INFO"]))
-            environ["PATH_INFO"] = path.encode().decode("latin-1")
-            target = classic(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
-            if target is None:
-                return None
-            exchange.route = target.resource.value
-            self._authorizer.check(environ, Action.READ)
-            found = self._read[target.resource](environ, target.repository, target.file)
+            return self._find(exchange)
         except (FileNotFound, InvalidKey):
             return answer(FileNotFound("object not found"))
         except (ChartrepoError, StorageError) as error:
@@ -163,6 +149,28 @@ class Front:
         except Exception:
             log.exception("a read failed in a way that nobody foresaw")
             return internal_error(exchange.request_id)
+
+    def _find(self, exchange: _Exchange) -> Answer | None:
+        environ = exchange.environ
+        kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
+        if kept is not None:
+            exchange.route = kept.route
+            if kept.guarded:
+                self._authorizer.check(environ, Action.READ)
+            return kept.answer
+        path = self._below_context(decode(environ["PATH_INFO"]))
+        environ["PATH_INFO"] = path.encode().decode("latin-1")
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return None
+        if path == _LIVE.route:
+            exchange.route = _LIVE.route
+            return _LIVE.answer
+        target = classic(path)
+        if target is None:
+            return None
+        exchange.route = target.resource.value
+        self._authorizer.check(environ, Action.READ)
+        found = self._read[target.resource](environ, target.repository, target.file)
         self._kept.keep(exchange.path, environ, exchange.route, found)
         return found
 

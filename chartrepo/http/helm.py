@@ -90,8 +90,7 @@ class Classic:
     def index(self, environ: Environ, repository: str, _file: str = "") -> Answer:
         """Answer the index of a repository, whole or the part that the query asks for."""
         wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
-        form = self._form(environ.get("HTTP_USER_AGENT", ""))
-        gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        form, gzip = self.variant(environ)
         index = self._indexes.get(repository, form)
         document = index.document(wanted, compressed=gzip)
         over = self._is_over(document.changed)
@@ -106,8 +105,16 @@ class Classic:
             return Answer(304, headers[1:])
         if gzip:
             headers.append(("Content-Encoding", "gzip"))
-        still = index.is_current if over else self._until_over(document.changed, index.is_current)
+        unchanged = self._indexes.watch(repository, index)
+        still = unchanged if over else self._until_over(document.changed, unchanged)
         return Answer(200, headers, pieces(document), document.length, still)
+
+    def variant(self, environ: Environ) -> tuple[Form, bool]:
+        """Return all that an index depends on besides its address: in which form it is wanted, and whether gzipped."""
+        return (
+            self._form(environ.get("HTTP_USER_AGENT", "")),
+            _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
+        )
 
     def _form(self, user_agent: str) -> Form:
         if self._options.index_format == "auto":

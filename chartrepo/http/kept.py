@@ -4,13 +4,14 @@ Machines ask for the same few things all day. An answer that bears `Answer.still
 without waiting for anything, whether it is still the right one.
 """
 
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from chartrepo.http.answers import Answer
 
 Environ = dict[str, Any]
-Key = str | tuple[str, str, str, str]
+Key = str | tuple[str, str, Hashable]
 
 _LARGEST: Final = 1024 * 1024
 _AROUND: Final = 1024
@@ -35,20 +36,20 @@ class KeptAnswers:
 
     Args:
         size: bytes of bodies to keep at most; what was kept for longest goes first.
+        variant: what an answer depends on besides the address.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, variant: Callable[[Environ], Hashable]) -> None:
         self._size = size
+        self._variant = variant
         self._kept: dict[Key, Kept] = {}
         self._used = 0
         self._lock = Lock()
 
     def get(self, environ: Environ) -> Kept | None:
-        """Return the answer to a request, where it is at hand and still right. Waits for nothing."""
-        if not _is_plain(environ):
-            return None
+        """Return the answer to a plain request, where it is at hand and still right. Waits for nothing."""
         path = environ["PATH_INFO"]
-        kept = self._kept.get(path) or self._kept.get(_key(path, environ))
+        kept = self._kept.get(path) or self._kept.get(self._key(path, environ))
         if kept is None or kept.answer.still is None or not kept.answer.still():
             return None
         return kept
@@ -57,9 +58,9 @@ class KeptAnswers:
         """Keep what a request for a path (as it came) was answered with, if it can tell whether it still holds."""
         if answer.still is None or answer.length > _LARGEST or environ["REQUEST_METHOD"] != "GET":
             return
-        key = path if answer.by_path else _key(path, environ)
-        if not _is_plain(environ) or sum(map(len, key)) > _LONGEST_KEY:
+        if not is_plain(environ) or len(path) + len(environ.get("QUERY_STRING", "")) > _LONGEST_KEY:
             return
+        key = path if answer.by_path else self._key(path, environ)
         with self._lock:
             self._drop(key)
             self._kept[key] = Kept(route, answer)
@@ -67,23 +68,17 @@ class KeptAnswers:
             while self._used > self._size:
                 self._drop(next(iter(self._kept)))
 
+    def _key(self, path: str, environ: Environ) -> Key:
+        return path, environ.get("QUERY_STRING", ""), self._variant(environ)
+
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._used -= kept.answer.length + _AROUND
 
 
-def _key(path: str, environ: Environ) -> Key:
-    """Return all of a request that an index depends on; see its Vary."""
-    return (
-        path,
-        environ.get("QUERY_STRING", ""),
-        environ.get("HTTP_USER_AGENT", ""),
-        environ.get("HTTP_ACCEPT_ENCODING", ""),
-    )
-
-
-def _is_plain(environ: Environ) -> bool:
+def is_plain(environ: Environ) -> bool:
+    """Return whether a request only reads, sets no condition, and brings no body."""
     if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return False
     return _SPECIAL.isdisjoint(environ) or not any(environ.get(name) for name in _SPECIAL)

@@ -1,5 +1,6 @@
 """Answers are kept only as long as they would be the same."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from chartrepo.http.answers import Answer
 from chartrepo.http.kept import KeptAnswers
+from chartrepo.indexes import Index
 from storage.local import LocalStorage
 from tests.support.packages import package
 from tests.support.processes import eventually
@@ -137,13 +139,17 @@ class TestIndexes:
         eventually(lambda: site.get("/index.yaml").headers["Last-Modified"] != before, what="the date is the true one")
 
 
+def kept_answers(size: int) -> KeptAnswers:
+    return KeptAnswers(size, lambda environ: environ.get("HTTP_USER_AGENT"))
+
+
 class TestKeeping:
     @staticmethod
     def kept(answers: KeptAnswers, path: str) -> bool:
         return answers.get(request(path)) is not None
 
     def test_what_was_kept_for_longest_goes_first(self) -> None:
-        answers = KeptAnswers(10_000)
+        answers = kept_answers(10_000)
         for number in range(5):
             body = bytes(2000)
             answer = Answer(200, [], [body], len(body), still=lambda: True, by_path=True)
@@ -151,7 +157,7 @@ class TestKeeping:
         assert [self.kept(answers, f"/{number}") for number in range(5)] == [False, False, True, True, True]
 
     def test_one_that_comes_again_takes_no_more_room(self) -> None:
-        answers = KeptAnswers(10_000)
+        answers = kept_answers(10_000)
         answer = Answer(200, [], [bytes(2000)], 2000, still=lambda: True, by_path=True)
         answers.keep("/first", request("/first"), "route", answer)
         for _ in range(10):
@@ -170,12 +176,39 @@ class TestKeeping:
         ids=["cannot tell", "too large", "changed", "no GET", "a part"],
     )
     def test_what_cannot_be_given_again_is_not_kept(self, asked: dict[str, str], answer: Answer) -> None:
-        answers = KeptAnswers(2**24)
+        answers = kept_answers(2**24)
         answers.keep(PATH, asked, "route", answer)
         assert answers.get(request()) is None
 
-    def test_keys_that_clients_make_long_are_not_kept(self) -> None:
-        answers = KeptAnswers(2**24)
+    def test_addresses_that_clients_make_long_are_not_kept(self) -> None:
+        answers = kept_answers(2**24)
         answer = Answer(200, [], [b"x"], 1, still=lambda: True)
-        answers.keep("/index.yaml", request("/index.yaml", HTTP_USER_AGENT="x" * 2000), "route", answer)
-        assert answers.get(request("/index.yaml", HTTP_USER_AGENT="x" * 2000)) is None
+        asked = request("/index.yaml", QUERY_STRING="x" * 2000)
+        answers.keep("/index.yaml", asked, "route", answer)
+        assert answers.get(asked) is None
+
+    def test_an_index_is_kept_once_however_clients_call_themselves(self, site: Site) -> None:
+        keep(site, "/index.yaml", User_Agent="Helm/3.17.3")
+        assert site.app.at_hand(request("/index.yaml", HTTP_USER_AGENT="Helm/3.99.0 of mine")) is not None
+        assert site.app.at_hand(request("/index.yaml", HTTP_USER_AGENT="curl")) is None
+
+    def test_what_is_kept_keeps_nothing_else_alive(self, site: Site, shop: Shop) -> None:
+        keep(site, "/index.yaml")
+        before = {id(each) for each in _indexes()}
+        for number in range(5):
+            shop.publish(package("more", f"1.{number}.0"))
+            for query in ("", "?a", "?b"):
+                assert site.get(f"/index.yaml{query}").status_code == 200
+        assert len([each for each in _indexes() if id(each) not in before]) <= 1
+
+    @pytest.mark.parametrize("header", ["CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"])
+    def test_a_request_with_a_body_is_not_answered_at_once(self, site: Site, header: str) -> None:
+        keep(site)
+        for path in (PATH, "/livez"):
+            assert site.app.at_hand(request(path)) is not None
+            assert site.app.at_hand(request(path, **{header: "5"})) is None
+
+
+def _indexes() -> list[Index]:
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, Index)]
