@@ -2,21 +2,24 @@
 
 gunicorn's threaded worker hands each request to a thread of its pool and takes the connection back afterwards. For an
 answer that lies in memory the ways there and back cost more than the answer: threads take turns at Python's lock, and
-each turn wakes one. So the thread that watches the connections answers such requests itself, and does so too while all
-threads of the pool wait for a storage that is silent. It never waits for anything: an answer that is not at hand, and
-what the client does not take at once, go to the pool. Nor does a thread of the pool wait for the headers of a request.
+each turn wakes one. So the thread that watches the connections, here called the loop, answers such requests itself, and
+does so too while all threads of the pool wait for a storage that is silent. What would make it wait goes to the pool:
+an answer that is not at hand, and what a client does not take at once. Connections without a whole request, and those
+that are to end, stay with the loop and take no thread.
 
 gunicorn parses the requests and writes the answers, as it does in the pool. How its worker keeps its connections is not
 part of its public interface; pyproject.toml names the release that this was made for.
 """
 
+import errno
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from selectors import EVENT_READ
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
@@ -25,82 +28,217 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from chartrepo.http.front import AT_HAND
 from chartrepo.http.kept import Kept
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 log = logging.getLogger(__name__)
 
 _MOST: Final = 64 * 1024
-"""Bytes that are taken from a connection at a time; requests without a body are shorter."""
-_FIRST_REQUEST_SECONDS: Final = 5
-"""What a new connection has at least for its request, however short idle ones are kept."""
+"""Bytes of a request's headers, and of what is taken from a connection at a time."""
 _END_OF_HEADERS: Final = b"\r\n\r\n"
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_REQUEST_SECONDS: Final = 30
+"""How long a request may take until its headers are there, from the connection or from its first bytes."""
+_LINGER_SECONDS: Final = 2
+"""How long a client may take to notice that its connection ends: closed at once, it might not see its answer."""
+_ACCEPT_AGAIN_AFTER: Final = 1.0
+_SHORT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class _Connection(TConn):  # type: ignore[misc]
+    """A connection, and the queue of the loop in which it waits, if it does."""
+
+    queue: "deque[_Connection] | None" = None
 
 
 class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker whose main thread answers what `Front.at_hand` gives it."""
+    """A threaded worker whose loop answers what `Front.at_hand` gives it.
+
+    Connections that the loop watches are in one of three queues, each in the order in which their time is over:
+    `pending_conns` where a request is to come or has begun to, `keepalived_conns` between two requests, and
+    `_lingering` until a client has noticed the end.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._lingering: deque[_Connection] = deque()
+        self._accept_again = 0.0
+
+    # ---- coming
 
     def accept(self, listener: Any) -> None:
-        """Take a new connection, and watch it like one that was kept alive: no thread waits for its first request."""
+        """Take a new connection, and watch it until its first request is there."""
         try:
             client, address = listener.accept()
-        except OSError:
-            return  # another worker was quicker, the client is gone, or the port was closed
-        conn = TConn(self.cfg, client, address, listener.getsockname())
+        except OSError as error:
+            if error.errno in _SHORT_OF:
+                log.warning("no connection can be taken for now: %s; raise the limit of open files", error.strerror)
+            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:  # the port may be closed already, too
+                self._accept_again = time.monotonic() + _ACCEPT_AGAIN_AFTER
+                self.set_accept_enabled(False)
+            return
+        conn = _Connection(self.cfg, client, address, listener.getsockname())
         conn.init()
-        client.settimeout(0)
-        conn.timeout = time.monotonic() + max(self.cfg.keepalive, _FIRST_REQUEST_SECONDS)
         self.nr_conns += 1
-        self.keepalived_conns.append(conn)
-        self.poller.register(client, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        self._wait_for_request(conn)
 
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """Answer the next request of a connection, or hand the connection to the pool, or wait for more of it."""
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's
+        """Take new connections or not; not for a moment where the system gives none."""
+        if not enabled or time.monotonic() >= self._accept_again:
+            super().set_accept_enabled(enabled)
+
+    # ---- in the loop
+
+    def _watch(self, conn: _Connection, queue: deque[_Connection], seconds: float, look: Callable[..., None]) -> None:
+        conn.sock.settimeout(0)
+        conn.timeout = time.monotonic() + seconds
+        conn.queue = queue
+        queue.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(look, conn))
+
+    def _unwatch(self, conn: _Connection) -> None:
+        if conn.queue is not None:
+            conn.queue.remove(conn)
+            conn.queue = None
+            self.poller.unregister(conn.sock)
+
+    def _requeue(self, conn: _Connection, queue: deque[_Connection], seconds: float) -> None:
+        """Give a connection that stays with the loop another time."""
+        if conn.queue is not None:
+            conn.queue.remove(conn)
+        conn.queue = queue
+        conn.timeout = time.monotonic() + seconds
+        queue.append(conn)
+
+    def _wait_for_request(self, conn: _Connection) -> None:
+        self._watch(conn, self.pending_conns, _REQUEST_SECONDS, self._on_bytes)
+
+    def _on_bytes(self, conn: _Connection, client: socket.socket) -> None:
         try:
-            if not _receive(conn, client):
-                return
-            request = _next_request(conn)
-            kept = self.wsgi.at_hand(_as_environ(request)) if request is not None else None
-            if kept is None:
-                super().on_client_socket_readable(conn, client)
-                return
-            conn.parser = conn.parser.parser
-            out = _Out()
-            stays = self._answer(request, conn, kept, out)
+            data = client.recv(_MOST)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        unreader = conn.parser.unreader
+        unreader.unread(unreader.take_buffered() + data)
+        if data:
+            self._answer_what_came(conn)
+        else:
+            self._close(conn)
+
+    def _answer_what_came(self, conn: _Connection) -> None:
+        try:
+            self._answer_whole_requests(conn)
         except Exception:
             log.exception("a connection failed in a way that nobody foresaw")
-            self._give_up(conn)
-            return
-        self._send(conn, out, stays=stays)
+            self._close(conn)
 
-    def _answer(self, request: Any, conn: TConn, kept: Kept, out: "_Out") -> bool:
+    def _answer_whole_requests(self, conn: _Connection) -> None:
+        """Answer the requests that are at hand; hand the connection to the pool for another one."""
+        while arrived := conn.parser.unreader.buf.getvalue():
+            if _END_OF_HEADERS not in arrived:
+                self._wait_for_more(conn, len(arrived))
+                return
+            request = _next_request(conn, arrived)
+            kept = self.wsgi.at_hand(_as_environ(request)) if request is not None else None
+            if kept is None:
+                self._unwatch(conn)
+                self.enqueue_req(conn)
+                return
+            out = _Out()
+            stays = self._answer(request, conn, kept, out)
+            rest = out.send_to(conn.sock)
+            if rest:
+                self._unwatch(conn)
+                sent = self.tpool.submit(_send_all, conn.sock, rest, stays)
+                sent.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
+                return
+            if not stays:
+                self._linger(conn)
+                return
+            self._requeue(conn, self.keepalived_conns, self.cfg.keepalive)
+
+    def _wait_for_more(self, conn: _Connection, size: int) -> None:
+        if size > _MOST:
+            out = _Out()
+            out.sendall(_TOO_LARGE)
+            out.send_to(conn.sock)
+            self._linger(conn)
+        elif conn.queue is not self.pending_conns:
+            self._requeue(conn, self.pending_conns, _REQUEST_SECONDS)
+
+    def _answer(self, request: Any, conn: _Connection, kept: Kept, out: "_Out") -> bool:
         """Let gunicorn write the answer to `out`; return whether the connection stays open."""
+        conn.parser = conn.parser.parser
         response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
         environ["wsgi.multithread"] = True
         environ[AT_HAND] = kept
         self.nr += 1
-        if not (self.alive and self.cfg.keepalive) or len(self.keepalived_conns) >= self.max_keepalived:
+        if not (self.alive and self.cfg.keepalive) or len(self.keepalived_conns) > self.max_keepalived:
             response.force_close()
         for piece in self.wsgi(environ, response.start_response):
             response.write(piece)
         response.close()
         return not response.should_close()
 
-    def _send(self, conn: TConn, out: "_Out", *, stays: bool) -> None:
-        """Send what the client takes at once, and have the pool send the rest."""
-        rest = out.send_to(conn.sock)
-        self.keepalived_conns.remove(conn)
-        if stays and not rest and not conn.parser.unreader.buf.getvalue():
-            # As gunicorn takes back a connection from the pool, but for the poller, which this one did not leave.
-            conn.set_timeout()
-            self.keepalived_conns.append(conn)
-            return
-        self.poller.unregister(conn.sock)
-        sent = self.tpool.submit(_send_all, conn.sock, rest, stays)
-        sent.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+    # ---- from the pool, and going
 
-    def _give_up(self, conn: TConn) -> None:
-        self.poller.unregister(conn.sock)
-        self.keepalived_conns.remove(conn)
+    def finish_request(self, conn: _Connection, done: "Future[bool]") -> None:
+        """Take a connection back from the pool."""
+        if done.cancelled() or done.exception() is not None:
+            self._close(conn)
+        elif not done.result():
+            self._linger(conn)
+        else:
+            conn.parser = getattr(conn.parser, "parser", conn.parser)
+            self._watch(conn, self.keepalived_conns, self.cfg.keepalive, self._on_bytes)
+            self._answer_what_came(conn)  # a body may have been read on into the next request
+
+    def _linger(self, conn: _Connection) -> None:
+        """End a connection, and let the client notice: see RFC 9112, section 9.6."""
+        self._unwatch(conn)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._watch(conn, self._lingering, _LINGER_SECONDS, self._on_linger)
+
+    def _on_linger(self, conn: _Connection, client: socket.socket) -> None:
+        try:
+            data = client.recv(_MOST)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(conn)
+
+    def _close(self, conn: _Connection) -> None:
+        self._unwatch(conn)
         self.nr_conns -= 1
         conn.close()
+
+    def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - gunicorn's
+        """Close connections between two requests whose time is over, or all."""
+        self._close_late(self.keepalived_conns, force=force)
+
+    def murder_pending(self) -> None:
+        """Close other connections of the loop whose time is over."""
+        self._close_late(self.pending_conns)
+        self._close_late(self._lingering)
+
+    def _close_late(self, queue: deque[_Connection], *, force: bool = False) -> None:
+        now = time.monotonic()
+        while queue and (force or queue[0].timeout <= now):
+            self._close(queue[0])
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Let no connection without a whole request keep a worker that is to end."""
+        for queue in (self.keepalived_conns, self.pending_conns):
+            for conn in queue:
+                conn.timeout = min(conn.timeout, deadline)
 
 
 class _Ahead:
@@ -148,30 +286,12 @@ class _Out:
         return rest
 
 
-def _receive(conn: TConn, client: socket.socket) -> bool:
-    """Take what has arrived on a connection; return whether it is time to look at it, and not to wait for more.
-
-    What arrives later than the connection's time-out is not waited for.
-    """
-    if isinstance(conn.parser, _Ahead):
-        conn.parser = conn.parser.parser
-    unreader = conn.parser.unreader
-    try:
-        data = client.recv(_MOST)
-    except OSError:
-        return True  # the pool finds out
-    arrived = unreader.take_buffered() + data
-    unreader.unread(arrived)
-    return not data or _END_OF_HEADERS in arrived or len(arrived) > _MOST
-
-
-def _next_request(conn: TConn) -> Any:
-    """Return the request that has arrived on a connection, or None where it is not one that only reads.
+def _next_request(conn: _Connection, arrived: bytes) -> Any:
+    """Return the request whose headers have arrived, or None where it is not one that only reads.
 
     The parser of the connection gives the same request once more afterwards, or fails once more.
     """
-    arrived = conn.parser.unreader.buf.getvalue()
-    if not arrived.startswith((b"GET ", b"HEAD ")) or _END_OF_HEADERS not in arrived:
+    if not arrived.startswith((b"GET ", b"HEAD ")):
         return None
     parser, request = conn.parser, None
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.http import get
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (data / "app-1.0.0.tgz").write_bytes(APP)
     for number in range(CHARTS):
         (data / f"large-{number}-1.0.0.tgz").write_bytes(package(f"large-{number}", description=LONG))
-    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "1", "CHARTREPO_KEEPALIVE": "2s"}
+    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "1", "CHARTREPO_KEEPALIVE": "3s"}
     with running(folder, "--open-writes", env=settings) as server:
         eventually(lambda: _is_at_hand(server, PATH) and _is_at_hand(server, "/index.yaml"), what="both are at hand")
         yield server
@@ -142,10 +143,57 @@ def test_a_request_that_arrives_in_drips_takes_no_thread_before_it_is_whole(serv
         assert answers(dripping, 1)[0][0] == 200
 
 
-def test_headers_that_never_end_are_given_up(server: Server) -> None:
+def test_a_request_that_begins_before_an_idle_connection_is_closed_is_answered(server: Server) -> None:
     with raw(server) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+        connection.sendall(asked("/livez"))
+        answers(connection, 1)
+        time.sleep(2.5)
+        connection.sendall(asked("/livez")[:20])
+        time.sleep(1.5)
+        connection.sendall(asked("/livez")[20:])
+        assert answers(connection, 1) == [(200, b"ok\n")]
+
+
+def test_an_idle_connection_is_closed(server: Server) -> None:
+    with raw(server) as connection:
+        connection.sendall(asked("/livez"))
+        answers(connection, 1)
         assert connection.recv(4096) == b""
+
+
+def test_a_client_that_does_not_notice_the_end_keeps_nobody_waiting(server: Server) -> None:
+    stubborn = [raw(server) for _ in range(5)]
+    try:
+        for each in stubborn:
+            each.sendall(asked(PATH, "Connection: close"))
+            answers(each, 1)
+        began = time.monotonic()
+        assert _answers(server, "/livez")  # within half a second
+        assert time.monotonic() - began < 30
+    finally:
+        for each in stubborn:
+            each.close()
+
+
+def test_connections_that_end_take_no_thread(server: Server) -> None:
+    process = psutil.Process(server.workers[0])
+    before = process.num_fds()
+    with busy(server):
+        for line in ("Connection: close", "Accept: */*"):
+            for _ in range(30):
+                with raw(server) as connection:
+                    connection.sendall(asked("/livez", line))
+                    answers(connection, 1)
+        eventually(lambda: process.num_fds() <= before + 3, what="all are closed")
+
+
+def test_the_half_of_a_next_request_takes_no_thread(server: Server) -> None:
+    with raw(server) as connection:
+        connection.sendall(asked("/health") + b"GET /he")
+        assert answers(connection, 1)[0][0] == 200
+        assert fetch(server, "/health")
+        connection.sendall(b"alth HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert answers(connection, 1)[0][0] == 200
 
 
 @pytest.mark.parametrize(
@@ -168,10 +216,15 @@ def test_what_is_no_request_is_refused_and_harms_nobody(server: Server, sent: by
     assert "Traceback" not in server.log
 
 
-def test_a_body_of_a_get_is_passed_over(server: Server) -> None:
+@pytest.mark.parametrize("path", [PATH, "/livez", "/health"])
+def test_a_body_of_a_get_is_passed_over(server: Server, path: str) -> None:
+    hidden = asked("/charts/none-1.0.0.tgz")
     with raw(server) as connection:
-        connection.sendall(asked(PATH, "Content-Length: 5") + b"GET /" + asked(PATH))
-        assert answers(connection, 2) == [(200, APP)] * 2
+        connection.sendall(asked(path, f"Content-Length: {len(hidden)}"))
+        time.sleep(0.1)
+        connection.sendall(hidden + asked(path))
+        assert [status for status, _ in answers(connection, 2)] == [200, 200]
+    assert "Traceback" not in server.log
 
 
 @pytest.mark.parametrize(("line", "version"), [("Connection: close", "1.1"), ("Accept: */*", "1.0")])
