@@ -68,7 +68,7 @@ def from_package(record: PackageRecord) -> dict[str, Any]:
         "created": record.created,
         "sort_key": sort_key(record.version),
         "stable": is_stable(record.version),
-        "warnings": json.dumps(record.warnings),
+        "warnings": json.dumps(record.warnings) if record.warnings else "[]",
         "entry_json": record.entry_json,
         "entry_yaml": record.entry_yaml,
     }

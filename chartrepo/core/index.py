@@ -31,6 +31,8 @@ _PLAIN_FILE: Final = re.compile("[A-Za-z0-9._+~-]+")
 _PLAIN_KEY: Final = re.compile("[A-Za-z][A-Za-z-]{2,99}")
 _NOT_PLAIN: Final = frozenset({"yes", "off", "true", "false", "null"})
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""`json.dumps` would make one for each text."""
 _NOT_RAW_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON takes raw but YAML does not, or takes for a line break."""
 
@@ -70,7 +72,7 @@ class Listed(Protocol):
 
 def timestamp(seconds: int) -> str:
     """Return seconds since the epoch as RFC 3339 in UTC, which is all that Helm reads: `2026-01-31T12:00:00Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def entry(metadata: Mapping[str, Any], *, created: int, digest: str) -> Entry:
@@ -107,7 +109,7 @@ def _opened(prefix: str) -> str:
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     return _NOT_RAW_IN_YAML.sub(_escape, text)
 
 

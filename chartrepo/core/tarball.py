@@ -114,10 +114,10 @@ class Tar:
 
     def _header(self) -> "_Header | None":
         """The next header; None at the end, whether it is marked or not."""
-        if self._stream.skip(self._left) < self._left:
-            raise PackageRefused(_CUT_OFF)
-        self._stream.skip(self._padding)
-        self._begin(0)
+        if self._left or self._padding:
+            if self._stream.skip(self._left + self._padding) < self._left:
+                raise PackageRefused(_CUT_OFF)
+            self._left = self._padding = 0
         block = self._stream.read(_BLOCK)
         if block == _ZERO_BLOCK:
             block = self._stream.read(_BLOCK)
@@ -148,7 +148,7 @@ class _Header:
             name, mode, size, checksum, self.kind = plain.groups()
             if not _is_sum_of(block, int(checksum, 8)):
                 raise PackageRefused(_DAMAGED)
-            self.path = _text(name)
+            self.path = name.decode("utf-8", "replace")
             self.size = int(size, 8)
             self.is_directory = int(mode, 8) & _TYPE_BITS == _DIRECTORY_BITS
         else:
@@ -182,7 +182,7 @@ class _Header:
 
 _PLAIN_HEADER: Final = re.compile(
     rb"""
-    (.{100})           # name
+    (?=([^\0]{0,100})).{100}  # name
     ([0-7]{7})\0       # mode
     (?:[0-7]{7}\0){2}  # user, group
     ([0-7]{11})\0      # size

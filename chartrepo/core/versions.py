@@ -8,6 +8,7 @@ one or two numbers stand for three, numbers may begin with zeros.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import semver
@@ -58,6 +59,7 @@ def parse(text: str) -> semver.Version:
     return semver.Version(int(major), int(minor or 0), int(patch or 0), prerelease, build or None)
 
 
+@lru_cache(maxsize=1024)
 def is_stable(text: str) -> bool:
     """Whether a version has no prerelease.
 
@@ -75,6 +77,7 @@ _END, _NUMBER, _TEXT, _END_OF_TEXT, _RELEASE = "!", "#", "$", " ", "~"
 _WIDTH: Final = "_abcdefghijklmnopqrst"
 
 
+@lru_cache(maxsize=1024)
 def sort_key(text: str) -> bytes:
     """Bytes whose plain order is the precedence of versions, lowest first.
 
