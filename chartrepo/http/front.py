@@ -116,6 +116,10 @@ class Front:
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, as WSGI has it."""
         request_id = logs.request_id_from(environ.get("HTTP_X_REQUEST_ID"))
+        kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
+        if kept is not None and self._may_have(environ, kept):
+            exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter(), kept.route)
+            return self._send(exchange, kept.answer, start_response)
         exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter())
         token = logs.request_id.set(request_id)
         try:
@@ -136,6 +140,14 @@ class Front:
             return None
         return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ)
 
+    def _may_have(self, environ: Environ, kept: Kept) -> bool:
+        if kept.guarded:
+            try:
+                self._authorizer.check(environ, Action.READ)
+            except ChartrepoError:
+                return False  # it is asked again, and answered as any other
+        return True
+
     # ---- the hot reads
 
     def _hot(self, exchange: _Exchange) -> Answer | None:
@@ -152,12 +164,6 @@ class Front:
 
     def _find(self, exchange: _Exchange) -> Answer | None:
         environ = exchange.environ
-        kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
-        if kept is not None:
-            exchange.route = kept.route
-            if kept.guarded:
-                self._authorizer.check(environ, Action.READ)
-            return kept.answer
         path = self._below_context(decode(environ["PATH_INFO"]))
         environ["PATH_INFO"] = path.encode().decode("latin-1")
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
@@ -194,8 +200,7 @@ class Front:
         if exchange.environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = ()
-        headers = reply.headers + _SECURITY
-        headers.append(("X-Request-Id", exchange.request_id))
+        headers = [*reply.headers, *_SECURITY, ("X-Request-Id", exchange.request_id)]
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))
         start_response(STATUS_LINES[reply.status], headers)

@@ -17,10 +17,6 @@ _LARGEST: Final = 1024 * 1024
 _AROUND: Final = 1024
 """Bytes of an answer besides its body, and of what it is asked for with, at a guess."""
 _LONGEST_KEY: Final = 1024
-_SPECIAL: Final = frozenset(
-    {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH"}
-)
-"""What a request that is answered as usual does not bring; an empty length is none."""
 
 
 class Kept(NamedTuple):
@@ -78,7 +74,12 @@ class KeptAnswers:
 
 
 def is_plain(environ: Environ) -> bool:
-    """Return whether a request only reads, sets no condition, and brings no body."""
-    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-        return False
-    return _SPECIAL.isdisjoint(environ) or not any(environ.get(name) for name in _SPECIAL)
+    """Return whether a request only reads, sets no condition, and brings no body; an empty header is none."""
+    get = environ.get
+    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} and not (
+        get("CONTENT_LENGTH")
+        or get("HTTP_IF_NONE_MATCH")
+        or get("HTTP_IF_MODIFIED_SINCE")
+        or get("HTTP_RANGE")
+        or get("HTTP_TRANSFER_ENCODING")
+    )
