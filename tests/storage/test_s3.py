@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from storage import s3
 from storage.base import ABSENT, ANYWAY, LAST_SECOND, UNTOLD, Changed, Matching, Misconfigured, Storage, Unavailable
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
@@ -361,3 +362,10 @@ def signed(bucket: str, options: S3Options) -> str:
     address = S3Storage(connect(options, bucket), bucket, "", options).url("k", expires=1, filename="k")
     assert address is not None
     return address
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-24T21:03:59.000Z", "2026-11-24T21:03:59Z", "Tue, 24 Nov 2026 21:03:59 GMT", "20261124T210359Z"]
+)
+def test_times_are_read_in_every_form_that_services_write(text: str) -> None:
+    assert s3._moment(text).timestamp() == 1_795_554_239
