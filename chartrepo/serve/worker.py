@@ -91,10 +91,14 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
 
     def _watch(self, conn: _Connection, queue: deque[_Connection], seconds: float, look: Callable[..., None]) -> None:
         conn.sock.settimeout(0)
-        conn.timeout = time.monotonic() + seconds
+        conn.timeout = self._deadline(seconds)
         conn.queue = queue
         queue.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(look, conn))
+
+    def _deadline(self, seconds: float) -> float:
+        """Return when the time of a connection is over: soon where the worker is to end, whatever comes of it."""
+        return time.monotonic() + (seconds if self.alive else min(seconds, _LINGER_SECONDS))
 
     def _unwatch(self, conn: _Connection) -> None:
         if conn.queue is not None:
@@ -107,7 +111,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         if conn.queue is not None:
             conn.queue.remove(conn)
         conn.queue = queue
-        conn.timeout = time.monotonic() + seconds
+        conn.timeout = self._deadline(seconds)
         queue.append(conn)
 
     def _wait_for_request(self, conn: _Connection) -> None:

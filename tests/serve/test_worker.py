@@ -1,6 +1,7 @@
 """What a gunicorn worker has at hand it answers at once, whatever its threads are busy with."""
 
 import http.client
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -273,3 +274,20 @@ def test_what_is_at_hand_is_logged_and_counted_too(tmp_path: Path) -> None:
         assert len(lines) == 20
         metrics = get(f"{server.url}/metrics").body.decode()
         assert 'chartrepo_http_requests_total{method="GET",route="/livez",status="200"} 20.0' in metrics
+
+
+def test_a_kept_connection_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    """An upload that is under way is answered, and then nobody waits for what its client may ask next."""
+    with running(tmp_path, "--open-writes", "--graceful-timeout", "60s") as server, raw(server) as connection:
+        connection.sendall(
+            b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(APP) + APP[:100]
+        )
+        time.sleep(0.3)
+        server.process.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        connection.sendall(APP[100:])
+        assert answers(connection, 1)[0][0] == 201
+        began = time.monotonic()
+        assert connection.recv(4096) == b""
+        assert server.process.wait() == 0
+        assert time.monotonic() - began < 30
