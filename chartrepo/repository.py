@@ -379,7 +379,8 @@ class Repositories:
         acknowledges it, so that an upload that fails once more can be repeated.
         """
         key = layout.key(repository, file)
-        occupant: PackageRecord | SetAside | None = entry.package()
+        # Also what is set aside: not every store refuses a create over something that it gives no ETag for.
+        occupant: PackageRecord | SetAside | None = entry.package() or entry.set_aside()
         if occupant is not None and not self._may_replace(force=force):
             occupant = self._refresh(entry, repository, file)  # it may have been removed by hand
         for _ in range(_TRIES):

@@ -539,3 +539,15 @@ def test_an_upload_asks_the_storage_for_one_put_and_looks_for_a_provenance(shop:
 
     assert [call.operation for call in shop.storage.calls if call.operation != "open"] == ["put"]
     assert not [call for call in shop.storage.calls if call.operation == "list"]
+
+
+def test_what_is_set_aside_is_not_written_over_by_a_create_that_the_store_does_not_refuse(shop: Shop) -> None:
+    """versitygw takes no condition on what it gives no ETag for."""
+    shop.put("app-1.0.0.tgz", b"no package")
+    shop.sync()
+    before = len(shop.storage.calls)
+    with pytest.raises(AlreadyPublished):
+        shop.publish(APP)
+    assert [call.operation for call in shop.storage.calls[before:] if call.operation == "put"] == []
+    shop.publish(APP, force=True)
+    assert shop.fetch() == APP
