@@ -50,6 +50,7 @@ _FAILS: Final = "the catalog's PostgreSQL fails: try again soon"
 """What clients are told: the database's own words may name its host, port and user."""
 
 _CREDENTIAL: Final = "check user and password in catalog"
+_ADDRESS: Final = "mend it in catalog"
 _CLOSED: Final = {
     'database ".*" does not exist': "make it with createdb, or name another one in catalog",
     'permission denied for database ".*"': "grant CONNECT on it to this user",
@@ -57,9 +58,13 @@ _CLOSED: Final = {
     'role ".*" is not permitted to log in': "let it log in (ALTER ROLE ... LOGIN), or name another one in catalog",
     r'[\w-]+ authentication failed for user ".*"': _CREDENTIAL,
     "no password supplied": _CREDENTIAL,
+    'invalid (sslmode|sslrootcert|channel_binding|gssencmode) value: ".*"': _ADDRESS,
+    'invalid port number: ".*"': _ADDRESS,
+    'invalid integer value ".*" for connection option ".*"': _ADDRESS,
+    "server does not support SSL, but SSL was required": "let it speak TLS, or ask for less by sslmode in catalog",
     "no pg_hba.conf entry for .*": "let this host and user in with a line in its pg_hba.conf",
 }
-"""What a server says that refuses a connection until somebody does something, and what that is.
+"""What a server, or libpq itself, says that refuses a connection until somebody does something, and what that is.
 
 libpq gives no code for it. A server that speaks another language than English is taken for one that is away.
 """

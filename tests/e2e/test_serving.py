@@ -149,6 +149,19 @@ class TestStart:
         said = refusal(tmp_path, "--port", "0", "--catalog", f"{postgres_url}_not")
         assert re.search('database ".*_not" does not exist: make it with createdb', said)
 
+    @pytest.mark.parametrize(
+        ("address", "said"),
+        [
+            ("127.0.0.1:1/x?sslmode=bogus", "invalid sslmode value"),
+            ("127.0.0.1:99999/x", "invalid port number"),
+            ("127.0.0.1:abc/x", "invalid integer value"),
+        ],
+    )
+    def test_an_address_of_postgresql_that_is_none_is_one_clear_line_and_status_2(
+        self, tmp_path: Path, address: str, said: str
+    ) -> None:
+        assert said in refusal(tmp_path, "--port", "0", "--catalog", f"postgresql://me@{address}")
+
     @pytest.mark.parametrize("host", ["127.0.0.1:1", "no.such.host.invalid"])
     def test_a_postgresql_that_does_not_answer_is_waited_for_and_each_try_is_one_line(
         self, tmp_path: Path, host: str
