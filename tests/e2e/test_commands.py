@@ -172,7 +172,7 @@ class TestImportOfAFolder:
 
 
 class TestImportThatIsBrokenOff:
-    COUNT = 400
+    COUNT = 2000
 
     @contextmanager
     def under_way(self, tmp_path: Path) -> Iterator[Process]:
