@@ -118,17 +118,12 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         self._watch(conn, self.pending_conns, _REQUEST_SECONDS, self._on_bytes)
 
     def _on_bytes(self, conn: _Connection, client: socket.socket) -> None:
-        try:
-            data = client.recv(_MOST)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        unreader = conn.parser.unreader
-        unreader.unread(unreader.take_buffered() + data)
+        data = _received(client)
         if data:
+            unreader = conn.parser.unreader
+            unreader.unread(unreader.take_buffered() + data)
             self._answer_what_came(conn)
-        else:
+        elif data is not None:
             self._close(conn)
 
     def _answer_what_came(self, conn: _Connection) -> None:
@@ -210,13 +205,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
             self._watch(conn, self._lingering, _LINGER_SECONDS, self._on_linger)
 
     def _on_linger(self, conn: _Connection, client: socket.socket) -> None:
-        try:
-            data = client.recv(_MOST)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        if _received(client) == b"":
             self._close(conn)
 
     def _close(self, conn: _Connection) -> None:
@@ -288,6 +277,16 @@ class _Out:
                 rest.append(memoryview(piece)[sent:])
             sent = max(sent - len(piece), 0)
         return rest
+
+
+def _received(client: socket.socket) -> bytes | None:
+    """Return what has arrived on a connection, nothing at its end, and None where it was woken for nothing."""
+    try:
+        return client.recv(_MOST)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def _next_request(conn: _Connection, arrived: bytes) -> Any:
