@@ -172,7 +172,7 @@ class TestImportOfAFolder:
 
 
 class TestImportThatIsBrokenOff:
-    COUNT = 2000
+    COUNT = 400
 
     @contextmanager
     def under_way(self, tmp_path: Path) -> Iterator[Process]:
