@@ -20,6 +20,7 @@ from chartrepo.serve import background
 from chartrepo.serve.background import Background
 from chartrepo.serve.wishes import Wishes
 from tests.support.packages import package
+from tests.support.repositories import Clock
 
 
 class Site:
@@ -54,19 +55,9 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(now=1000.0)
     monkeypatch.setattr(time, "monotonic", clock)
     return clock
 
