@@ -319,11 +319,19 @@ class Settings:
         "Largest body of an upload; 413 as soon as it is passed",
         default=20 * 2**20,
     )
+    max_blob_size: int | None = _setting(
+        Section.LIMITS,
+        kinds.optional(kinds.SIZE),
+        "Largest blob of an OCI artifact, which max_upload_size does not bound; 413 as soon as it is passed. off takes "
+        "any size that the storage has room for",
+        default=None,
+    )
     upload_timeout: float = _setting(
         Section.LIMITS,
         kinds.duration(1, 86400),
-        "How long a client may take to send the body of an upload. Under granian a client that stalls in the middle "
-        "holds its thread until it leaves: there the limit is for the proxy in front",
+        "How long a client may take to send the body of an upload. A blob of an OCI artifact gets a second more for "
+        "each 128 KiB that came. Under granian a client that stalls in the middle holds its thread until it leaves: "
+        "there the limit is for the proxy in front",
         default=300.0,
     )
     keepalive: float = _setting(

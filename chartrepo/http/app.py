@@ -71,6 +71,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         authorizer,
         context_path=settings.context_path,
         max_body=settings.max_upload_size,
+        max_blob=settings.max_blob_size,
         body_seconds=settings.upload_timeout,
         threads=settings.threads,
         metrics=services.metrics,

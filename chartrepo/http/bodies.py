@@ -75,9 +75,12 @@ class Body:
     Args:
         source: the server's.
         readers: runs the reads, each for as long as it takes: on other threads, or `OnThisThread`.
-        limit: bytes; one more is `BodyTooLarge`.
+        limit: bytes; one more is `BodyTooLarge`. None for as many as come.
+        setting: the name of the setting that is the limit.
         announced: its Content-Length, where the client gave one.
         seconds: how long the whole may take, from now on.
+        pace: bytes a second. Each byte that comes adds the time it takes at this pace, so that a large body may go on
+            for as long as it keeps it. None where nothing adds to `seconds`.
         connection: what `source` reads from, where the server shows it. Its reading side is shut when time is up.
         clock: a monotonic clock, in seconds.
     """
@@ -87,19 +90,23 @@ class Body:
         source: BinaryIO,
         readers: Executor,
         *,
-        limit: int,
+        limit: int | None,
+        setting: str = "max_upload_size",
         announced: int | None,
         seconds: float,
+        pace: int | None = None,
         connection: socket.socket | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._readers = readers
         self._limit = limit
+        self._setting = setting
         self._announced = announced
         self._clock = clock
         self._seconds = seconds
-        self._deadline = clock() + seconds
+        self._pace = pace
+        self._started = clock()
         self._connection = connection
         self._taken = 0
         self._ended = announced == 0
@@ -113,8 +120,7 @@ class Body:
             BodyTooSlow: it did not come in time.
             BadRequest: the client hung up before the end, or what it sends makes no sense.
         """
-        if self._announced is not None and self._announced > self._limit:
-            raise self._too_large()
+        self._check(self._announced or 0)
         if size < 0:
             return b"".join(iter(lambda: self._read_piece(_PIECE), b""))
         return self._read_piece(size)
@@ -123,20 +129,17 @@ class Body:
         if self._ended or size == 0:
             return b""
         try:
-            piece = self._take(size, self._deadline)
+            piece = self._take(size, self._deadline())
         except TimeoutError:
             self._give_up()
-            raise BodyTooSlow(
-                f"the body did not arrive within {self._seconds:g} seconds: raise upload_timeout to allow it"
-            ) from None
+            raise self._too_slow() from None
         except _Malformed:
             self._give_up()
             raise BadRequest("the body is not in chunks as its Transfer-Encoding says: send it anew") from None
         except (OSError, ValueError):  # what both servers raise where chunks are cut off
             self._ended = True
             raise BadRequest("the body broke off") from None
-        if self._taken > self._limit:
-            raise self._too_large()
+        self._check(self._taken)
         if not piece and self._announced is not None and self._taken < self._announced:
             raise BadRequest(f"the body broke off after {self._taken} of {self._announced} bytes")
         return piece
@@ -166,8 +169,18 @@ class Body:
             if self._reading is not None:
                 wait([self._reading], _ENDED_WITHIN)  # the server is about to use the same reader
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the upload is larger than {self._limit} bytes: raise max_upload_size to allow it")
+    def _deadline(self) -> float:
+        return self._started + self._seconds + (self._taken / self._pace if self._pace else 0)
+
+    def _check(self, size: int) -> None:
+        if self._limit is not None and size > self._limit:
+            raise BodyTooLarge(f"the upload is larger than {self._limit} bytes: raise {self._setting} to allow it")
+
+    def _too_slow(self) -> BodyTooSlow:
+        late = f"the body did not arrive within {self._seconds:g} seconds"
+        if self._pace:
+            late = f"the body took {self._seconds:g} seconds longer than it does at {self._pace // 1024} KiB a second"
+        return BodyTooSlow(f"{late}: raise upload_timeout to allow it")
 
     def drain(self) -> None:
         """Read what the client still sends, up to a bound."""

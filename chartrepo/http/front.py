@@ -20,7 +20,7 @@ from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, is_plain
-from chartrepo.http.paths import Resource, classic, decode
+from chartrepo.http.paths import Resource, classic, decode, takes_blob
 from chartrepo.metrics import Unmeasured
 from storage.base import InvalidKey, StorageError
 
@@ -41,6 +41,8 @@ _KEPT: Final = 16 * 2**20
 _SECURITY: Final = [("X-Content-Type-Options", "nosniff")]
 _BODIES_AT_ONCE: Final = 256
 """Reads of bodies that may wait for their clients: more than requests, since a read can outlive its own."""
+_BLOB_PACE: Final = 128 * 1024
+"""Bytes a second at which a blob, of whatever size, is not too slow."""
 _AT_THE_ROOT: Final = frozenset({"/", "/livez", "/readyz", "/health"})
 """Answered at the root of the host too, whatever the context path: load balancers know no other."""
 
@@ -77,7 +79,8 @@ class Front:
         authorizer: asked before the hot reads; Flask asks it by itself.
         context_path: empty, or as `/charts`.
         max_body: bytes of a request's body.
-        body_seconds: how long a body may take.
+        max_blob: bytes of a body that is an OCI blob; None for any number.
+        body_seconds: how long a body may take; a blob takes longer where it keeps coming.
         threads: requests that this process answers at a time.
         metrics: told of each request.
         access: told of each request; None to log none.
@@ -91,6 +94,7 @@ class Front:
         *,
         context_path: str,
         max_body: int,
+        max_blob: int | None,
         body_seconds: float,
         threads: int,
         metrics: Unmeasured,
@@ -105,6 +109,7 @@ class Front:
         self._authorizer = authorizer
         self._context_path = context_path
         self._max_body = max_body
+        self._max_blob = max_blob
         self._body_seconds = body_seconds
         self._metrics = metrics
         self._access = access
@@ -216,15 +221,7 @@ class Front:
         body: Body | None = None
         own = OnThisThread(self._places)
         if has_body(environ):
-            connection = environ.get("gunicorn.socket")
-            body = Body(
-                environ["wsgi.input"],
-                own if connection is None else self._readers,
-                limit=self._max_body,
-                announced=announced_length(environ),
-                seconds=self._body_seconds,
-                connection=connection,
-            )
+            body = self._body(environ, own)
             environ["wsgi.input"] = body
             environ["wsgi.input_terminated"] = True
 
@@ -241,6 +238,20 @@ class Front:
             self._tell(exchange)
 
         return _Told(self._flask(environ, started), ended, body)
+
+    def _body(self, environ: Environ, own: OnThisThread) -> Body:
+        connection = environ.get("gunicorn.socket")
+        blob = takes_blob(environ["PATH_INFO"])
+        return Body(
+            environ["wsgi.input"],
+            own if connection is None else self._readers,
+            limit=self._max_blob if blob else self._max_body,
+            setting="max_blob_size" if blob else "max_upload_size",
+            announced=announced_length(environ),
+            seconds=self._body_seconds,
+            pace=_BLOB_PACE if blob else None,
+            connection=connection,
+        )
 
     def _tell(self, exchange: _Exchange) -> None:
         environ = exchange.environ

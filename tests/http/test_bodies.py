@@ -70,6 +70,16 @@ class TestSize:
             taken.read(60)
         assert source.tell() == 120
 
+    def test_one_without_a_limit_may_have_any(self, readers: ThreadPoolExecutor) -> None:
+        for announced in (None, 300_000):
+            taken = Body(io.BytesIO(bytes(300_000)), readers, limit=None, announced=announced, seconds=5)
+            assert taken.read() == bytes(300_000)
+
+    def test_the_refusal_names_the_setting_that_is_the_limit(self, readers: ThreadPoolExecutor) -> None:
+        taken = Body(io.BytesIO(), readers, limit=100, setting="max_blob_size", announced=101, seconds=5)
+        with pytest.raises(BodyTooLarge, match="larger than 100 bytes: raise max_blob_size to allow it"):
+            taken.read(1)
+
 
 class TestAnEarlyEnd:
     def test_it_is_not_taken_for_the_whole(self, readers: ThreadPoolExecutor) -> None:
@@ -129,6 +139,15 @@ class TestTime:
         clock.now = 10.0
         with pytest.raises(BodyTooSlow):
             taken.read(1)
+
+    def test_one_that_keeps_the_pace_may_go_on(self, readers: ThreadPoolExecutor) -> None:
+        clock, data = Clock(), io.BytesIO(bytes(8192))
+        taken = Body(data, readers, limit=None, announced=None, seconds=10, pace=1024, clock=clock)
+        for clock.now in (0.5, 10.5, 11.5, 12.5):  # a kibibyte came before each but the first
+            assert len(taken.read(1024)) == 1024
+        clock.now = 14.0
+        with pytest.raises(BodyTooSlow, match="10 seconds longer than it does at 1 KiB a second: raise upload_timeout"):
+            taken.read(1024)
 
 
 class TestTheRest:

@@ -1,10 +1,13 @@
 """What every request passes: ids, paths, errors, logs, metrics, and nothing hostile that gets through."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chartrepo.core import errors as core
+from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import errors
 from chartrepo.http.answers import STATUS_LINES
 from storage import base as storage
@@ -179,3 +182,41 @@ class TestHostileInput:
     def test_a_pattern_that_would_take_for_ever_does_not(self, site: Site) -> None:
         site.upload(package("a" * 200))
         assert site.get("/index.yaml?charts=" + "*a" * 60 + "b").status_code == 200
+
+
+class TestBodies:
+    @pytest.fixture
+    def site(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Site:
+        """A site of which all parts behind `Front` only read the body."""
+
+        def read(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            try:
+                text = str(len(environ["wsgi.input"].read()))
+            except ChartrepoError as error:
+                text = str(error)
+            start_response("200 OK", [("Content-Length", str(len(text)))])
+            return [text.encode()]
+
+        site = Site(shop, max_upload_size=100, max_blob_size=1000, context_path="/oci")
+        monkeypatch.setattr(site.app, "_flask", read)
+        return site
+
+    @pytest.mark.parametrize(
+        ("path", "size", "text"),
+        [
+            ("/oci/v2/web/blobs/uploads/8c1b", 1000, "1000"),
+            (
+                "/oci/v2/web/blobs/uploads/8c1b",
+                1001,
+                "the upload is larger than 1000 bytes: raise max_blob_size to allow it",
+            ),
+            (
+                "/oci/v2/web/manifests/1.0.0",
+                101,
+                "the upload is larger than 100 bytes: raise max_upload_size to allow it",
+            ),
+            ("/oci/api/charts", 101, "the upload is larger than 100 bytes: raise max_upload_size to allow it"),
+        ],
+    )
+    def test_blobs_have_a_limit_of_their_own(self, site: Site, path: str, size: int, text: str) -> None:
+        assert site.upload(bytes(size), path).text == text
