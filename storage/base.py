@@ -16,7 +16,7 @@ Rules that hold for all drivers, and are tested for all of them by ``tests/stora
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Final, NewType, Protocol, Self
+from typing import Final, NewType, Protocol, Self
 
 State = NewType("State", str)
 """Names the bytes under a key at one moment: size and mtime in ns on disk, the ETag on S3."""
@@ -115,6 +115,14 @@ class ObjectInfo:
     published: int | None
 
 
+class Readable(Protocol):
+    """What `put` takes its bytes from: a file, or a stream that can be read once, forward only."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, which may be fewer before the end too; empty at the end alone."""
+        ...
+
+
 class Reader(Protocol):
     """An open object. It gives the bytes of exactly one state, or raises `Unavailable`; never a mixture."""
 
@@ -172,9 +180,12 @@ class Storage(Protocol):
         ...
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """Store the bytes of `source` (a file is read from where it stands to its end) under `key`.
+
+        A stream may be of any length: it is read in pieces, and never held as a whole by a storage that lasts. Whatever
+        its `read` raises passes through as it is, and nothing was written then.
 
         `published` is in seconds since the epoch, brought into 0 to `LAST_SECOND`; now when None. An answer that got
         lost on the way is not mistaken for a lost race: a driver recognises its own write.

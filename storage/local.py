@@ -21,7 +21,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import BinaryIO, Final, Never, Self
+from typing import Final, Never, Self
 
 from storage import keys, walk
 from storage.base import (
@@ -36,6 +36,7 @@ from storage.base import (
     NoSpace,
     NotFound,
     ObjectInfo,
+    Readable,
     State,
     StorageError,
     Unavailable,
@@ -186,7 +187,7 @@ class LocalStorage:
             _fail(error, "use the folder", self._root)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """See `storage.base.Storage`. The file's mtime is `published`, with an arbitrary fraction of a second."""
         keys.check(key)
@@ -484,7 +485,7 @@ def _stamp(descriptor: int, second: int) -> None:
     os.utime(descriptor, ns=(moment, moment))
 
 
-def _write(descriptor: int, source: bytes | BinaryIO, key: str) -> None:
+def _write(descriptor: int, source: bytes | Readable, key: str) -> None:
     """Write all that `source` has. Its own errors are not the storage's, and pass as they are."""
     while chunk := source if isinstance(source, bytes) else source.read(_CHUNK):
         left = memoryview(chunk)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Final, Self
 
 from storage import keys
 from storage.base import (
@@ -18,9 +18,12 @@ from storage.base import (
     Matching,
     NotFound,
     ObjectInfo,
+    Readable,
     State,
     as_published,
 )
+
+_CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,11 @@ class MemoryStorage:
         return Abilities(description="memory, gone with this process", conditional_writes=writable)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)
-        content = source if isinstance(source, bytes) else source.read()
+        content = source if isinstance(source, bytes) else b"".join(iter(lambda: source.read(_CHUNK), b""))
         with self._lock:
             current = self._objects.get(key)
             if condition is ABSENT and current is not None:

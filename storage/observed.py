@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
-from storage.base import Abilities, Condition, ObjectInfo, Reader, State, Storage
+from storage.base import Abilities, Condition, ObjectInfo, Readable, Reader, State, Storage
 
 Observe = Callable[[str, float, str | None], None]
 """Is told the operation (`put`, `open`, ...), the seconds it took, and the name of its error's class or None."""
@@ -28,7 +27,7 @@ class ObservedStorage:
             return self._inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         with self._watch("put"):

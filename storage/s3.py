@@ -41,6 +41,7 @@ from storage.base import (
     NoSpace,
     NotFound,
     ObjectInfo,
+    Readable,
     State,
     StorageError,
     Unavailable,
@@ -48,7 +49,8 @@ from storage.base import (
 )
 from storage.circuit import Circuit
 from storage.options import AddressingStyle, S3Options
-from storage.s3_answers import Meaning, Unsupported
+from storage.s3_answers import Meaning, Unsupported, UploadGone
+from storage.s3_multipart import SENT_AT_ONCE, Ask, Conditions, Pieces, Properties, Upload, part_size
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
         HeadObjectOutputTypeDef,
         ListObjectsV2RequestTypeDef,
         ObjectTypeDef,
-        PutObjectRequestTypeDef,
     )
 
 _LOG: Final = logging.getLogger(__name__)
@@ -73,6 +74,17 @@ _DEAD_AFTER: Final = 3600
 
 _SMALL: Final = 1 << 20
 """Bodies up to this many bytes are sent at once. boto3 lets the service agree to a longer one first."""
+
+_ONE_PUT: Final = 64 << 20
+"""Files up to this many bytes are one PUT, as every package is. They can be sent again without being in memory, so that
+it is more than for a stream; AWS would take 5 GiB."""
+
+_PUT_TOGETHER: Final = 64 << 20
+"""Bytes of its parts that a service can be trusted to put together in a second, once it was told that these are all.
+versitygw does that by copying, 280 MiB/s on the disk of a laptop, and answers when it is done."""
+
+_LOOKS: Final = 2.0
+"""Seconds between two looks for what the service is putting together."""
 
 _NO_STATE: Final = State("0" * 32)
 """A state in which no object is."""
@@ -214,6 +226,11 @@ class S3Storage:
     Each write is one PUT with a condition, and carries a random id. Where its answer is lost, or says that the key is
     taken, the object's id tells whether it was this write that took it.
 
+    A stream of more than 16 MiB, and a file of more than 64 MiB, is a multipart upload, of which nobody sees anything
+    until the service is told to make an object of it. That request bears the condition. Not every service honours it
+    there, so that the driver looks just before. Where it is not honoured, the last one wins of writers of one key that
+    finish in the same moment.
+
     A conditional DELETE is honoured by few services yet, and of those some compare first and delete then (versitygw
     does). There a replacement in the moment between is lost with what it replaced: whoever deletes and replaces at once
     needs a lock of its own. Creating and replacing are decided by the service wherever `check` says so.
@@ -259,13 +276,16 @@ class S3Storage:
         return Abilities(where, conditional_writes=writable and self._conditional)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)
         published = int(time.time()) if published is None else as_published(published)
+        body = _body(source)
+        if isinstance(body, Pieces):
+            return self._put_in_parts(key, body, condition, published)
         with self._circuit.call(f"write {keys.shown(key)}"):
-            return self._put(key, source, condition, published)
+            return self._put(key, body, condition, published)
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> S3Reader:
         """See `storage.base.Storage`."""
@@ -331,52 +351,123 @@ class S3Storage:
 
     # Writing
 
-    def _put(self, key: str, source: bytes | BinaryIO, condition: Condition, published: int) -> ObjectInfo:
-        body = _body(source)
-        write = secrets.token_hex(16)
-        request = self._put_request(key, condition, {_PUBLISHED: str(published), _WRITE: write})
+    def _put(self, key: str, body: "_Body", condition: Condition, published: int) -> ObjectInfo:
+        write = _Write(key, condition, secrets.token_hex(16), _size(body), published)
+        properties, conditions = self._properties(write), self._conditions(condition)
         if not self._conditional or condition == Matching(UNTOLD):
             self._compare(key, condition)
-        doubtful = False  # whether a PUT may have worked without our hearing of it
+
+        def put() -> str:
+            sent = _from_its_start(body)
+            try:
+                return self._ask(
+                    lambda: self._client.put_object(
+                        Bucket=self._bucket, Key=self._prefix + key, Body=sent, **properties, **conditions
+                    )
+                )["ETag"]
+            except _FailedError:
+                if isinstance(body, _Section) and body.failed is not None:
+                    raise body.failed from None
+                raise
+
+        return self._write(write, put)
+
+    def _put_in_parts(self, key: str, pieces: Pieces, condition: Condition, published: int) -> ObjectInfo:
+        write = _Write(key, condition, secrets.token_hex(16), 0, published)
+        with self._upload(write) as upload:
+            while pieces.left:
+                upload.send(pieces.take(part_size(upload.next_number)))
+            return self._complete(write._replace(size=upload.size, patience=upload.size / _PUT_TOGETHER), upload)
+
+    def _upload(self, write: "_Write") -> Upload:
+        """Begin a multipart upload. The service is not asked while the caller looks for what to send."""
+
+        def ask(call: Callable[[], T]) -> T:
+            with self._circuit.call(f"write {keys.shown(write.key)}"):
+                try:
+                    return self._repeat(call, patience=_WRITES_TIMED_OUT)
+                except _FailedError as failed:
+                    raise failed.to("write", keys.shown(write.key), Unavailable) from None
+
+        upload: Ask = ask
+        return Upload(self._client, upload, self._bucket, self._prefix + write.key, self._properties(write))
+
+    def _complete(self, write: "_Write", upload: Upload) -> ObjectInfo:
+        conditions = self._conditions(write.condition)
+
+        def complete() -> str:
+            nonlocal conditions
+            try:
+                return self._ask(lambda: upload.complete(**conditions))
+            except _FailedError as failed:
+                if failed.meaning.kind is not Unsupported or not conditions:
+                    raise
+                conditions = {}
+                return self._ask(upload.complete)
+
+        with self._circuit.call(f"write {keys.shown(write.key)}"):
+            if write.condition is not ANYWAY:
+                self._compare(write.key, write.condition)
+            return self._write(write, complete)
+
+    def _write(self, write: "_Write", send: Callable[[], str]) -> ObjectInfo:
+        """Let `send` write an object and return its ETag, again where that may help.
+
+        Raises:
+            StorageError: as `put` does.
+        """
+        key, condition = write.key, write.condition
+        doubtful = False  # whether it may have worked without our hearing of it
         timed_out = 0
         failed: _FailedError
         for _ in self._attempts():
-            request["Body"] = _from_its_start(body)
             try:
-                answer = self._ask(lambda: self._client.put_object(**request))
-                return ObjectInfo(key, _size(body), _state(answer["ETag"]), published)
+                return ObjectInfo(key, write.size, _state(send()), write.published)
             except _FailedError as error:
                 failed = error
+            if failed.meaning.kind is UploadGone:
+                break
             if failed.meaning.passing and failed.meaning.status != _CONFLICT:
                 doubtful = True
                 timed_out += failed.meaning.timed_out
+                if failed.meaning.timed_out and self._appears(write):
+                    break
                 if timed_out == _WRITES_TIMED_OUT:
                     break
-            elif (info := self._settle(failed, key, condition, write, doubtful=doubtful)) is not None:
+            elif (info := self._settle(failed, write, doubtful=doubtful)) is not None:
                 return info
         seen = self._look_for(key)
-        if seen is not None and seen.write == write:
+        if seen is not None and seen.write == write.id:
             return seen.info
         if seen is not None and condition is ABSENT and not doubtful:
             raise _lost(key, condition)
         raise failed.to("write", keys.shown(key))
 
-    def _settle(
-        self, failed: "_FailedError", key: str, condition: Condition, write: str, *, doubtful: bool
-    ) -> ObjectInfo | None:
-        """Say what an answer to a PUT means that tells of another write.
+    def _appears(self, write: "_Write") -> bool:
+        """Wait for an object that the service may still be making, and tell whether it is there."""
+        until = time.monotonic() + write.patience
+        while time.monotonic() < until:
+            time.sleep(min(_LOOKS, write.patience))
+            seen = self._look_for(write.key)
+            if seen is not None and seen.write == write.id:
+                return True
+        return False
+
+    def _settle(self, failed: "_FailedError", write: "_Write", *, doubtful: bool) -> ObjectInfo | None:
+        """Say what an answer to a write means that tells of another write.
 
         Returns:
             The object, where the other write is an earlier attempt of our own; None where the two came at once, and it
             is worth another try.
         """
+        key, condition = write.key, write.condition
         refused = failed.meaning.status == _PRECONDITION_FAILED or (
             failed.meaning.status == _MISSING and isinstance(condition, Matching)
         )
         if not refused and failed.meaning.status != _CONFLICT:
-            raise failed.to("write", keys.shown(key))
+            raise failed.to("write", keys.shown(key), Unavailable)
         seen = self._look_for(key)
-        if seen is not None and seen.write == write:
+        if seen is not None and seen.write == write.id:
             return seen.info
         if refused and seen is None and doubtful:
             raise Unavailable(f"the answer to writing {keys.shown(key)} got lost, and nothing is there now; try again")
@@ -384,20 +475,25 @@ class S3Storage:
             raise _lost(key, condition)
         return None
 
-    def _put_request(self, key: str, condition: Condition, metadata: dict[str, str]) -> "PutObjectRequestTypeDef":
-        request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._prefix + key, "Metadata": metadata}
-        if self._conditional and condition is ABSENT:
-            request["IfNoneMatch"] = "*"
-        elif self._conditional and isinstance(condition, Matching):
-            request["IfMatch"] = _tag(condition.state)
-        media_type = _MEDIA_TYPES.get(PurePosixPath(key).suffix)
+    def _properties(self, write: "_Write") -> Properties:
+        """What an object is to be beside its bytes."""
+        properties: Properties = {"Metadata": {_PUBLISHED: str(write.published), _WRITE: write.id}}
+        media_type = _MEDIA_TYPES.get(PurePosixPath(write.key).suffix)
         if media_type is not None:
-            request["ContentType"] = media_type
+            properties["ContentType"] = media_type
         if self._options.encryption is not None:
-            request["ServerSideEncryption"] = self._options.encryption
+            properties["ServerSideEncryption"] = self._options.encryption
         if self._options.kms_key is not None:
-            request["SSEKMSKeyId"] = self._options.kms_key
-        return request
+            properties["SSEKMSKeyId"] = self._options.kms_key
+        return properties
+
+    def _conditions(self, condition: Condition) -> Conditions:
+        """A condition as S3 wants it; none where the service does not honour it."""
+        if self._conditional and condition is ABSENT:
+            return {"IfNoneMatch": "*"}
+        if self._conditional and isinstance(condition, Matching):
+            return {"IfMatch": _tag(condition.state)}
+        return {}
 
     def _compare(self, key: str, condition: Condition) -> None:
         """Look whether a condition holds, for a service that would not. Callers keep each other out meanwhile."""
@@ -548,15 +644,17 @@ class S3Storage:
                 time.sleep(_FIRST_PAUSE * 4 ** (number - 1) * random.uniform(0.5, 1))  # noqa: S311 - spreads load
             yield
 
-    def _repeat(self, call: Callable[[], T]) -> T:
-        """Ask for something that changes nothing, again where that may help."""
+    def _repeat(self, call: Callable[[], T], *, patience: int = 1) -> T:
+        """Ask for something that may be done twice, again where that may help, up to `patience` time-outs."""
+        timed_out = 0
         failed: _FailedError
         for _ in self._attempts():
             try:
                 return self._ask(call)
             except _FailedError as error:
                 failed = error
-                if not failed.meaning.passing or failed.meaning.timed_out:
+                timed_out += failed.meaning.timed_out
+                if not failed.meaning.passing or timed_out == patience:
                     break
         raise failed
 
@@ -624,10 +722,36 @@ class _Seen(NamedTuple):
     modified: datetime
 
 
+class _Write(NamedTuple):
+    """What is to be written.
+
+    Attributes:
+        key: where.
+        condition: what has to be there.
+        id: a random one, by which the object is recognised.
+        size: in bytes.
+        published: when, in seconds since the epoch.
+        patience: seconds that the service may be at it after it was asked, beyond the time-out.
+    """
+
+    key: str
+    condition: Condition
+    id: str
+    size: int
+    published: int
+    patience: float = 0.0
+
+
 class _Section(io.RawIOBase):
-    """The rest of a file, as a file that begins where the other one stands: boto3 rewinds to 0 wherever it began."""
+    """The rest of a file, as a file that begins where the other one stands: boto3 rewinds to 0 wherever it began.
+
+    Attributes:
+        size: in bytes.
+        failed: what reading the file failed with, which boto3 would take for a broken connection.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
+        self.failed: BaseException | None = None
         self._file = file
         self._start = file.tell()
         self.size = file.seek(0, io.SEEK_END) - self._start
@@ -639,7 +763,11 @@ class _Section(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        return self._file.read(size)
+        try:
+            return self._file.read(size)
+        except BaseException as error:
+            self.failed = error
+            raise
 
     def tell(self) -> int:
         return self._file.tell() - self._start
@@ -648,23 +776,41 @@ class _Section(io.RawIOBase):
         return self._file.seek(offset + self._start if whence == io.SEEK_SET else offset, whence) - self._start
 
 
-def _body(source: bytes | BinaryIO) -> bytes | _Section:
+_Body = bytes | bytearray | _Section
+"""What one PUT sends."""
+
+
+def _body(source: bytes | Readable) -> _Body | Pieces:
+    """What to send: in one PUT, or in parts."""
     if isinstance(source, bytes):
-        return source
-    section = _Section(source)
-    section.seek(0)
-    return section.read() if section.size <= _SMALL else section
+        if len(source) <= _ONE_PUT:
+            return source
+        source = io.BytesIO(source)
+    file = _as_file(source)
+    if file is not None:
+        section = _Section(file)
+        section.seek(0)
+        if section.size <= _ONE_PUT:
+            return section.read() if section.size <= _SMALL else section
+    pieces = Pieces(source)
+    return pieces.take(SENT_AT_ONCE) if pieces.fit(SENT_AT_ONCE) else pieces
 
 
-def _size(body: bytes | _Section) -> int:
-    return len(body) if isinstance(body, bytes) else body.size
+def _as_file(source: Readable) -> BinaryIO | None:
+    """The source, where it can be read again."""
+    seekable = getattr(source, "seekable", None)
+    return cast("BinaryIO", source) if seekable is not None and seekable() else None
 
 
-def _from_its_start(body: bytes | _Section) -> "bytes | BinaryIO":
-    if isinstance(body, bytes):
-        return body
-    body.seek(0)
-    return cast("BinaryIO", body)
+def _size(body: _Body) -> int:
+    return body.size if isinstance(body, _Section) else len(body)
+
+
+def _from_its_start(body: _Body) -> "bytes | BinaryIO":
+    if isinstance(body, _Section):
+        body.seek(0)
+        return cast("BinaryIO", body)
+    return cast("bytes", body)  # boto3 takes both
 
 
 def _state(tag: str) -> State:

@@ -10,6 +10,10 @@ class Unsupported(Misconfigured):
     """The service does not know something that was asked of it."""
 
 
+class UploadGone(Unavailable):
+    """The service does not know, or no longer, the multipart upload that it was asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What went wrong.
@@ -63,6 +67,7 @@ _BY_CODE: Final[dict[str, Verdict]] = {
     "KMS.NotFoundException": (Misconfigured, "name an encryption key that exists"),
     "KeyTooLongError": (InvalidKey, "use a shorter name"),
     "NoSuchBucket": (Misconfigured, "make the bucket, or name another"),
+    "NoSuchUpload": (UploadGone, "send it again"),
     "NotImplemented": (Unsupported, "use another service"),
     "PermanentRedirect": _REGION,
     "QuotaExceeded": _FULL,

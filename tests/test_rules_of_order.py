@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import psutil
 import pytest
@@ -40,6 +40,7 @@ from storage.base import (
     Condition,
     Matching,
     ObjectInfo,
+    Readable,
     Reader,
     State,
     Storage,
@@ -94,7 +95,7 @@ class Eventful:
         return self._inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         self.asked.append(Asked("put", key, condition))
         self._happen(self._before, "put", key)

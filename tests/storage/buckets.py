@@ -31,6 +31,12 @@ def raw(server: S3, bucket: str) -> list[str]:
     return [content["Key"] for content in page.get("Contents", [])]
 
 
+def uploads(server: S3, bucket: str) -> list[str]:
+    """The keys of all multipart uploads in a bucket that are under way."""
+    page = client(server.endpoint_url).list_multipart_uploads(Bucket=bucket)
+    return [upload["Key"] for upload in page.get("Uploads", [])]
+
+
 @functools.cache
 def client(endpoint: str) -> "S3Client":
     """The client that all tests share. It is made when the first one asks, with the credentials of the fixtures."""

@@ -25,6 +25,8 @@ from storage.base import (
 )
 
 MIB = 1 << 20
+LONG = 12 * MIB + 1
+"""Bytes of a stream that an S3 storage sends in parts, once a test has made those as small as S3 allows."""
 
 ODD_KEYS = [
     "app-1.0.0+build.5.tgz",
@@ -67,6 +69,27 @@ BAD_KEYS = [
     "team/.chartrepo/secret",
     "x" * 901,
 ]
+
+
+class BrokenSourceError(Exception):
+    """What `broken_after` fails with."""
+
+
+class Stream:
+    """Something that can be read once, cannot seek, and may give less than it is asked for."""
+
+    def __init__(self, content: bytes, *, piece: int = MIB, then: BaseException | None = None) -> None:
+        """Give `content`, at most `piece` bytes at once, and raise `then` where it would end."""
+        self._file = io.BytesIO(content)
+        self._piece = piece
+        self._then = then
+
+    def read(self, size: int, /) -> bytes:
+        assert size > 0, "a stream is not to be read as a whole"
+        data = self._file.read(min(size, self._piece))
+        if not data and self._then is not None:
+            raise self._then
+        return data
 
 
 class StorageContract:
@@ -213,6 +236,54 @@ class StorageContract:
             except Unavailable:
                 return
         assert content == old
+
+    # Streams
+
+    @pytest.mark.parametrize("size", [0, 1, MIB, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 10 * MIB, LONG])
+    @pytest.mark.parametrize("piece", [MIB, 300_007], ids=["full pieces", "short pieces"])
+    def test_a_stream_that_can_be_read_once_passes_whole(self, storage: Storage, size: int, piece: int) -> None:
+        content = noise(size)
+        put = storage.put("team/k", Stream(content, piece=piece), condition=ABSENT, published=12)
+        assert (put.key, put.size, put.published) == ("team/k", size, 12)
+        assert storage.stat("team/k") == put
+        assert read(storage, "team/k") == content
+
+    @pytest.mark.parametrize("size", [3, LONG])
+    def test_conditions_hold_for_streams(self, storage: Storage, size: int) -> None:
+        first = storage.put("k", Stream(noise(size)), condition=ABSENT)
+        with pytest.raises(AlreadyExists, match="k"):
+            storage.put("k", Stream(b"x" * size), condition=ABSENT)
+        second = storage.put("k", Stream(b"y" * size), condition=Matching(first.state))
+        with pytest.raises(Changed, match="k"):
+            storage.put("k", Stream(b"z" * size), condition=Matching(first.state))
+        with pytest.raises(Changed, match="none"):
+            storage.put("none", Stream(b"z" * size), condition=Matching(first.state))
+        assert storage.stat("k") == second
+        assert read(storage, "k") == b"y" * size
+        storage.put("k", Stream(b"a" * size), condition=ANYWAY)
+        assert read(storage, "k") == b"a" * size
+        assert listed(storage) == {"k"}
+
+    @pytest.mark.parametrize("kind", [BrokenSourceError, ConnectionResetError, NotFound, KeyboardInterrupt])
+    @pytest.mark.parametrize("size", [0, 3, LONG])
+    def test_what_a_stream_fails_with_passes_as_it_is_and_nothing_is_left(
+        self, storage: Storage, size: int, kind: type[BaseException]
+    ) -> None:
+        error = kind("the client went away")
+        with pytest.raises(kind) as caught:
+            storage.put("k", Stream(noise(size), then=error), condition=ABSENT)
+        assert caught.value is error
+        assert listed(storage) == set()
+        put = storage.put("k", b"whole", condition=ABSENT)
+        with pytest.raises(kind):
+            storage.put("k", Stream(noise(size), then=error), condition=ANYWAY)
+        assert storage.stat("k") == put
+
+    def test_a_reader_is_a_stream(self, storage: Storage) -> None:
+        storage.put("k", noise(LONG), condition=ABSENT)
+        with storage.open("k") as reader:
+            storage.put("again", reader, condition=ABSENT)
+        assert read(storage, "again") == noise(LONG)
 
     # Conditions
 
@@ -499,10 +570,6 @@ class DecisiveDeletes:
             assert listed(storage) == ({"k"} if replaced else set())
             if replaced:
                 storage.delete("k")
-
-
-class BrokenSourceError(Exception):
-    """What `broken_after` fails with."""
 
 
 def broken_after(size: int) -> BinaryIO:

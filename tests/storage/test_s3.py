@@ -1,5 +1,6 @@
 """Objects in a bucket, of a server that acts like S3 and of a real gateway."""
 
+import io
 import logging
 import socket
 import time
@@ -10,13 +11,24 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage import s3
-from storage.base import ABSENT, ANYWAY, LAST_SECOND, UNTOLD, Changed, Matching, Misconfigured, Storage, Unavailable
+from storage import s3, s3_multipart
+from storage.base import (
+    ABSENT,
+    ANYWAY,
+    LAST_SECOND,
+    UNTOLD,
+    Changed,
+    Matching,
+    Misconfigured,
+    Readable,
+    Storage,
+    Unavailable,
+)
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
-from tests.storage.buckets import at, client, fresh_bucket, raw
-from tests.storage.contract import StorageContract, listed, read
+from tests.storage.buckets import at, client, fresh_bucket, raw, uploads
+from tests.storage.contract import LONG, MIB, BrokenSourceError, StorageContract, Stream, listed, noise, read
 from tests.support.processes import free_port
 from tests.support.s3server import S3, Gateway
 
@@ -28,6 +40,14 @@ if TYPE_CHECKING:
 SERVERS: Final = ["moto_s3", pytest.param("real_s3", marks=pytest.mark.real_s3)]
 
 
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts as small as S3 allows, so that a test does not have to send what is really long."""
+    monkeypatch.setattr(s3, "SENT_AT_ONCE", 5 * MIB)
+    monkeypatch.setattr(s3, "part_size", lambda _: 5 * MIB)
+
+
+@pytest.mark.usefixtures("small_parts")
 class BucketContract(StorageContract):
     @pytest.fixture
     def server(self) -> S3:
@@ -228,6 +248,70 @@ def test_the_bucket_itself_says_of_an_object_what_it_is(
     for condition in (Matching(put.state), ANYWAY):
         storage.put(key, b"others", condition=condition)
         assert by_hand.head_object(Bucket=bucket, Key=key)["ContentType"] == media_type
+
+
+# What is sent in parts
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("size", [5 * MIB, 5 * MIB + 1])
+def test_a_long_stream_is_what_a_short_one_is(server: S3, bucket: str, by_hand: "S3Client", size: int) -> None:
+    storage = at(server, bucket)
+    storage.put("team/app-1.0.0.tgz", Stream(noise(size)), condition=ABSENT, published=9)
+    head = by_hand.head_object(Bucket=bucket, Key="team/app-1.0.0.tgz")
+    assert (head["ContentType"], head["ContentLength"]) == ("application/gzip", size)
+    assert head["Metadata"]["chartrepo-published"] == "9"
+    assert head["Metadata"]["chartrepo-write"]
+
+
+@pytest.mark.parametrize("options", [S3Options(encryption="AES256"), S3Options(encryption="aws:kms", kms_key="key-1")])
+def test_long_streams_are_encrypted_as_asked(moto_s3: S3, small_parts: None, options: S3Options) -> None:
+    bucket = fresh_bucket(moto_s3)
+    S3Storage(client(moto_s3.endpoint_url), bucket, "", options).put("k", Stream(noise(LONG)), condition=ABSENT)
+    head = client(moto_s3.endpoint_url).head_object(Bucket=bucket, Key="k")
+    assert head.get("ServerSideEncryption") == options.encryption
+    assert head.get("SSEKMSKeyId") == options.kms_key
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("make", [bytes, io.BytesIO], ids=["bytes", "file"])
+def test_what_is_too_long_for_one_request_goes_in_parts(
+    server: S3, bucket: str, monkeypatch: pytest.MonkeyPatch, *, make: "Callable[[bytes], bytes | Readable]"
+) -> None:
+    monkeypatch.setattr(s3, "_ONE_PUT", 6 * MIB)
+    storage = at(server, bucket)
+    states = [storage.put(str(size), make(noise(size)), condition=ABSENT).state for size in (6 * MIB, LONG)]
+    assert ["-" in state for state in states] == [False, True]
+    assert read(storage, str(LONG)) == noise(LONG)
+
+
+def test_a_file_is_sent_in_parts_from_where_it_stands(
+    server: S3, bucket: str, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_ONE_PUT", 6 * MIB)
+    file = io.BytesIO(b"before" + noise(LONG))
+    file.seek(len(b"before"))
+    storage = at(server, bucket)
+    assert storage.put("k", file, condition=ABSENT).size == LONG
+    assert read(storage, "k") == noise(LONG)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("size", [LONG, 10 * MIB])
+def test_a_stream_that_breaks_leaves_no_upload_behind(server: S3, bucket: str, size: int) -> None:
+    storage = at(server, bucket)
+    with pytest.raises(BrokenSourceError):
+        storage.put("k", Stream(noise(size), then=BrokenSourceError()), condition=ABSENT)
+    assert raw(server, bucket) == uploads(server, bucket) == []
+
+
+def test_parts_are_enough_for_the_longest_object_and_small_for_all_but_the_longest() -> None:
+    sizes = [s3_multipart.part_size(number) for number in range(1, 10_001)]
+    assert sum(sizes) >= 5 << 40
+    assert min(sizes) >= 5 * MIB
+    assert max(sizes) <= 5 << 30
+    assert sum(size for size in sizes if size <= 64 * MIB) >= 256 << 30
+    assert s3_multipart.part_size(10_001) == sizes[-1]
 
 
 def test_probes_of_dead_servers_are_leftovers(

@@ -4,6 +4,7 @@ import functools
 import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,8 +27,8 @@ from storage.circuit import Circuit
 from storage.options import S3Options
 from storage.s3 import S3Reader, S3Storage, connect
 from storage.url import open_storage
-from tests.storage.buckets import at, fresh_bucket, raw
-from tests.storage.contract import MIB, listed, noise, read
+from tests.storage.buckets import at, fresh_bucket, raw, uploads
+from tests.storage.contract import LONG, MIB, BrokenSourceError, Stream, listed, noise, read
 from tests.support.faultproxy import (
     BROKEN_AFTER_ALL,
     LOST_ANSWER,
@@ -223,6 +224,174 @@ def test_lost_rights_are_a_kind_of_unavailable(storage: S3Storage, proxy: FaultP
     proxy.inject("GET", answer(403, code))
     with pytest.raises(Unavailable, match=code):
         storage.open("k")
+
+
+# Writing in parts
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.s3.SENT_AT_ONCE", 5 * MIB)
+    monkeypatch.setattr("storage.s3.part_size", lambda _: 5 * MIB)
+    monkeypatch.setattr("storage.s3._LOOKS", 0.01)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("fault", [LOST_ANSWER, BROKEN_AFTER_ALL, SILENCE], ids=["lost", "500", "silence"])
+def test_a_lost_answer_to_the_end_of_an_upload_is_not_a_lost_race(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.inject("POST", replace(fault, path="uploadId="))
+    created = storage.put("k", Stream(noise(LONG)), condition=ABSENT, published=5)
+    assert created == other.stat("k")
+    proxy.inject("POST", replace(fault, path="uploadId="))
+    replaced = storage.put("k", Stream(b"x" * LONG), condition=Matching(created.state), published=6)
+    assert replaced == other.stat("k")
+    assert read(other, "k") == b"x" * LONG
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    "second",
+    [
+        answer(404, "NoSuchUpload"),
+        answer(412, "PreconditionFailed"),
+        SLOW_DOWN,
+        answer(409, "ConditionalRequestConflict"),
+    ],
+    ids=str,
+)
+def test_an_upload_that_ended_unheard_is_recognised_whatever_the_second_answer(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, second: Fault
+) -> None:
+    proxy.inject("POST", replace(LOST_ANSWER, path="uploadId="), *[replace(second, path="uploadId=")] * 2)
+    assert storage.put("k", Stream(noise(LONG)), condition=ABSENT) == other.stat("k")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_object_that_the_service_puts_together_slowly_is_waited_for(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.s3._PUT_TOGETHER", LONG / 30)
+    proxy.inject("POST", replace(SILENCE, path="uploadId="))
+    proxy.inject("HEAD", *[answer(404)] * 5)
+    assert storage.put("k", Stream(noise(LONG)), condition=ABSENT) == other.stat("k")
+    assert len([request for request in proxy.passed if request.method == "POST"]) == 2
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_lost_answer_to_the_end_of_an_upload_does_not_make_anothers_object_ours(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str
+) -> None:
+    def somebody_is_quicker() -> None:
+        other.put("k", b"theirs", condition=ABSENT)
+
+    proxy.inject("HEAD", Fault(then=somebody_is_quicker))
+    proxy.inject("POST", replace(LOST_REQUEST, path="uploadId="))
+    with pytest.raises(AlreadyExists):
+        storage.put("k", Stream(noise(LONG)), condition=ABSENT)
+    assert read(other, "k") == b"theirs"
+    assert uploads(moto_s3, bucket) == []
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("fault", [LOST_ANSWER, LOST_REQUEST, SLOW_DOWN, answer(500)], ids=str)
+def test_a_part_that_fails_in_passing_is_sent_again(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str, *, fault: Fault
+) -> None:
+    proxy.inject("PUT", replace(fault, path="partNumber=2"), replace(fault, path="partNumber=2"))
+    storage.put("k", Stream(noise(LONG)), condition=ABSENT)
+    assert read(other, "k") == noise(LONG)
+    assert proxy.methods() == ["POST", *["PUT"] * 5, "HEAD", "POST"]
+    assert uploads(moto_s3, bucket) == []
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (SLOW_DOWN, Unavailable),
+        (LOST_REQUEST, Unavailable),
+        (answer(507), NoSpace),
+        (answer(403, "AccessDenied"), Misconfigured),
+        (answer(404, "NoSuchUpload"), Unavailable),
+        (answer(404), Unavailable),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "uploads"), ("PUT", "partNumber=3"), ("POST", "uploadId=")])
+def test_an_upload_that_fails_leaves_nothing_behind(
+    storage: S3Storage,
+    proxy: FaultProxy,
+    moto_s3: S3,
+    bucket: str,
+    *,
+    method: str,
+    path: str,
+    fault: Fault,
+    kind: type[StorageError],
+) -> None:
+    proxy.inject(method, *[replace(fault, path=path)] * ATTEMPTS)
+    with pytest.raises(kind) as caught:
+        storage.put("k", Stream(noise(LONG)), condition=ABSENT)
+    assert "'k'" in str(caught.value)
+    assert raw(moto_s3, bucket) == uploads(moto_s3, bucket) == []
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_cannot_be_aborted_fails_with_what_it_failed_with(
+    storage: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str
+) -> None:
+    proxy.inject("DELETE", *[SLOW_DOWN] * ATTEMPTS)
+    with pytest.raises(BrokenSourceError):
+        storage.put("k", Stream(noise(LONG), then=BrokenSourceError()), condition=ABSENT)
+    assert uploads(moto_s3, bucket) == ["k"]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_service_that_falls_silent_in_the_middle_of_an_upload_is_not_asked_by_others(
+    proxy: FaultProxy, bucket: str, stack: ExitStack
+) -> None:
+    storage = through(proxy, bucket, stack, circuit=Circuit("it", long=0.1))
+    proxy.inject("PUT", *[replace(SILENCE_UNHEARD, path="partNumber=2")] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="cannot write 'k'"):
+        storage.put("k", Stream(noise(LONG)), condition=ABSENT)
+    with pytest.raises(Unavailable, match="did not answer a moment ago"):
+        storage.stat("k")
+    assert proxy.methods() == ["POST", *["PUT"] * 3]
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("without", [("if-",), ()], ids=["ignored", "refused"])
+def test_a_service_without_conditions_at_the_end_of_an_upload_is_looked_at_before(
+    moto_s3: S3, bucket: str, stack: ExitStack, without: tuple[str, ...]
+) -> None:
+    proxy = before(stack, moto_s3.endpoint_url, without=without)
+    proxy.reset()
+    storage = through(proxy, bucket, stack)
+    for condition in (ABSENT, Matching(State("0" * 32))):
+        if not without:
+            proxy.inject("POST", replace(answer(501, "NotImplemented"), path="uploadId="))
+        if condition is ABSENT:
+            storage.put("k", Stream(noise(LONG)), condition=condition)
+        with pytest.raises((AlreadyExists, Changed)):
+            storage.put("k", Stream(b"x" * LONG), condition=condition)
+    assert read(storage, "k") == noise(LONG)
+    assert uploads(moto_s3, bucket) == []
+
+
+@pytest.mark.parametrize("size", [2 * MIB, 3])
+def test_what_a_file_fails_with_is_not_the_services(storage: S3Storage, size: int) -> None:
+    error = OSError(5, "the disk is broken")
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise error
+
+    with pytest.raises(OSError, match="the disk is broken") as caught:
+        storage.put("k", Broken(noise(size)), condition=ABSENT)
+    assert caught.value is error
+    assert listed(storage) == set()
 
 
 # Reading

@@ -21,6 +21,7 @@ class Fault:
         forward: it reaches the server.
         status: what the client is answered instead of the server's answer; 0 for that one.
         code: S3's error code in an answer of our own.
+        path: only a request whose path and query hold this.
         keep: how many bytes of the answer's body pass before the connection breaks; None for all, -1 for no answer.
         silence: the connection stays open without an answer until the proxy is stopped.
         then: is called when the server has answered, before the client hears of it.
@@ -29,6 +30,7 @@ class Fault:
     forward: bool = True
     status: int = 0
     code: str = ""
+    path: str = ""
     keep: int | None = None
     silence: bool = False
     then: Callable[[], object] | None = None
@@ -110,7 +112,7 @@ class FaultProxy:
         with self._lock:
             self.passed.append(request)
             for number, (wanted, fault) in enumerate(self._faults):
-                if wanted == request.method:
+                if wanted == request.method and fault.path in request.path:
                     del self._faults[number]
                     return fault
         return Fault()

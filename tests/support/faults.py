@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from storage.base import Abilities, Condition, ObjectInfo, Reader, State, Storage, StorageError
+from storage.base import Abilities, Condition, ObjectInfo, Readable, Reader, State, Storage, StorageError
 
 Operation = Literal["check", "put", "open", "stat", "delete", "list", "remove_leftovers"]
 
@@ -72,7 +72,7 @@ class FaultyStorage:
             return self._inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | BinaryIO, *, condition: Condition, published: int | None = None
+        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         with self._fault("put", key):
             return self._inner.put(key, source, condition=condition, published=published)
