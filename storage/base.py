@@ -197,6 +197,23 @@ class Storage(Protocol):
         """
         ...
 
+    def copy(self, key: str, source: str, *, origin: "Storage | None" = None) -> ObjectInfo:
+        """Keep under `key`, where nothing is yet, the bytes that lie under `source`, without sending them anywhere.
+
+        `origin` is where `source` lies, this storage when None. It may be another one of the same location, as packages
+        and state of one folder or one bucket are. The copy was published when its source was, and stays when that goes.
+        Where the storage cannot do it by itself, the bytes pass through this process.
+
+        Meant for keys that name their content, where whoever wins a race is right: not every S3 service can hold off
+        another writer of `key` in the very moment of the copy; see `storage.s3`.
+
+        Raises:
+            AlreadyExists: the key is taken, by the same bytes too.
+            NotFound: there is no `source`.
+            NoSpace, Unavailable: as they say.
+        """
+        ...
+
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
         """Open an object, or `length` bytes of it from `start`; fewer where it ends before, none beyond its end.
 

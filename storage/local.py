@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Never, Self
 
-from storage import keys, walk
+from storage import copying, keys, walk
 from storage.base import (
     ABSENT,
     Abilities,
@@ -38,6 +38,7 @@ from storage.base import (
     ObjectInfo,
     Readable,
     State,
+    Storage,
     StorageError,
     Unavailable,
     as_published,
@@ -61,6 +62,9 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _NOTHING_THERE: Final = walk.VANISHED | {errno.ENAMETOOLONG}
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""Error numbers of two names that cannot be those of one file."""
+
 _UNSUPPORTED: Final = frozenset({errno.EPERM, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK})
 
 _NEEDS_HANDS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
@@ -177,7 +181,7 @@ class LocalStorage:
                 next(entries, None)
             if writable:
                 self._conditional = self._probe()
-            self._marked = os.path.exists(self._path(_LOCK))
+            self._marked = os.path.exists(self.path(_LOCK))
             return Abilities(description, conditional_writes=writable and self._conditional, marked=self._marked)
         except (NotADirectoryError, FileExistsError):
             raise Misconfigured(f"{name} is not a folder: name one, or move the file away") from None
@@ -191,7 +195,7 @@ class LocalStorage:
     ) -> ObjectInfo:
         """See `storage.base.Storage`. The file's mtime is `published`, with an arbitrary fraction of a second."""
         keys.check(key)
-        target = self._path(key)
+        target = self.path(key)
         with _translated("write", key):
             descriptor, temporary = self._temporary(target)
         try:
@@ -213,11 +217,29 @@ class LocalStorage:
         _settle(target, key)
         return info
 
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        """See `storage.base.Storage`.
+
+        The copy is a second name of the same file, which takes no time and no room, also between two storages on one
+        disk. That is safe because no file is ever changed in place here: whoever replaces one gives its name to another
+        file. What a symbolic link leads to belongs to others, so that it is copied byte by byte, as is everything where
+        the file system has no hard links or the disks are two.
+        """
+        keys.check(key)
+        place = self if origin is None else origin
+        if isinstance(place, LocalStorage) and self._conditional:
+            try:
+                return self._link(key, source, place)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    _fail(error, "write", key)
+        return copying.through_this_process(self, key, source, place)
+
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> LocalReader:
         """See `storage.base.Storage`."""
         keys.check(key)
         try:
-            descriptor = os.open(self._path(key), _READ)
+            descriptor = os.open(self.path(key), _READ)
         except OSError as error:
             self._fail_to_find(error, key)
         try:
@@ -229,7 +251,7 @@ class LocalStorage:
     def state(self, key: str) -> State | None:
         """What `stat` would give as the state, or None; for one system call. For keys that were opened before."""
         try:
-            return _state(os.stat(self._path(key)))
+            return _state(os.stat(self.path(key)))
         except OSError:
             return None
 
@@ -237,7 +259,7 @@ class LocalStorage:
         """See `storage.base.Storage`."""
         keys.check(key)
         try:
-            status = os.stat(self._path(key))
+            status = os.stat(self.path(key))
         except OSError as error:
             self._fail_to_find(error, key)
         _check_file(key, status)
@@ -245,7 +267,7 @@ class LocalStorage:
 
     def delete(self, key: str, *, state: State | None = None) -> None:
         """See `storage.base.Storage`. A symbolic link is removed, not what it leads to."""
-        path = self._path(key)
+        path = self.path(key)
         self.stat(key)  # so that a file that is not there is not found on a read-only disk either
         with _translated("delete", key), self._alone():
             _check_state(self.stat(key), state)
@@ -287,7 +309,8 @@ class LocalStorage:
                                 removed += 1
         return removed
 
-    def _path(self, key: str) -> str:
+    def path(self, key: str) -> str:
+        """Where the file of an object is, or would be."""
         return f"{self._root}/{key}"
 
     # Writing
@@ -325,6 +348,38 @@ class LocalStorage:
                 self._make_root(above)
             os.mkdir(folder, self._folder_mode if folder == self._root else 0o777)
             _sync_folder(above)
+
+    def _link(self, key: str, source: str, origin: "LocalStorage") -> ObjectInfo:
+        """Give the file under `source` a second name.
+
+        Raises:
+            OSError: that cannot be.
+        """
+        target, path = self.path(key), origin.path(source)
+        with origin.open(source) as reader:
+            if st.S_ISLNK(os.lstat(path).st_mode):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            # The folder has to be there and to last, and its files have the rights that this one's shall have.
+            descriptor, temporary = self._temporary(target)
+            try:
+                rights = st.S_IMODE(os.fstat(descriptor).st_mode)
+                if rights & ~os.fstat(reader.fileno()).st_mode:
+                    os.fchmod(reader.fileno(), rights)
+                os.fsync(reader.fileno())  # other hands may have put it there
+                try:
+                    os.link(path, target)
+                except FileExistsError:
+                    raise AlreadyExists(f"{keys.shown(key)} exists already") from None
+                except FileNotFoundError:
+                    raise NotFound(f"there is no {keys.shown(source)}") from None
+                info = _info(key, os.lstat(target))
+            finally:
+                with suppress(OSError):
+                    os.close(descriptor)
+                with suppress(OSError):
+                    os.unlink(temporary)
+        _settle(target, key)
+        return info
 
     def _create(self, temporary: str, target: str, key: str) -> None:
         """Give the finished file its name, unless that is taken."""
@@ -382,7 +437,7 @@ class LocalStorage:
 
     def _probe(self) -> bool:
         """Write here as `put` does it, and find out whether links and locks work."""
-        descriptor, first = self._temporary(self._path("probe"))
+        descriptor, first = self._temporary(self.path("probe"))
         second = f"{first.removesuffix(_SUFFIX)}-link{_SUFFIX}"
         try:
             os.write(descriptor, b"probe")
@@ -443,7 +498,7 @@ class LocalStorage:
         """Where the root is gone, or empty of our mark, a disk is not mounted; then a missing file means nothing."""
         if not os.path.isdir(self._root):
             raise Unavailable(f"the folder {keys.shown(self._root)} is gone: mount it, or make it again")
-        if self._marked and not os.path.exists(self._path(_LOCK)):
+        if self._marked and not os.path.exists(self.path(_LOCK)):
             raise Unavailable(
                 f"the folder {keys.shown(self._root)} is another one than at the start, for it lacks the file {_LOCK}: "
                 "mount the right one, or start again with this one"

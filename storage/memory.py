@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from storage import keys
+from storage import copying, keys
 from storage.base import (
     ABSENT,
     Abilities,
@@ -20,6 +20,7 @@ from storage.base import (
     ObjectInfo,
     Readable,
     State,
+    Storage,
     as_published,
 )
 
@@ -85,6 +86,10 @@ class MemoryStorage:
             info = ObjectInfo(key, len(content), State(str(self._writes)), moment)
             self._objects[key] = _Object(info, content)
         return info
+
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        """See `storage.base.Storage`."""
+        return copying.through_this_process(self, key, source, origin or self)
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> MemoryReader:
         """See `storage.base.Storage`."""

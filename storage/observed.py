@@ -15,52 +15,60 @@ class ObservedStorage:
 
     A listing is one call, from its beginning to its end, with whatever the caller does between; a reader is only timed
     until it is open.
+
+    Attributes:
+        inner: the one it wraps.
     """
 
     def __init__(self, inner: Storage, observe: Observe) -> None:
-        self._inner = inner
+        self.inner = inner
         self._observe = observe
 
     def check(self, *, writable: bool = True) -> Abilities:
         """See `storage.base.Storage`."""
         with self._watch("check"):
-            return self._inner.check(writable=writable)
+            return self.inner.check(writable=writable)
 
     def put(
         self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         with self._watch("put"):
-            return self._inner.put(key, source, condition=condition, published=published)
+            return self.inner.put(key, source, condition=condition, published=published)
+
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        """See `storage.base.Storage`. Where the origin is watched too, this is a call to this storage alone."""
+        with self._watch("copy"):
+            return self.inner.copy(key, source, origin=origin.inner if isinstance(origin, ObservedStorage) else origin)
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
         """See `storage.base.Storage`."""
         with self._watch("open"):
-            return self._inner.open(key, state=state, start=start, length=length)
+            return self.inner.open(key, state=state, start=start, length=length)
 
     def stat(self, key: str) -> ObjectInfo:
         """See `storage.base.Storage`."""
         with self._watch("stat"):
-            return self._inner.stat(key)
+            return self.inner.stat(key)
 
     def delete(self, key: str, *, state: State | None = None) -> None:
         """See `storage.base.Storage`."""
         with self._watch("delete"):
-            self._inner.delete(key, state=state)
+            self.inner.delete(key, state=state)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See `storage.base.Storage`."""
         with self._watch("list"):
-            yield from self._inner.list(prefix)
+            yield from self.inner.list(prefix)
 
     def url(self, key: str, *, expires: int, filename: str) -> str | None:
         """See `storage.base.Storage`. Not watched: an address is made without asking the storage."""
-        return self._inner.url(key, expires=expires, filename=filename)
+        return self.inner.url(key, expires=expires, filename=filename)
 
     def remove_leftovers(self) -> int:
         """See `storage.base.Storage`."""
         with self._watch("remove_leftovers"):
-            return self._inner.remove_leftovers()
+            return self.inner.remove_leftovers()
 
     @contextmanager
     def _watch(self, operation: str) -> Generator[None]:

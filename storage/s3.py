@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Self, TypedDict, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -26,7 +26,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from storage import keys, s3_answers
+from storage import copying, keys, s3_answers
 from storage.base import (
     ABSENT,
     ANYWAY,
@@ -43,6 +43,7 @@ from storage.base import (
     ObjectInfo,
     Readable,
     State,
+    Storage,
     StorageError,
     Unavailable,
     as_published,
@@ -50,17 +51,30 @@ from storage.base import (
 from storage.circuit import Circuit
 from storage.options import AddressingStyle, S3Options
 from storage.s3_answers import Meaning, Unsupported, UploadGone
-from storage.s3_multipart import SENT_AT_ONCE, Ask, Conditions, Pieces, Properties, Upload, part_size
+from storage.s3_multipart import (
+    COPIED_AT_ONCE,
+    SENT_AT_ONCE,
+    Ask,
+    Conditions,
+    Pieces,
+    Properties,
+    Upload,
+    copied_part_size,
+    part_size,
+)
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import (
+        CopySourceTypeDef,
         DeleteObjectRequestTypeDef,
         GetObjectOutputTypeDef,
         GetObjectRequestTypeDef,
         HeadObjectOutputTypeDef,
+        ListMultipartUploadsRequestTypeDef,
         ListObjectsV2RequestTypeDef,
+        MultipartUploadTypeDef,
         ObjectTypeDef,
     )
 
@@ -71,6 +85,9 @@ _WRITE: Final = "chartrepo-write"
 _PROBE: Final = f"{keys.RESERVED}-probe-"
 _DEAD_AFTER: Final = 3600
 """Seconds after which a probe has no server any more that waits for it."""
+
+_ABANDONED_AFTER: Final = 86_400
+"""Seconds that a multipart upload may take from its first part to its last."""
 
 _SMALL: Final = 1 << 20
 """Bodies up to this many bytes are sent at once. boto3 lets the service agree to a longer one first."""
@@ -287,6 +304,23 @@ class S3Storage:
         with self._circuit.call(f"write {keys.shown(key)}"):
             return self._put(key, body, condition, published)
 
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        """See `storage.base.Storage`.
+
+        Few services honour a condition on a copy (AWS does, versitygw does not), so that the driver looks before as
+        well. Where it is not honoured, a copy overwrites what somebody else put there in the same moment.
+        """
+        keys.check(key)
+        place = self if origin is None else origin
+        if isinstance(place, S3Storage):
+            with suppress(Unsupported):
+                return self._copy(key, place.stat(source), place.address(source))
+        return copying.through_this_process(self, key, source, place)
+
+    def address(self, key: str) -> "CopySourceTypeDef":
+        """Where an object is, for whoever copies it."""
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> S3Reader:
         """See `storage.base.Storage`."""
         keys.check(key)
@@ -336,7 +370,16 @@ class S3Storage:
             raise _FailedError(_meaning(error)).to("sign an address for", keys.shown(key)) from None
 
     def remove_leftovers(self) -> int:
-        """See `storage.base.Storage`. A PUT leaves nothing behind; these are probes of servers that died in `check`."""
+        """See `storage.base.Storage`.
+
+        A PUT leaves nothing behind. These are probes of servers that died in `check`, and multipart uploads that began
+        more than a day ago, whoever began them: what lies under the prefix is this storage's.
+        """
+        return self._remove_probes() + self._abort_uploads()
+
+    # Writing
+
+    def _remove_probes(self) -> int:
         removed = 0
         for content in self._contents(self._prefix + _PROBE):
             if content["LastModified"].timestamp() < time.time() - _DEAD_AFTER:
@@ -349,7 +392,28 @@ class S3Storage:
                 removed += 1
         return removed
 
-    # Writing
+    def _abort_uploads(self) -> int:
+        aborted = 0
+        for upload in self._uploads():
+            key = upload["Key"].removeprefix(self._prefix)
+            # In a bucket without a prefix the server's own state lies under it as well, and sees to its own uploads.
+            if keys.is_sound(key) and upload["Initiated"].timestamp() < time.time() - _ABANDONED_AFTER:
+                aborted += self._abort(key, upload["UploadId"])
+        return aborted
+
+    def _abort(self, key: str, upload: str) -> bool:
+        """Abort a multipart upload, and tell whether it was still there."""
+        name = self._prefix + key
+        with self._circuit.call(f"delete {keys.shown(key)}"):
+            try:
+                self._repeat(
+                    lambda: self._client.abort_multipart_upload(Bucket=self._bucket, Key=name, UploadId=upload)
+                )
+            except _FailedError as failed:
+                if failed.meaning.kind is UploadGone:
+                    return False
+                raise failed.to("delete", keys.shown(key), Unavailable) from None
+        return True
 
     def _put(self, key: str, body: "_Body", condition: Condition, published: int) -> ObjectInfo:
         write = _Write(key, condition, secrets.token_hex(16), _size(body), published)
@@ -379,6 +443,54 @@ class S3Storage:
                 upload.send(pieces.take(part_size(upload.next_number)))
             return self._complete(write._replace(size=upload.size, patience=upload.size / _PUT_TOGETHER), upload)
 
+    def _copy(self, key: str, found: ObjectInfo, source: "CopySourceTypeDef") -> ObjectInfo:
+        """Let the service copy what was `found` at `source`.
+
+        Raises:
+            Unsupported: it does not do that.
+            StorageError: as `copy` does.
+        """
+        patience = found.size / _PUT_TOGETHER
+        write = _Write(key, ABSENT, secrets.token_hex(16), found.size, found.published or 0, patience)
+        with self._circuit.call(f"write {keys.shown(key)}"):
+            self._compare(key, ABSENT)
+            if found.size <= COPIED_AT_ONCE or found.state == UNTOLD:
+                return self._copy_at_once(write, found, source)
+        part = copied_part_size(found.size)
+        with self._upload(write) as upload:
+            while upload.size < found.size:
+                upload.copy(source, _tag(found.state), min(part, found.size - upload.size))
+            return self._complete(write, upload)
+
+    def _copy_at_once(self, write: "_Write", found: ObjectInfo, source: "CopySourceTypeDef") -> ObjectInfo:
+        same: _Same = {} if found.state == UNTOLD else {"CopySourceIfMatch": _tag(found.state)}
+
+        def ask(conditions: Conditions) -> str:
+            return self._client.copy_object(
+                Bucket=self._bucket,
+                Key=self._prefix + write.key,
+                CopySource=source,
+                MetadataDirective="REPLACE",
+                **self._properties(write),
+                **conditions,
+                **same,
+            )["CopyObjectResult"]["ETag"]
+
+        def copy() -> str:
+            try:
+                return self._where_known(write.condition, ask)
+            except _FailedError as failed:
+                if failed.meaning.kind is NotFound:
+                    raise NotFound(f"there is no {keys.shown(found.key)}") from None
+                raise
+
+        try:
+            return self._write(write, copy)
+        except AlreadyExists:
+            if self._look_for(write.key) is None:
+                raise Unavailable(f"{keys.shown(found.key)} was replaced while it was copied; try again") from None
+            raise
+
     def _upload(self, write: "_Write") -> Upload:
         """Begin a multipart upload. The service is not asked while the caller looks for what to send."""
 
@@ -393,22 +505,23 @@ class S3Storage:
         return Upload(self._client, upload, self._bucket, self._prefix + write.key, self._properties(write))
 
     def _complete(self, write: "_Write", upload: Upload) -> ObjectInfo:
-        conditions = self._conditions(write.condition)
-
         def complete() -> str:
-            nonlocal conditions
-            try:
-                return self._ask(lambda: upload.complete(**conditions))
-            except _FailedError as failed:
-                if failed.meaning.kind is not Unsupported or not conditions:
-                    raise
-                conditions = {}
-                return self._ask(upload.complete)
+            return self._where_known(write.condition, lambda conditions: upload.complete(**conditions))
 
         with self._circuit.call(f"write {keys.shown(write.key)}"):
             if write.condition is not ANYWAY:
                 self._compare(write.key, write.condition)
             return self._write(write, complete)
+
+    def _where_known(self, condition: Condition, call: Callable[[Conditions], T]) -> T:
+        """Ask with a condition; without it where the service knows it for a PUT alone. The caller has looked."""
+        conditions = self._conditions(condition)
+        try:
+            return self._ask(lambda: call(conditions))
+        except _FailedError as failed:
+            if failed.meaning.kind is not Unsupported or not conditions:
+                raise
+        return self._ask(lambda: call({}))
 
     def _write(self, write: "_Write", send: Callable[[], str]) -> ObjectInfo:
         """Let `send` write an object and return its ETag, again where that may help.
@@ -612,6 +725,25 @@ class S3Storage:
         except NotFound:
             return None
 
+    def _uploads(self) -> "Iterator[MultipartUploadTypeDef]":
+        """All multipart uploads under the prefix that are under way; none where the service does not tell."""
+        request: ListMultipartUploadsRequestTypeDef = {"Bucket": self._bucket, "Prefix": self._prefix}
+        while True:
+            with self._circuit.call("list the uploads in the bucket"):
+                try:
+                    page = self._repeat(lambda: self._client.list_multipart_uploads(**request))
+                except _FailedError as failed:
+                    if failed.meaning.kind is Unsupported:
+                        return
+                    raise failed.to("list", "the uploads in the bucket", Unavailable) from None
+            yield from page.get("Uploads", [])
+            # The next page begins after a key and not, as S3 offers, after an upload: versitygw refuses its own ids. Of
+            # several uploads of one key, those beyond a page are left to the next clean-up.
+            after = page.get("NextKeyMarker")
+            if not page.get("IsTruncated") or not after or after == request.get("KeyMarker"):
+                return
+            request["KeyMarker"] = after
+
     def _open_nothing(self, key: str, state: State | None) -> S3Reader:
         """Open a part of an object that has no bytes."""
         info = self._look(key).info
@@ -740,6 +872,12 @@ class _Write(NamedTuple):
     size: int
     published: int
     patience: float = 0.0
+
+
+class _Same(TypedDict, total=False):
+    """On the source of a copy, in boto3's terms."""
+
+    CopySourceIfMatch: str
 
 
 class _Section(io.RawIOBase):

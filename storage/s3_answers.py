@@ -86,6 +86,7 @@ _BY_STATUS: Final[dict[int, Verdict]] = {
     401: _RIGHTS,
     403: _RIGHTS,
     404: (NotFound, "look whether endpoint and bucket are the right ones"),
+    405: (Unsupported, "use another service"),
     408: _AGAIN,
     409: _AGAIN,
     412: (Changed, "it is another"),

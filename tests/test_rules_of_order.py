@@ -103,6 +103,9 @@ class Eventful:
         self._happen(self._after, "put", key)
         return info
 
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        return self._inner.copy(key, source, origin=origin)
+
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
         self._happen(self._before, "open", key)
         return self._inner.open(key, state=state, start=start, length=length)

@@ -377,6 +377,97 @@ class StorageContract:
         storage.put("k", b"second", condition=Matching(first.state), published=50)
         assert storage.stat("k").published == 50
 
+    # Copying
+
+    @pytest.fixture
+    def origin(self, storage: Storage) -> Storage:
+        """Another storage of the same location, empty."""
+        return storage
+
+    @pytest.mark.parametrize("size", [0, 1, LONG])
+    def test_a_copy_is_what_its_source_is(self, storage: Storage, origin: Storage, replica: Storage, size: int) -> None:
+        put = origin.put("uploads/one", noise(size), condition=ABSENT, published=1_500_000_000)
+        copied = storage.copy("blobs/two", "uploads/one", origin=origin)
+        assert (copied.key, copied.size, copied.published) == ("blobs/two", size, 1_500_000_000)
+        assert storage.stat("blobs/two") == replica.stat("blobs/two") == copied
+        assert read(replica, "blobs/two") == noise(size)
+        assert origin.stat("uploads/one") == put
+
+    def test_without_an_origin_the_source_lies_in_the_same_storage(self, storage: Storage) -> None:
+        storage.put("one", b"bytes", condition=ABSENT, published=9)
+        copied = storage.copy("a/two", "one")
+        assert storage.stat("a/two") == copied
+        assert listed(storage) == {"one", "a/two"}
+
+    def test_a_copy_outlives_its_source_whatever_becomes_of_that(self, storage: Storage, origin: Storage) -> None:
+        origin.put("one", b"bytes", condition=ABSENT)
+        copies = [storage.copy(key, "one", origin=origin) for key in ("two", "three")]
+        origin.put("one", b"others", condition=ANYWAY)
+        assert storage.stat("two") == copies[0]
+        origin.delete("one")
+        storage.delete("three")
+        assert storage.stat("two") == copies[0]
+        assert read(storage, "two") == b"bytes"
+
+    def test_a_copy_can_be_replaced_and_its_source_stays(self, storage: Storage, origin: Storage) -> None:
+        put = origin.put("one", b"bytes", condition=ABSENT)
+        copied = storage.copy("two", "one", origin=origin)
+        storage.put("two", b"other", condition=Matching(copied.state))
+        storage.delete("two", state=storage.stat("two").state)
+        assert origin.stat("one") == put
+        assert read(origin, "one") == b"bytes"
+
+    def test_nothing_is_copied_over_a_taken_key(self, storage: Storage, origin: Storage) -> None:
+        origin.put("one", b"bytes", condition=ABSENT)
+        taken = storage.put("taken", b"others", condition=ABSENT)
+        with pytest.raises(AlreadyExists, match="taken"):
+            storage.copy("taken", "one", origin=origin)
+        assert storage.stat("taken") == taken
+        storage.copy("two", "one", origin=origin)
+        with pytest.raises(AlreadyExists, match="two"):
+            storage.copy("two", "one", origin=origin)
+        with pytest.raises(AlreadyExists, match="one"):
+            origin.copy("one", "one")
+        assert read(origin, "one") == b"bytes"
+
+    def test_what_is_not_there_is_not_copied(self, storage: Storage, origin: Storage) -> None:
+        origin.put("folder/one", b"bytes", condition=ABSENT)
+        for source in ["none", "folder/none", "nowhere/at/all", "folder"]:
+            with pytest.raises(NotFound, match=source):
+                storage.copy("k", source, origin=origin)
+        assert "k" not in listed(storage)
+
+    @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
+    def test_an_odd_key_can_be_copied_and_copied_to(self, storage: Storage, origin: Storage, key: str) -> None:
+        origin.put(key, b"odd", condition=ABSENT)
+        storage.copy("plain", key, origin=origin)
+        storage.copy(f"odd/{key}", "plain")
+        assert read(storage, f"odd/{key}") == b"odd"
+
+    @pytest.mark.parametrize("key", BAD_KEYS, ids=ascii)
+    def test_nothing_is_copied_from_or_to_where_no_key_leads(self, storage: Storage, origin: Storage, key: str) -> None:
+        origin.put("one", b"bytes", condition=ABSENT)
+        for call in (lambda: storage.copy(key, "one", origin=origin), lambda: storage.copy("k", key, origin=origin)):
+            with pytest.raises(InvalidKey):
+                call()
+
+    def test_of_racing_copies_and_writes_each_is_whole(
+        self, storage: Storage, origin: Storage, replica: Storage
+    ) -> None:
+        origin.put("one", b"bytes" * MIB, condition=ABSENT)
+
+        def copy(racer: int) -> None:
+            try:
+                if racer % 2:
+                    (storage, replica)[racer // 2 % 2].copy("k", "one", origin=origin)
+                else:
+                    storage.put("k", b"bytes" * MIB, condition=ABSENT)
+            except AlreadyExists:
+                assert read(replica, "k") == b"bytes" * MIB
+
+        at_once(copy, 8)
+        assert read(storage, "k") == b"bytes" * MIB
+
     # Deleting
 
     def test_a_deleted_object_is_gone(self, storage: Storage, replica: Storage) -> None:

@@ -53,6 +53,22 @@ class TestLocalStorage(StorageContract, DecisiveDeletes):
         return LocalStorage(tmp_path)
 
 
+class TestPackagesAndStateOfOneFolder(StorageContract, DecisiveDeletes):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Storage:
+        return LocalStorage(tmp_path)
+
+    @pytest.fixture
+    def replica(self, tmp_path: Path, storage: Storage) -> Storage:
+        return LocalStorage(tmp_path)
+
+    @pytest.fixture
+    def origin(self, tmp_path: Path) -> Storage:
+        state = LocalStorage(tmp_path / ".chartrepo", private=True)
+        state.check()
+        return state
+
+
 class TestLocalStorageWithoutLinks(StorageContract, DecisiveDeletes):
     """On a file system without hard links, conditions hold between the threads of one process."""
 
@@ -535,6 +551,100 @@ def test_a_link_whose_answer_got_lost_on_a_file_server_is_not_a_lost_race(
     assert storage.stat("k") == put
     with pytest.raises(AlreadyExists):
         storage.put("k", b"ours", condition=ABSENT)
+
+
+# Copying
+
+
+def test_a_copy_is_a_second_name_of_one_file(storage: LocalStorage, tmp_path: Path) -> None:
+    storage.put("one", b"bytes", condition=ABSENT)
+    copied = storage.copy("a/two", "one")
+    assert (tmp_path / "one").samefile(tmp_path / "a/two")
+    assert copied.state == storage.stat("one").state
+    assert {path.name for path in tmp_path.rglob("*")} == {"one", "a", "two"}
+
+
+def test_the_name_of_a_copy_is_on_the_disk_before_the_answer(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.put("one", b"bytes", condition=ABSENT)
+    steps = []
+    fsync, link = os.fsync, os.link
+
+    def synced(descriptor: int) -> None:
+        steps.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+        fsync(descriptor)
+
+    def linked(source: str, target: str) -> None:
+        steps.append("link")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    storage.copy("a/b/two", "one")
+    assert steps == [".", "a", "one", "link", "a/b"]
+
+
+def test_a_copy_out_of_a_private_storage_can_be_read_as_others_can(tmp_path: Path) -> None:
+    packages, state = LocalStorage(tmp_path), LocalStorage(tmp_path / ".chartrepo", private=True)
+    state.check()
+    before = os.umask(0o027)
+    try:
+        state.put("one", b"bytes", condition=ABSENT)
+        packages.copy("two", "one", origin=state)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "two").samefile(tmp_path / ".chartrepo/one")
+    assert (tmp_path / "two").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / ".chartrepo").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS], ids=errno.errorcode.get
+)
+def test_where_no_link_can_be_the_bytes_are_copied(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    storage.put("one", noise(3 * MIB), condition=ABSENT, published=9)
+    refuse(monkeypatch, "link", number, when=lambda source, _: not source.endswith(".tmp"))
+    copied = storage.copy("two", "one")
+    assert storage.stat("two") == copied
+    assert copied.published == 9
+    assert read(storage, "two") == noise(3 * MIB)
+    assert not (tmp_path / "one").samefile(tmp_path / "two")
+    with pytest.raises(AlreadyExists):
+        storage.copy("two", "one")
+
+
+def test_what_a_symbolic_link_leads_to_is_copied_byte_by_byte(storage: LocalStorage, tmp_path: Path) -> None:
+    (tmp_path / ".chartrepo-mine").write_bytes(b"bytes")
+    (tmp_path / "one").symlink_to(".chartrepo-mine")
+    storage.copy("a/two", "one")
+    (tmp_path / ".chartrepo-mine").write_bytes(b"edited")
+    assert read(storage, "a/two") == b"bytes"
+
+
+@pytest.mark.parametrize("call", ["link", "fsync", "mkdir"])
+def test_a_copy_onto_a_full_disk_is_told_and_leaves_no_trace(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    storage.put("one", b"bytes", condition=ABSENT)
+    before = open_descriptors()
+    refuse(monkeypatch, call, errno.ENOSPC)
+    with pytest.raises(NoSpace, match="cannot write 'a/two'"):
+        storage.copy("a/two", "one")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["one"]
+    assert open_descriptors() == before
+
+
+def test_a_copy_into_a_folder_that_was_removed_makes_it_again(storage: LocalStorage, tmp_path: Path) -> None:
+    storage.put("one", b"bytes", condition=ABSENT)
+    storage.copy("a/two", "one")
+    (tmp_path / "a/two").unlink()
+    (tmp_path / "a").rmdir()
+    storage.copy("a/two", "one")
+    assert read(storage, "a/two") == b"bytes"
 
 
 # Failing

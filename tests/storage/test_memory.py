@@ -19,6 +19,10 @@ class TestObservedStorage(StorageContract):
     def storage(self) -> Storage:
         return ObservedStorage(MemoryStorage(), lambda *call: None)  # noqa: ARG005 - nobody listens
 
+    @pytest.fixture
+    def origin(self) -> Storage:
+        return ObservedStorage(MemoryStorage(), lambda *call: None)  # noqa: ARG005 - nobody listens
+
 
 def test_memory_has_no_address() -> None:
     assert MemoryStorage().url("k", expires=1, filename="k") is None

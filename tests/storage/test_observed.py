@@ -1,8 +1,11 @@
 """Each call to a storage that is watched is told, with its time and its error."""
 
+from pathlib import Path
+
 import pytest
 
 from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound
+from storage.local import LocalStorage
 from storage.memory import MemoryStorage
 from storage.observed import ObservedStorage
 
@@ -21,6 +24,7 @@ def test_each_call_is_told_with_its_error() -> None:
         storage.put("k", b"bytes", condition=ABSENT)
     with storage.open("k") as reader:
         reader.read()
+    storage.copy("copy", "k", origin=storage)
     storage.stat("k")
     list(storage.list())
     storage.delete("k")
@@ -33,12 +37,22 @@ def test_each_call_is_told_with_its_error() -> None:
         ("put", None),
         ("put", "AlreadyExists"),
         ("open", None),
+        ("copy", None),
         ("stat", None),
         ("list", None),
         ("delete", None),
         ("delete", "NotFound"),
         ("remove_leftovers", None),
     ]
+
+
+def test_the_storage_below_is_given_the_origin_below(tmp_path: Path) -> None:
+    packages, state = (ObservedStorage(LocalStorage(tmp_path / name), lambda *_: None) for name in ("a", "b"))
+    packages.check()
+    state.check()
+    state.put("k", b"bytes", condition=ABSENT)
+    packages.copy("k", "k", origin=state)
+    assert (tmp_path / "a/k").samefile(tmp_path / "b/k")
 
 
 def test_a_listing_is_told_when_it_ends_even_when_it_is_left_early() -> None:

@@ -1,5 +1,6 @@
 """Objects in a bucket, of a server that acts like S3 and of a real gateway."""
 
+import functools
 import io
 import logging
 import socket
@@ -24,6 +25,7 @@ from storage.base import (
     Storage,
     Unavailable,
 )
+from storage.memory import MemoryStorage
 from storage.options import S3Options
 from storage.s3 import S3Storage, connect
 from storage.url import open_storage
@@ -45,6 +47,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts as small as S3 allows, so that a test does not have to send what is really long."""
     monkeypatch.setattr(s3, "SENT_AT_ONCE", 5 * MIB)
     monkeypatch.setattr(s3, "part_size", lambda _: 5 * MIB)
+    monkeypatch.setattr(s3, "COPIED_AT_ONCE", 5 * MIB)
+    monkeypatch.setattr(s3, "copied_part_size", lambda _: 5 * MIB)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -66,14 +70,20 @@ class BucketContract(StorageContract):
         return at(server, bucket, "some/prefix/")
 
 
-class TestMoto(BucketContract):
+class BetweenPrefixes(BucketContract):
+    @pytest.fixture
+    def origin(self, server: S3, bucket: str) -> Storage:
+        return at(server, bucket, ".chartrepo/some/prefix/")
+
+
+class TestMoto(BetweenPrefixes):
     @pytest.fixture
     def server(self, moto_s3: S3) -> S3:
         return moto_s3
 
 
 @pytest.mark.real_s3
-class TestGateway(BucketContract):
+class TestGateway(BetweenPrefixes):
     @pytest.fixture
     def server(self, real_s3: S3) -> S3:
         return real_s3
@@ -305,6 +315,63 @@ def test_a_stream_that_breaks_leaves_no_upload_behind(server: S3, bucket: str, s
     assert raw(server, bucket) == uploads(server, bucket) == []
 
 
+@pytest.mark.parametrize("size", [3, LONG], ids=["short", "long"])
+def test_a_copy_has_the_media_type_of_its_key_and_an_id_of_its_own(
+    server: S3, bucket: str, small_parts: None, by_hand: "S3Client", *, size: int
+) -> None:
+    storage = at(server, bucket)
+    storage.put("one.prov", noise(size), condition=ABSENT, published=9)
+    storage.copy("two.tgz", "one.prov")
+    one, two = (by_hand.head_object(Bucket=bucket, Key=key) for key in ("one.prov", "two.tgz"))
+    assert two["ContentType"] == "application/gzip"
+    assert two["Metadata"]["chartrepo-published"] == "9"
+    assert two["Metadata"]["chartrepo-write"] not in {"", one["Metadata"]["chartrepo-write"]}
+
+
+@pytest.mark.parametrize("size", [3, LONG], ids=["short", "long"])
+def test_what_other_hands_put_is_copied_with_the_time_at_which_they_did(
+    server: S3, bucket: str, small_parts: None, by_hand: "S3Client", *, size: int
+) -> None:
+    by_hand.put_object(Bucket=bucket, Key="one", Body=noise(size))
+    storage = at(server, bucket)
+    assert storage.copy("two", "one").published == storage.stat("one").published == storage.stat("two").published
+    assert read(storage, "two") == noise(size)
+
+
+@pytest.mark.real_s3
+def test_an_object_without_an_etag_is_copied_too(real_gateway: Gateway) -> None:
+    bucket = fresh_bucket(real_gateway.s3)
+    real_gateway.put_by_hand(bucket, "one", b"by hand")
+    storage = at(real_gateway.s3, bucket)
+    assert storage.copy("two", "one") == storage.stat("two")
+    assert read(storage, "two") == b"by hand"
+
+
+@pytest.mark.parametrize("size", [3, LONG], ids=["short", "long"])
+def test_copies_are_encrypted_as_asked(moto_s3: S3, small_parts: None, size: int) -> None:
+    bucket = fresh_bucket(moto_s3)
+    storage = S3Storage(client(moto_s3.endpoint_url), bucket, "", S3Options(encryption="aws:kms", kms_key="key-1"))
+    storage.put("one", noise(size), condition=ABSENT)
+    storage.copy("two", "one")
+    head = client(moto_s3.endpoint_url).head_object(Bucket=bucket, Key="two")
+    assert (head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")) == ("aws:kms", "key-1")
+
+
+def test_an_object_of_another_kind_of_storage_is_copied_too(moto_s3: S3) -> None:
+    origin = MemoryStorage()
+    origin.put("one", b"bytes", condition=ABSENT, published=9)
+    storage = at(moto_s3, fresh_bucket(moto_s3))
+    assert storage.copy("two", "one", origin=origin).published == 9
+    assert read(storage, "two") == b"bytes"
+
+
+def test_copied_parts_are_enough_for_the_longest_object() -> None:
+    for size in (600 << 20, 5 << 30, 5 << 40):
+        part = s3_multipart.copied_part_size(size)
+        assert 5 * MIB <= part <= 5 << 30
+        assert -(-size // part) <= 10_000
+
+
 def test_parts_are_enough_for_the_longest_object_and_small_for_all_but_the_longest() -> None:
     sizes = [s3_multipart.part_size(number) for number in range(1, 10_001)]
     assert sum(sizes) >= 5 << 40
@@ -326,6 +393,36 @@ def test_probes_of_dead_servers_are_leftovers(
     assert storage.remove_leftovers() == 1
     assert storage.remove_leftovers() == 0
     assert listed(storage) == {"k"}
+
+
+@pytest.mark.real_s3
+def test_uploads_that_nobody_goes_on_with_are_leftovers(real_s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = fresh_bucket(real_s3)
+    by_hand = client(real_s3.endpoint_url)
+    ours = {"prod/a", "prod/a/b", "prod/ü + %", "prod/c"}
+    others = {"prod", "production/a", ".chartrepo/prod/state", "other/a", "prod/.chartrepo/x"}
+    for key in ours | others:
+        by_hand.create_multipart_upload(Bucket=bucket, Key=key)
+    storage, state = at(real_s3, bucket, "prod/"), at(real_s3, bucket, ".chartrepo/prod/")
+    listing = functools.partial(by_hand.list_multipart_uploads, MaxUploads=1)
+    monkeypatch.setattr(by_hand, "list_multipart_uploads", listing)
+    assert storage.remove_leftovers() == 0
+    now = time.time()
+    monkeypatch.setattr("storage.s3.time.time", lambda: now + 90_000)
+    assert storage.remove_leftovers() == len(ours)
+    assert state.remove_leftovers() == 1
+    monkeypatch.undo()
+    assert set(uploads(real_s3, bucket)) == others - {".chartrepo/prod/state"}
+
+
+def test_without_a_prefix_the_uploads_of_the_state_are_not_the_packages_leftovers(
+    moto_s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = fresh_bucket(moto_s3)
+    for key in ("a", ".chartrepo/b"):  # begun in 2010, says moto
+        client(moto_s3.endpoint_url).create_multipart_upload(Bucket=bucket, Key=key)
+    assert at(moto_s3, bucket).remove_leftovers() == 1
+    assert uploads(moto_s3, bucket) == [".chartrepo/b"]
 
 
 @pytest.mark.real_s3

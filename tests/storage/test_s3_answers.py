@@ -3,7 +3,7 @@
 import pytest
 
 from storage.base import Changed, InvalidKey, Misconfigured, NoSpace, NotFound, StorageError, Unavailable
-from storage.s3_answers import Unsupported, of_answer
+from storage.s3_answers import Unsupported, UploadGone, of_answer
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from storage.s3_answers import Unsupported, of_answer
         (412, "PreconditionFailed", Changed),
         (409, "ConditionalRequestConflict", Unavailable),
         (409, "OperationAborted", Unavailable),
+        (404, "NoSuchUpload", UploadGone),
+        (405, "MethodNotAllowed", Unsupported),
         (503, "SlowDown", Unavailable),
         (429, "TooManyRequests", Unavailable),
         (400, "RequestTimeout", Unavailable),

@@ -27,7 +27,7 @@ from storage.circuit import Circuit
 from storage.options import S3Options
 from storage.s3 import S3Reader, S3Storage, connect
 from storage.url import open_storage
-from tests.storage.buckets import at, fresh_bucket, raw, uploads
+from tests.storage.buckets import at, client, fresh_bucket, raw, uploads
 from tests.storage.contract import LONG, MIB, BrokenSourceError, Stream, listed, noise, read
 from tests.support.faultproxy import (
     BROKEN_AFTER_ALL,
@@ -392,6 +392,139 @@ def test_what_a_file_fails_with_is_not_the_services(storage: S3Storage, size: in
         storage.put("k", Broken(noise(size)), condition=ABSENT)
     assert caught.value is error
     assert listed(storage) == set()
+
+
+# Copying
+
+
+@pytest.fixture
+def long_copies(monkeypatch: pytest.MonkeyPatch, small_parts: None) -> None:
+    monkeypatch.setattr("storage.s3.COPIED_AT_ONCE", 5 * MIB)
+    monkeypatch.setattr("storage.s3.copied_part_size", lambda _: 5 * MIB)
+
+
+@pytest.mark.usefixtures("long_copies")
+@pytest.mark.parametrize("fault", [LOST_ANSWER, BROKEN_AFTER_ALL, SILENCE], ids=["lost", "500", "silence"])
+@pytest.mark.parametrize(
+    ("size", "method", "path"), [(3, "PUT", "/k"), (LONG, "POST", "uploadId=")], ids=["short", "long"]
+)
+def test_a_lost_answer_to_a_copy_is_not_a_lost_race(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, *, size: int, method: str, path: str, fault: Fault
+) -> None:
+    other.put("one", noise(size), condition=ABSENT, published=5)
+    proxy.inject(method, replace(fault, path=path))
+    assert storage.copy("k", "one") == other.stat("k")
+    assert other.stat("k").published == 5
+    assert read(other, "k") == noise(size)
+
+
+@pytest.mark.usefixtures("long_copies")
+@pytest.mark.parametrize("fault", [LOST_ANSWER, LOST_REQUEST, SLOW_DOWN], ids=str)
+@pytest.mark.parametrize(("size", "path"), [(3, "/k"), (LONG, "partNumber=2")], ids=["short", "long"])
+def test_a_copy_that_fails_in_passing_is_asked_for_again(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, *, size: int, path: str, fault: Fault
+) -> None:
+    other.put("one", noise(size), condition=ABSENT)
+    proxy.inject("PUT", *[replace(fault, path=path)] * 2)
+    storage.copy("k", "one")
+    assert read(other, "k") == noise(size)
+
+
+@pytest.mark.usefixtures("long_copies")
+@pytest.mark.parametrize(("fault", "kind"), [(SLOW_DOWN, Unavailable), (answer(507), NoSpace)], ids=str)
+@pytest.mark.parametrize(("size", "path"), [(3, "/k"), (LONG, "partNumber=2")], ids=["short", "long"])
+def test_a_copy_that_fails_leaves_nothing_behind(
+    storage: S3Storage,
+    other: S3Storage,
+    proxy: FaultProxy,
+    moto_s3: S3,
+    bucket: str,
+    *,
+    size: int,
+    path: str,
+    fault: Fault,
+    kind: type[StorageError],
+) -> None:
+    other.put("one", noise(size), condition=ABSENT)
+    proxy.inject("PUT", *[replace(fault, path=path)] * ATTEMPTS)
+    with pytest.raises(kind, match="'k'"):
+        storage.copy("k", "one")
+    assert raw(moto_s3, bucket) == ["one"]
+    assert uploads(moto_s3, bucket) == []
+
+
+@pytest.mark.usefixtures("long_copies")
+@pytest.mark.parametrize(("size", "path"), [(3, "/k"), (LONG, "partNumber=1")], ids=["short", "long"])
+def test_a_service_that_does_not_copy_is_sent_the_bytes(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str, *, size: int, path: str
+) -> None:
+    other.put("one", noise(size), condition=ABSENT, published=5)
+    proxy.inject("PUT", *[replace(answer(501, "NotImplemented"), path=path)] * (2 if size == 3 else 1))
+    assert storage.copy("k", "one") == other.stat("k")
+    assert other.stat("k").published == 5
+    assert read(other, "k") == noise(size)
+    assert uploads(moto_s3, bucket) == []
+
+
+def test_a_service_that_knows_no_condition_on_a_copy_is_asked_without(storage: S3Storage, proxy: FaultProxy) -> None:
+    storage.put("one", b"bytes", condition=ABSENT)
+    proxy.inject("PUT", replace(answer(501, "NotImplemented"), path="/k"))
+    storage.copy("k", "one")
+    assert ["if-none-match" in request.headers for request in proxy.passed if request.method == "PUT"] == [
+        True,
+        True,
+        False,
+    ]
+    assert "x-amz-copy-source" in proxy.passed[-1].headers
+
+
+def test_a_source_that_goes_in_the_last_moment_is_not_found(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    other.put("one", b"bytes", condition=ABSENT)
+    proxy.inject("HEAD", replace(Fault(then=lambda: other.delete("one")), path="/k"))
+    with pytest.raises(NotFound, match="'one'"):
+        storage.copy("k", "one")
+
+
+def test_a_source_that_is_replaced_in_the_last_moment_is_not_taken_for_a_lost_race(
+    storage: S3Storage, other: S3Storage, proxy: FaultProxy
+) -> None:
+    other.put("one", b"bytes", condition=ABSENT)
+    proxy.inject("PUT", answer(412, "PreconditionFailed"))  # which moto does not say by itself
+    with pytest.raises(Unavailable, match="'one' was replaced"):
+        storage.copy("k", "one")
+    (copy,) = [request for request in proxy.passed if request.method == "PUT"]
+    assert copy.headers["x-amz-copy-source-if-match"]
+
+
+# Cleaning
+
+
+@pytest.mark.parametrize("fault", [answer(501, "NotImplemented"), answer(405, "MethodNotAllowed")], ids=str)
+def test_a_service_that_does_not_list_uploads_has_no_leftovers_of_them(
+    storage: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str, fault: Fault
+) -> None:
+    begin_upload(moto_s3, bucket, "k")
+    proxy.inject("GET", replace(fault, path="uploads"))
+    assert storage.remove_leftovers() == 0
+
+
+def test_an_upload_that_somebody_else_aborted_is_no_failure(
+    storage: S3Storage, proxy: FaultProxy, moto_s3: S3, bucket: str
+) -> None:
+    begin_upload(moto_s3, bucket, "a")
+    begin_upload(moto_s3, bucket, "b")
+    proxy.inject("DELETE", answer(404, "NoSuchUpload"), SLOW_DOWN)
+    assert storage.remove_leftovers() == 1
+    proxy.inject("GET", *[replace(SLOW_DOWN, path="uploads")] * ATTEMPTS)
+    with pytest.raises(Unavailable, match="cannot list the uploads"):
+        storage.remove_leftovers()
+
+
+def begin_upload(server: S3, bucket: str, key: str) -> None:
+    """Begin a multipart upload, which is an old one at once: to moto they all began in 2010."""
+    client(server.endpoint_url).create_multipart_upload(Bucket=bucket, Key=key)
 
 
 # Reading

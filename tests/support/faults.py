@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from storage.base import Abilities, Condition, ObjectInfo, Readable, Reader, State, Storage, StorageError
 
-Operation = Literal["check", "put", "open", "stat", "delete", "list", "remove_leftovers"]
+Operation = Literal["check", "put", "copy", "open", "stat", "delete", "list", "remove_leftovers"]
 
 
 class Call(NamedTuple):
@@ -76,6 +76,10 @@ class FaultyStorage:
     ) -> ObjectInfo:
         with self._fault("put", key):
             return self._inner.put(key, source, condition=condition, published=published)
+
+    def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
+        with self._fault("copy", key):
+            return self._inner.copy(key, source, origin=origin._inner if isinstance(origin, FaultyStorage) else origin)
 
     def open(self, key: str, *, state: State | None = None, start: int = 0, length: int | None = None) -> Reader:
         with self._fault("open", key) as fault:
