@@ -61,6 +61,62 @@ class FileNotFound(ChartrepoError):
     """There is no such file: a package, a provenance file, or something inside a package."""
 
 
+class NameInvalid(ChartrepoError):
+    """A name that no OCI repository can have."""
+
+
+class NameUnknown(ChartrepoError):
+    """There is no such OCI repository."""
+
+
+class DigestInvalid(ChartrepoError):
+    """A text that is no digest, or a digest that is not that of the bytes it came with."""
+
+
+class ManifestInvalid(ChartrepoError):
+    """A manifest that breaks a rule, or whose chart does."""
+
+
+class ManifestTooLarge(ChartrepoError):
+    """A manifest that is larger than clients take."""
+
+
+class ManifestUnknown(ChartrepoError):
+    """The OCI repository has no such manifest or tag."""
+
+
+class ManifestBlobUnknown(ChartrepoError):
+    """A manifest needs a blob or a manifest that its OCI repository does not have."""
+
+
+class BlobUnknown(ChartrepoError):
+    """The OCI repository has no such blob."""
+
+
+class UploadUnknown(ChartrepoError):
+    """There is no such upload: it ended, it expired, or it never was."""
+
+
+class UploadInvalid(ChartrepoError):
+    """An upload of a blob that says of itself what is not so."""
+
+
+class ChunkOutOfOrder(ChartrepoError):
+    """A chunk of a blob that does not begin where the one before ended.
+
+    Attributes:
+        received: how many bytes have come so far.
+    """
+
+    def __init__(self, message: str, *, received: int) -> None:
+        super().__init__(message)
+        self.received = received
+
+
+class NotDeletable(ChartrepoError):
+    """Something that cannot be deleted by itself, or that nobody may delete here."""
+
+
 class CatalogIncomplete(ChartrepoError):
     """The catalog is being built: what it holds is true, what it lacks may be there all the same. Try again soon."""
 
