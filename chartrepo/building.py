@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.catalog import Catalog, PackageRecord, Record, SetAside
 from chartrepo.listing import listed
 from chartrepo.outcomes import Outcome, ReadMany, Task, Unread, as_record
+from chartrepo.pushed import read_all
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report, sync
 from chartrepo.wording import counted
@@ -28,7 +29,7 @@ def build(
     packages: Storage,
     read_many: ReadMany,
     *,
-    remembered: Callable[[], Mapping[str, PackageRecord | SetAside]] = dict,
+    remembered: Callable[[], Mapping[str, Record]] = dict,
 ) -> Report:
     """Build the catalog anew out of all packages. Meanwhile packages are served, and all else has to wait.
 
@@ -50,7 +51,7 @@ def build(
         for key, (state, _) in listing.packages.items():
             provenance = listing.provenance.get(key)
             record = known.get(key)
-            if record is not None and _still_holds(record, state, provenance):
+            if isinstance(record, PackageRecord | SetAside) and _still_holds(record, state, provenance):
                 kept.append(record)
             else:
                 tasks.append(Task(*layout.place(key), signed=provenance is not None))
@@ -61,6 +62,7 @@ def build(
         for batch in _batches(_read_all(read_many, tasks)):
             aside += sum(isinstance(record, SetAside) for record in batch)
             fresh.load(batch)
+        fresh.load(read_all(packages, listing.pushed, known=known))
     seconds = time.monotonic() - started
     found = counted(len(listing.packages), "package")
     log.info("the catalog is complete: %s, %d set aside, %.1f s", found, aside, seconds)
@@ -134,7 +136,7 @@ def sync_or_build(
     repositories: Repositories,
     read_many: ReadMany,
     *,
-    remembered: Callable[[], Mapping[str, PackageRecord | SetAside]] = dict,
+    remembered: Callable[[], Mapping[str, Record]] = dict,
 ) -> Report:
     """Do whichever of `sync` and `build` the catalog needs."""
     if repositories.catalog.needs_rebuild:

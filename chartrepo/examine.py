@@ -4,7 +4,8 @@ Used wherever a package is read: at an upload, when one key is looked at again, 
 """
 
 import hashlib
-from typing import Final, NamedTuple, Protocol
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, Protocol
 
 from chartrepo import layout
 from chartrepo.catalog import PackageRecord, SetAside
@@ -44,6 +45,10 @@ class Signature(NamedTuple):
     state: State
     counts: bool
     content: bytes
+
+    def of(self, record: PackageRecord) -> PackageRecord:
+        """Return the record of the package beside which it lies."""
+        return replace(record, **_provenance_fields(self))
 
 
 class _Counting:
@@ -87,8 +92,7 @@ def record(repository: str, examined: Examined, *, info: ObjectInfo, signature: 
         name=chart.name,
         version=chart.version,
         state=info.state,
-        provenance_state=signature.state if signature else None,
-        signed=signature is not None and signature.counts,
+        **_provenance_fields(signature),
         digest=examined.digest,
         size=examined.size,
         created=published,
@@ -96,6 +100,22 @@ def record(repository: str, examined: Examined, *, info: ObjectInfo, signature: 
         entry_yaml=entry.yaml,
         warnings=examined.package.reservations,
     )
+
+
+def without_provenance(record: PackageRecord) -> PackageRecord:
+    """Return the record of a package beside which no provenance file lies."""
+    return replace(record, **_provenance_fields(None))
+
+
+def _provenance_fields(signature: Signature | None) -> dict[str, Any]:
+    counts = signature is not None and signature.counts
+    content = signature.content if signature is not None and counts else b""
+    return {
+        "provenance_state": signature.state if signature is not None else None,
+        "signed": counts,
+        "provenance_digest": hashlib.sha256(content).hexdigest() if counts else None,
+        "provenance_size": len(content),
+    }
 
 
 def read_stored(

@@ -7,20 +7,43 @@ Packages, in ChartMuseum's own layout, so that its folder or bucket is served as
     <repository>/index.yaml                  written for web servers when publish_index is on; never read
     <repository>/index-cache.yaml            ChartMuseum's; never read, never touched
 
+What came through OCI and is no package, for the chart `web` of the repository `team/app`. No name has a part that
+begins with `_`, so that none of this can be taken for a repository's, nor one chart's for another's::
+
+    _oci/team/app/web/_blobs/<algorithm>/<hex>             a blob; a published package lies under its key above instead
+    _oci/team/app/web/_blobs/<algorithm>/<hex>.condemned   nothing needs the blob, and gc is going to remove it
+    _oci/team/app/web/_manifests/<algorithm>/<hex>         a manifest that was pushed, byte for byte
+    _oci/team/app/web/_tags/<tag>                          which of them a tag names
+
 The root repository has no folder. Everything private lies in a storage of its own (``DIR/.chartrepo`` on disk,
 ``.chartrepo/<prefix>`` in a bucket), so that a web server may publish the packages' folder as a whole::
 
     storage-id                               a random name, by which a catalog knows its storage
     snapshot.jsonl.gz                        what the catalog knew, for servers whose own disk is lost at each start
+    oci-uploads/<abc>/<uuid>.<offset>        a piece of a blob that is being uploaded
+    oci-uploads/<abc>/<uuid>.ended           says that the upload is over
 """
 
 from typing import Final, NamedTuple
+
+from chartrepo.core.oci import ALGORITHMS, Digest
 
 PACKAGE_SUFFIX: Final = ".tgz"
 PROVENANCE_SUFFIX: Final = ".tgz.prov"
 INDEX_FILE: Final = "index.yaml"
 SNAPSHOT_KEY: Final = "snapshot.jsonl.gz"
 STORAGE_ID_KEY: Final = "storage-id"
+
+
+OCI_FOLDER: Final = "_oci"
+OCI_PREFIX: Final = f"{OCI_FOLDER}/"
+UPLOADS_PREFIX: Final = "oci-uploads/"
+
+_BLOBS: Final = "_blobs"
+_MANIFESTS: Final = "_manifests"
+_TAGS: Final = "_tags"
+_CONDEMNED: Final = ".condemned"
+_ENDED: Final = "ended"
 
 
 class Place(NamedTuple):
@@ -69,3 +92,103 @@ def is_provenance(file: str) -> bool:
 def package_of(provenance: str) -> str:
     """Return the package file, or its key, that a provenance file goes with."""
     return provenance.removesuffix(".prov")
+
+
+# ---- OCI
+
+
+class BlobPlace(NamedTuple):
+    """A blob of the OCI repository at `path` (as `Name.path` has it)."""
+
+    path: str
+    digest: Digest
+
+
+class CondemnedPlace(NamedTuple):
+    """The mark on a blob that gc is going to remove."""
+
+    path: str
+    digest: Digest
+
+
+class ManifestPlace(NamedTuple):
+    """A manifest that was pushed."""
+
+    path: str
+    digest: Digest
+
+
+class TagPlace(NamedTuple):
+    """A tag."""
+
+    path: str
+    tag: str
+
+
+OciPlace = BlobPlace | CondemnedPlace | ManifestPlace | TagPlace
+
+
+def blob_key(path: str, digest: Digest) -> str:
+    """Return the storage key of a blob."""
+    return f"{OCI_PREFIX}{path}/{_BLOBS}/{digest.algorithm}/{digest.hex}"
+
+
+def condemned_key(path: str, digest: Digest) -> str:
+    """Return the storage key of the mark that a blob is going to be removed."""
+    return blob_key(path, digest) + _CONDEMNED
+
+
+def manifest_key(path: str, digest: Digest) -> str:
+    """Return the storage key of a manifest that was pushed."""
+    return f"{OCI_PREFIX}{path}/{_MANIFESTS}/{digest.algorithm}/{digest.hex}"
+
+
+def tag_key(path: str, tag: str) -> str:
+    """Return the storage key of a tag."""
+    return f"{OCI_PREFIX}{path}/{_TAGS}/{tag}"
+
+
+def is_oci(storage_key: str) -> bool:
+    """Return whether a key is that of something which came through OCI."""
+    return storage_key.startswith(OCI_PREFIX)
+
+
+def oci_place(storage_key: str) -> OciPlace | None:
+    """Return what lies under a key for which `is_oci`; None where it is nothing of ours."""
+    parts = storage_key.removeprefix(OCI_PREFIX).split("/")
+    match parts:
+        case [*path, kind, tag] if kind == _TAGS and path:
+            return TagPlace("/".join(path), tag)
+        case [*path, kind, algorithm, encoded] if kind in (_BLOBS, _MANIFESTS) and path and algorithm in ALGORITHMS:
+            digest = Digest(algorithm, encoded.removesuffix(_CONDEMNED))
+            if kind == _MANIFESTS:
+                return ManifestPlace("/".join(path), digest)
+            make = CondemnedPlace if encoded.endswith(_CONDEMNED) else BlobPlace
+            return make("/".join(path), digest)
+    return None
+
+
+def upload_prefix(upload: str) -> str:
+    """Return what the state's keys of one upload of a blob begin with; `upload` is a UUID."""
+    return f"{UPLOADS_PREFIX}{upload[-3:]}/{upload}."
+
+
+def chunk_key(upload: str, offset: int) -> str:
+    """Return the state's key of the piece that begins at this byte of a blob that is being uploaded."""
+    return f"{upload_prefix(upload)}{offset:020d}"
+
+
+def ended_key(upload: str) -> str:
+    """Return the state's key of the mark that an upload is over."""
+    return upload_prefix(upload) + _ENDED
+
+
+def chunk_offset(state_key: str) -> int | None:
+    """Return the offset in a state's key of an upload; None in the mark that it is over."""
+    last = state_key.rpartition(".")[2]
+    return int(last) if last.isdecimal() else None
+
+
+def upload_of(state_key: str) -> str:
+    """Return the upload that a state's key belongs to."""
+    return state_key.rpartition("/")[2].partition(".")[0]

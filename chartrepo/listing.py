@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chartrepo import layout
+from chartrepo.pushed import PushedListed, PushedListing
 from storage.base import State, Storage
 
 
@@ -14,10 +15,12 @@ class Listing:
     Attributes:
         packages: state and time of publication by key; the time is None where a listing does not tell it.
         provenance: state by the package's key.
+        pushed: what came through OCI.
     """
 
     packages: Mapping[str, tuple[State, int | None]]
     provenance: Mapping[str, State]
+    pushed: PushedListing
 
 
 def listed(packages: Storage) -> Listing:
@@ -28,9 +31,12 @@ def listed(packages: Storage) -> Listing:
     """
     found: dict[str, tuple[State, int | None]] = {}
     provenance: dict[str, State] = {}
+    pushed = PushedListed()
     for info in packages.list():
-        if layout.is_package(info.key):
+        if layout.is_oci(info.key):
+            pushed.add(info.key, info.state)
+        elif layout.is_package(info.key):
             found[info.key] = (info.state, info.published)
         elif layout.is_provenance(info.key):
             provenance[layout.package_of(info.key)] = info.state
-    return Listing(found, provenance)
+    return Listing(found, provenance, pushed.listing())

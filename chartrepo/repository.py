@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, NamedTuple
 
@@ -26,7 +26,16 @@ from chartrepo.core.errors import (
     WritesUnsafe,
 )
 from chartrepo.core.names import check_repository
-from chartrepo.examine import NO_STATE, Examined, Signature, examine, read_open, read_signature, record
+from chartrepo.examine import (
+    NO_STATE,
+    Examined,
+    Signature,
+    examine,
+    read_open,
+    read_signature,
+    record,
+    without_provenance,
+)
 from storage.base import (
     ABSENT,
     UNTOLD,
@@ -141,8 +150,8 @@ class Repositories:
             CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now; the package may have been written.
         """
         check_repository(repository)
-        self._check_writes()
-        examined = self._admit(package, reserved=reserved)
+        self.check_writes()
+        examined = self.admit(package, reserved=reserved)
         chart = examined.package.chart
         file = layout.package_file(chart.name, chart.version)
         if signature is not None:
@@ -172,7 +181,7 @@ class Repositories:
             InvalidName, CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: as for `publish`.
         """
         check_repository(repository)
-        self._check_writes()
+        self.check_writes()
         statement = provenance.parse(signature)
         file = provenance.package_file(statement)
         with self.catalog.exclusive(repository, file) as entry:
@@ -189,7 +198,7 @@ class Repositories:
             except Changed as error:
                 raise Unavailable(f"{error}: try again") from None
             if isinstance(known, PackageRecord):
-                entry.record(replace(known, provenance_state=written, signed=True))
+                entry.record(Signature(written, counts=True, content=signature).of(known))
 
     def delete(self, repository: str, name: str, version: str) -> None:
         """Delete a version and its provenance, for every reader on return.
@@ -202,7 +211,7 @@ class Repositories:
             CatalogIncomplete, CatalogUnavailable, Unavailable: as for `publish`.
         """
         check_repository(repository)
-        self._check_writes()
+        self.check_writes()
         file = layout.package_file(name, version)
         missing = VersionNotFound(f"{name!r} has no version {version!r} in this repository")
         if "/" in file or "\0" in file:
@@ -345,14 +354,24 @@ class Repositories:
             raise _no_file(name)
         return served
 
-    def _check_writes(self) -> None:
+    def check_writes(self) -> None:
+        """Return if two writers are kept apart.
+
+        Raises:
+            WritesUnsafe: they are not.
+        """
         if not self.writes_are_safe:
             raise WritesUnsafe(
                 "this storage does not honour conditional writes: set single_writer to true where only this server "
                 "writes, or use a PostgreSQL catalog"
             )
 
-    def _admit(self, package: BinaryIO, *, reserved: bool) -> Examined:
+    def admit(self, package: BinaryIO, *, reserved: bool = False) -> Examined:
+        """Read a package and judge it, as `publish` does.
+
+        Raises:
+            PackageRefused: it breaks a rule.
+        """
         package.seek(0)
         examined = examine(package)
         if examined.package.reservations and not reserved:
@@ -532,11 +551,7 @@ class Repositories:
         if known.provenance_state == self._state(layout.key(repository, layout.provenance_file(file))):
             return known
         signature = read_signature(self.packages, repository, file, known.digest)
-        return replace(
-            known,
-            provenance_state=signature.state if signature else None,
-            signed=signature is not None and signature.counts,
-        )
+        return signature.of(known) if signature is not None else without_provenance(known)
 
     def _state(self, key: str) -> State | None:
         try:

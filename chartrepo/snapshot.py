@@ -10,15 +10,16 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.catalog import Catalog, ManifestRecord, PackageRecord, Record, SetAside, TagRecord
 from chartrepo.catalog.folders import make_private
 from chartrepo.catalog.schema import SCHEMA_VERSION
+from chartrepo.core.oci import parse_digest
 from chartrepo.core.versions import check
 from chartrepo.wording import counted
 from storage.base import ANYWAY, NoSpace, NotFound, Reader, State, Storage, Unavailable
@@ -32,11 +33,26 @@ _FAST: Final = 1
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "provenance_state": (str, type(None)),
     "signed": (bool,),
+    "provenance_digest": (str, type(None)),
+    "provenance_size": (int,),
     "size": (int,),
     "created": (int,),
     "warnings": (list,),
+    "subject": (str, type(None)),
+    "artifact_type": (str, type(None)),
+    "chart": (str, type(None)),
+    "loose": (bool,),
+    "needs": (list,),
+    "package": (str, type(None)),
 }
 """What the fields of a record are in JSON; all others are texts."""
+
+_KINDS: Final[dict[str, type[Record]]] = {
+    "package": PackageRecord,
+    "set_aside": SetAside,
+    "manifest": ManifestRecord,
+    "tag": TagRecord,
+}
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -90,17 +106,17 @@ class Snapshot:
             raise (NoSpace if error.errno in _FULL else Unavailable)(what) from None
         self._written = content
 
-    def read(self) -> dict[str, PackageRecord | SetAside]:
-        """Return what it knows, by the package's key; nothing where there is none, or none that can be read."""
+    def read(self) -> dict[str, Record]:
+        """Return what it knows, by the storage's key; nothing where there is none, or none that can be read."""
         try:
             with self._state.open(layout.SNAPSHOT_KEY) as reader:
-                records = {layout.key(record.repository, record.file): record for record in _read(reader)}
+                records = {_key(record): record for record in _read(reader)}
         except NotFound:
             return {}
         except Exception as error:  # noqa: BLE001 - it only saves time: nothing in it may keep a catalog from being built
             log.warning("the snapshot of the catalog cannot be read, and all packages are read instead: %s", error)
             return {}
-        log.info("the snapshot of the catalog knows %s", counted(len(records), "package"))
+        log.info("the snapshot of the catalog knows %s", counted(len(records), "object"))
         return records
 
     def _look_for_others(self) -> None:
@@ -122,16 +138,37 @@ class Snapshot:
 def _write(file: IO[bytes], catalog: Catalog, identifier: str) -> None:
     with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_FAST, mtime=0) as packed:
         packed.write(_line({"chartrepo": "snapshot", "schema": SCHEMA_VERSION, "catalog": identifier}))
-        for record in catalog.records():
-            kind = "package" if isinstance(record, PackageRecord) else "set_aside"
+        for kind, record in _records(catalog):
             packed.write(_line([kind, *astuple(record)]))
+
+
+def _records(catalog: Catalog) -> Iterator[tuple[str, Record]]:
+    kinds = {kind: name for name, kind in _KINDS.items()}
+    for record in catalog.records():
+        yield kinds[type(record)], record
+    needs: dict[tuple[str, str], list[str]] = {}
+    for name, manifest, digest in catalog.artifacts.all_needs():
+        needs.setdefault((name, manifest), []).append(digest)
+    for manifest_record in catalog.artifacts.all_manifests():
+        found = tuple(needs.get((manifest_record.name, manifest_record.digest), ()))
+        yield "manifest", replace(manifest_record, needs=found)
+    for tag in catalog.artifacts.all_tags():
+        yield "tag", tag
+
+
+def _key(record: Record) -> str:
+    if isinstance(record, ManifestRecord):
+        return layout.manifest_key(record.name, parse_digest(record.digest))
+    if isinstance(record, TagRecord):
+        return layout.tag_key(record.name, record.tag)
+    return layout.key(record.repository, record.file)
 
 
 def _line(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
-def _read(reader: Reader) -> Iterator[PackageRecord | SetAside]:
+def _read(reader: Reader) -> Iterator[Record]:
     with gzip.GzipFile(fileobj=_File(reader)) as lines:
         header = json.loads(lines.readline())
         if header["schema"] != SCHEMA_VERSION:
@@ -140,22 +177,22 @@ def _read(reader: Reader) -> Iterator[PackageRecord | SetAside]:
             yield _record(*json.loads(line))
 
 
-def _record(kind: str, *values: Any) -> PackageRecord | SetAside:
+def _record(kind: str, *values: Any) -> Record:
     """Return the record that a line stands for.
 
     Raises:
-        ValueError: it stands for none that a catalog takes.
+        ValueError, TypeError: it stands for none that a catalog takes.
     """
-    if kind not in {"package", "set_aside"}:
+    if kind not in _KINDS:
         raise ValueError(f"a line is of the kind {kind!r:.100}")
-    fields = values if kind == "set_aside" else (*values[:-1], tuple(values[-1]))
-    made = SetAside(*fields) if kind == "set_aside" else PackageRecord(*fields)
+    make: Any = _KINDS[kind]
+    made: Record = make(*(tuple(value) if isinstance(value, list) else value for value in values))
     for name, value in zip(made.__slots__, values, strict=True):
         if type(value) not in _TYPES.get(name, (str,)):
             raise ValueError(f"a line says {value!r:.100} for {name}")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise ValueError(f"a line has {name} that are no texts")
     if isinstance(made, PackageRecord):
-        if not all(isinstance(warning, str) for warning in made.warnings):
-            raise ValueError("a line has a warning that is no text")
         check(made.version)
     return made
 

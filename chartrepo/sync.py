@@ -16,6 +16,7 @@ from chartrepo.core.errors import CatalogUnavailable, ChartrepoError
 from chartrepo.listing import Listing, listed
 from chartrepo.metrics import Unmeasured
 from chartrepo.outcomes import UNFORESEEN, UNREAD
+from chartrepo.pushed_sync import sync_pushed
 from chartrepo.repository import Repositories
 from storage.base import Misconfigured, State, StorageError
 
@@ -99,6 +100,7 @@ def sync(repositories: Repositories, *, settle: bool = False) -> Report:
             _put_aside(catalog, key, package[0] if package is not None else UNREAD)
         else:
             looked_at += 1
+    looked_at += sync_pushed(repositories.packages, catalog, listing.pushed)
     aside = len(catalog.set_aside())
     return Report(len(listing.packages), looked_at, aside, time.monotonic() - started, unsettled, unread)
 

@@ -185,7 +185,7 @@ class TestReindex:
         shop.publish(package("gone"))
         with shop.catalog.exclusive("", "app-1.0.0.tgz") as entry:
             fields = {name: getattr(made, name) for name in PackageRecord.__slots__}
-            entry.record(PackageRecord(**{**fields, "entry_json": "{}", "digest": "0" * 64}))
+            entry.record(PackageRecord(**{**fields, "entry_json": '{"name":"a","version":"b"', "digest": "0" * 64}))
         shop.inner.delete("gone-1.0.0.tgz")
         shop.put("new-1.0.0.tgz", package("new"))
         shop.put("bad-1.0.0.tgz", b"no package")

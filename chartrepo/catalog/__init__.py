@@ -1,21 +1,41 @@
 """The derived SQL database: what was read out of the packages, so that no request reads an archive twice."""
 
-from chartrepo.catalog.catalog import Building, Catalog, Changes, open_catalog, sqlite_file
+from chartrepo.catalog.artifacts import Artifacts, Held
+from chartrepo.catalog.catalog import Building, Catalog, Changes, Record, open_catalog, sqlite_file
 from chartrepo.catalog.exclusive import Exclusive
-from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
+from chartrepo.catalog.records import (
+    Content,
+    ContentKind,
+    Entry,
+    Known,
+    ManifestRecord,
+    Mark,
+    PackageRecord,
+    RepositoryStatus,
+    Served,
+    SetAside,
+    TagRecord,
+)
 
 __all__ = [
+    "Artifacts",
     "Building",
     "Catalog",
     "Changes",
+    "Content",
+    "ContentKind",
     "Entry",
     "Exclusive",
+    "Held",
     "Known",
+    "ManifestRecord",
     "Mark",
     "PackageRecord",
+    "Record",
     "RepositoryStatus",
     "Served",
     "SetAside",
+    "TagRecord",
     "open_catalog",
     "sqlite_file",
 ]

@@ -11,17 +11,32 @@ from pathlib import Path
 from typing import Final
 
 from chartrepo.catalog.announced import EVERYTHING
+from chartrepo.catalog.artifacts import Artifacts
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive
 from chartrepo.catalog.generations import Generations
 from chartrepo.catalog.locks import stripe_of
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
-from chartrepo.catalog.records import Entry, Known, Mark, PackageRecord, RepositoryStatus, Served, SetAside
+from chartrepo.catalog.records import (
+    Entry,
+    Known,
+    ManifestRecord,
+    Mark,
+    PackageRecord,
+    RepositoryStatus,
+    Served,
+    SetAside,
+    TagRecord,
+)
 from chartrepo.catalog.rows import (
+    contents_of,
+    from_manifest,
     from_name,
     from_package,
     from_set_aside,
+    from_tag,
     is_text,
+    needs_of,
     to_name,
     to_package,
     to_set_aside,
@@ -35,6 +50,10 @@ _SYNC: Final = "sync"
 _SQLITE: Final = "sqlite:///"
 _MARKS: Final = 1024
 """Repositories whose mark a process remembers."""
+
+
+Record = PackageRecord | SetAside | ManifestRecord | TagRecord
+"""Whatever a catalog is built of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +81,26 @@ class Building:
         self._session = session
         self._queries = queries
 
-    def load(self, records: Iterable[PackageRecord | SetAside]) -> None:
+    def load(self, records: Iterable[Record]) -> None:
         """Add what was read out of the storage. Of two records of one file the later one counts."""
         records = iter(records)
         while some := list(islice(records, _AT_ONCE)):
             packages = [from_package(record) for record in some if isinstance(record, PackageRecord)]
             aside = [from_set_aside(record) for record in some if isinstance(record, SetAside)]
+            contents = [row for record in some if isinstance(record, PackageRecord) for row in contents_of(record)]
+            manifests = [record for record in some if isinstance(record, ManifestRecord)]
+            needs = [row for record in manifests for row in needs_of(record)]
+            tags = [from_tag(record) for record in some if isinstance(record, TagRecord)]
             if packages:
                 self._session.run_many(self._queries.put_package, packages)
+            if contents:
+                self._session.run_many(self._queries.put_content, contents)
+            if manifests:
+                self._session.run_many(self._queries.put_manifest, [from_manifest(record) for record in manifests])
+            if needs:
+                self._session.run_many(self._queries.put_need, needs)
+            if tags:
+                self._session.run_many(self._queries.put_tag, tags)
             if aside:
                 self._session.run_many(self._queries.put_set_aside, aside)
 
@@ -89,6 +120,9 @@ class Catalog:
         queries: the statements in its dialect.
         storage_id: names the storage; two storages never share a catalog.
         clock: seconds since the epoch.
+
+    Attributes:
+        artifacts: its OCI side.
     """
 
     def __init__(
@@ -98,6 +132,7 @@ class Catalog:
         self._queries = queries
         self._storage_id = storage_id
         self._clock = clock
+        self.artifacts = Artifacts(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 

@@ -1,9 +1,20 @@
 """The one way in which a single package's rows change."""
 
+from contextlib import suppress
+from typing import Any
+
 from chartrepo.catalog.engine import KeyLock, Session
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.records import PackageRecord, SetAside
-from chartrepo.catalog.rows import from_name, from_package, from_set_aside, is_text, to_package, to_set_aside
+from chartrepo.catalog.rows import (
+    contents_of,
+    from_name,
+    from_package,
+    from_set_aside,
+    is_text,
+    to_package,
+    to_set_aside,
+)
 
 
 class Exclusive:
@@ -102,6 +113,23 @@ class _Change:
             session.run(queries.put_package, from_package(after))
         elif isinstance(after, SetAside):
             session.run(queries.put_set_aside, from_set_aside(after))
+        self._change_contents(before, after)
+
+    def _change_contents(self, before: PackageRecord | SetAside | None, after: PackageRecord | SetAside | None) -> None:
+        old: list[dict[str, Any]] = []
+        if isinstance(before, PackageRecord):
+            # A row that is damaged is put right here. What it leaves behind belongs to no package any more, or is true.
+            with suppress(ValueError, KeyError, TypeError, AttributeError):
+                old = contents_of(before)
+        new = contents_of(after) if isinstance(after, PackageRecord) else []
+        gone = [row for row in old if row not in new]
+        come = [row for row in new if row not in old]
+        for row in gone:
+            self._session.run(
+                self._queries.drop_content, {name: row[name] for name in ("digest", "repository", "file")}
+            )
+        if come:
+            self._session.run_many(self._queries.put_content, come)
 
     def _change_charts(self, old: PackageRecord | None, new: PackageRecord | None, revision: int) -> None:
         # One file name can stand for two charts, one after the other: a-1-2.0.tgz.

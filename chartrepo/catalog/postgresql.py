@@ -291,7 +291,7 @@ class PostgreSQL:
             except BaseException:
                 self._undo(connection, was_complete=was_complete)
                 raise
-            connection.execute(f"ANALYZE {SCHEMA}.packages, {SCHEMA}.charts")
+            connection.execute(f"ANALYZE {SCHEMA}.packages, {SCHEMA}.charts, {SCHEMA}.contents")
 
     def _undo(self, connection: _Connection, *, was_complete: bool) -> None:
         """Give back what was there before. Where the connection is lost so is the lock, and somebody else may build."""

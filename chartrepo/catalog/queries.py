@@ -32,6 +32,8 @@ RECORD_COLUMNS: Final = (
     "state",
     "provenance_state",
     "signed",
+    "provenance_digest",
+    "provenance_size",
     "digest",
     "size",
     "created",
@@ -77,6 +79,8 @@ class Queries:
         self._make_reads_of_charts()
         self._make_writes()
         self._make_builds()
+        self._make_reads_of_oci()
+        self._make_writes_of_oci()
 
     def _text(self, statement: sa.ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
@@ -215,4 +219,92 @@ class Queries:
                     ),
                 )
             ),
+        )
+
+    def _make_reads_of_oci(self) -> None:
+        packages, contents = self._tables.packages, self._tables.contents
+        manifests, needs, tags = self._tables.manifests, self._tables.needs, self._tables.tags
+        of_package = sa.and_(packages.c.repository == contents.c.repository, packages.c.file == contents.c.file)
+        found = sa.select(contents.c.kind, *_columns(packages, *RECORD_COLUMNS)).join(packages, of_package)
+
+        # chart: the name of the chart
+        of_chart = packages.c.name == sa.bindparam("chart")
+        self.contents = self._text(found.where(_where(contents, "digest", "repository"), of_chart))
+        self.contents_anywhere = self._text(found.where(_where(contents, "digest")).limit(_ONE).offset(_ZERO))
+        # last, limit
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        limit = sa.bindparam("limit", type_=sa.BigInteger)  # with an offset, or SQLite's dialect makes a value of it
+        self.version_tags = self._text(
+            sa.select(packages.c.tag)
+            .where(_where(packages, "repository"), of_chart, packages.c.tag > after)
+            .order_by(packages.c.tag)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        # Tags of versions are those of packages. repository, chart: of the name.
+        published = (
+            sa.exists()
+            .where(_where(packages, "repository"), of_chart, packages.c.digest == manifests.c.chart)
+            .where(packages.c.tag.is_not(None))
+        )
+        there = sa.or_(manifests.c.chart.is_(None), manifests.c.loose, published)
+        self.other_tags = self._text(
+            sa.select(tags.c.tag)
+            .join(manifests, sa.and_(manifests.c.name == tags.c.name, manifests.c.digest == tags.c.digest))
+            .where(_where(tags, "name"), tags.c.package.is_(None), tags.c.tag > after, there)
+            .order_by(tags.c.tag)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        self.tag = self._text(sa.select(tags).where(_where(tags, "name", "tag")))
+        self.tags = self._text(sa.select(tags))
+        self.tags_of_name = self._text(sa.select(tags).where(_where(tags, "name")))
+        self.tags_of_manifest = self._text(sa.select(tags).where(_where(tags, "name", "digest")))
+        self.manifest = self._text(sa.select(manifests).where(_where(manifests, "name", "digest")))
+        self.manifests = self._text(sa.select(manifests))
+        self.manifests_of_chart = self._text(sa.select(manifests).where(_where(manifests, "name", "chart")))
+        self.needs = self._text(sa.select(needs.c.name, needs.c.manifest, needs.c.digest))
+        self.who_needs = self._text(
+            sa.select(needs.c.manifest).where(_where(needs, "name", "digest")).limit(_ONE).offset(_ZERO)
+        )
+        self.names_that_need = self._text(sa.select(needs.c.name).where(_where(needs, "digest")).distinct())
+        # last: a digest
+        self.referrers = self._text(
+            sa.select(manifests)
+            .where(_where(manifests, "name", "subject"), manifests.c.digest > after, there)
+            .order_by(manifests.c.digest)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        self.named_charts = self._text(
+            sa.select(packages.c.repository, packages.c.name).where(packages.c.tag.is_not(None)).distinct()
+        )
+        self.names_of_manifests = self._text(sa.select(manifests.c.name).distinct())
+        self.has_chart = self._text(
+            sa.select(packages.c.tag)
+            .where(_where(packages, "repository"), of_chart, packages.c.tag.is_not(None))
+            .limit(_ONE)
+            .offset(_ZERO)
+        )
+        self.has_manifest = self._text(
+            sa.select(manifests.c.digest).where(_where(manifests, "name")).limit(_ONE).offset(_ZERO)
+        )
+
+    def _make_writes_of_oci(self) -> None:
+        contents, manifests = self._tables.contents, self._tables.manifests
+        needs, tags = self._tables.needs, self._tables.tags
+        self.put_content = self._text(
+            sa.insert(contents).values({column.name: sa.bindparam(column.name) for column in contents.columns})
+        )
+        self.drop_content = self._text(sa.delete(contents).where(_where(contents, "digest", "repository", "file")))
+        self.put_manifest = self._put(manifests)
+        self.drop_manifest = self._text(sa.delete(manifests).where(_where(manifests, "name", "digest")))
+        need = self._insert(needs).values({column.name: sa.bindparam(column.name) for column in needs.columns})
+        self.put_need = self._text(need.on_conflict_do_nothing())
+        self.drop_needs = self._text(sa.delete(needs).where(_where(needs, "name", "manifest")))
+        self.put_tag = self._put(tags)
+        self.drop_tag = self._text(sa.delete(tags).where(_where(tags, "name", "tag")))
+        # loose
+        self.set_loose = self._text(
+            sa.update(manifests).values(loose=sa.bindparam("loose")).where(_where(manifests, "name", "chart"))
         )

@@ -1,6 +1,7 @@
 """The values that go into the catalog and come out of it."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 
@@ -16,6 +17,8 @@ class PackageRecord:
         state: the storage's name for the bytes that were read.
         provenance_state: the same for the `.prov` that was looked at, None when there was none.
         signed: whether that `.prov` counts, which is while it names this package's digest.
+        provenance_digest: plain hex SHA-256 of a `.prov` that counts, else None.
+        provenance_size: of a `.prov` that counts, in bytes, else 0.
         digest: plain hex SHA-256 of the package.
         size: of the package, in bytes.
         created: time of publication, in seconds since the epoch.
@@ -31,6 +34,8 @@ class PackageRecord:
     state: str
     provenance_state: str | None
     signed: bool
+    provenance_digest: str | None
+    provenance_size: int
     digest: str
     size: int
     created: int
@@ -136,3 +141,76 @@ class RepositoryStatus:
     size: int
     revision: int
     changed_at: int
+
+
+# ---- OCI
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRecord:
+    """What was read out of a manifest that was pushed.
+
+    Attributes:
+        name: of the OCI repository, as `team/app/web`.
+        digest: of the manifest, with its algorithm.
+        media_type: of the manifest.
+        size: of the manifest, in bytes.
+        subject: digest of the manifest that it is about, if it is about one.
+        artifact_type: as a list of referrers shows it; None for an index that has none.
+        annotations: as JSON.
+        chart: plain hex SHA-256 of the package that it is the manifest of; None where it is no Helm chart's.
+        loose: whether that package lies as a blob, because it is not published under its own key.
+        needs: digests of the blobs and manifests without which it is not whole.
+    """
+
+    name: str
+    digest: str
+    media_type: str
+    size: int
+    subject: str | None
+    artifact_type: str | None
+    annotations: str
+    chart: str | None
+    loose: bool
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagRecord:
+    """A tag that was pushed.
+
+    Attributes:
+        name: of the OCI repository, as `team/app/web`.
+        tag: the tag.
+        digest: of the manifest that it names.
+        package: where it is a version of the chart, the plain hex SHA-256 of its package; None for any other tag.
+        state: the storage's name for the bytes that were read.
+    """
+
+    name: str
+    tag: str
+    digest: str
+    package: str | None
+    state: str
+
+
+class ContentKind(Enum):
+    """What a digest can be that belongs to a package."""
+
+    PACKAGE = "package"
+    PROVENANCE = "provenance"
+    CONFIG = "config"
+    MANIFEST = "manifest"
+    SIGNED_MANIFEST = "signed"
+
+
+class Content(NamedTuple):
+    """What can be had of a package by a digest of SHA-256.
+
+    Attributes:
+        kind: what it is.
+        package: that it belongs to.
+    """
+
+    kind: ContentKind
+    package: PackageRecord

@@ -1,12 +1,29 @@
 """Between rows of the tables and values."""
 
+import hashlib
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
 from chartrepo.catalog.engine import Row
-from chartrepo.catalog.records import PackageRecord, SetAside
+from chartrepo.catalog.records import ContentKind, ManifestRecord, PackageRecord, SetAside, TagRecord
+from chartrepo.core import made_manifests, oci
 from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.made_manifests import Part
 from chartrepo.core.versions import is_stable, sort_key
+
+MANIFEST_COLUMNS: Final = (
+    "name",
+    "digest",
+    "media_type",
+    "size",
+    "subject",
+    "artifact_type",
+    "annotations",
+    "chart",
+    "loose",
+)
+"""The columns of `manifests`, in the order of the fields of a `ManifestRecord`."""
 
 
 class BrokenRow(CatalogUnavailable):
@@ -27,6 +44,8 @@ def to_package(row: Row) -> PackageRecord:
         state,
         provenance_state,
         signed,
+        provenance_digest,
+        provenance_size,
         digest,
         size,
         created,
@@ -44,6 +63,8 @@ def to_package(row: Row) -> PackageRecord:
         state,
         provenance_state,
         bool(signed),
+        provenance_digest,
+        provenance_size,
         digest,
         size,
         created,
@@ -63,15 +84,73 @@ def from_package(record: PackageRecord) -> dict[str, Any]:
         "state": record.state,
         "provenance_state": record.provenance_state,
         "signed": record.signed,
+        "provenance_digest": record.provenance_digest,
+        "provenance_size": record.provenance_size,
         "digest": record.digest,
         "size": record.size,
         "created": record.created,
         "sort_key": sort_key(record.version),
         "stable": is_stable(record.version),
+        "tag": oci.tag_of(record.version) if oci.has_name(record.repository, record.name) else None,
         "warnings": json.dumps(record.warnings) if record.warnings else "[]",
         "entry_json": record.entry_json,
         "entry_yaml": record.entry_yaml,
     }
+
+
+def contents_of(record: PackageRecord) -> list[dict[str, Any]]:
+    """Return the rows of `contents` for a package; none where it has no OCI form."""
+    if oci.tag_of(record.version) is None or not oci.has_name(record.repository, record.name):
+        return []
+    metadata = made_manifests.metadata_of(record.entry_json)
+    package = Part(record.digest, record.size)
+    found = [
+        (ContentKind.PACKAGE, bytes.fromhex(record.digest)),
+        (ContentKind.CONFIG, _sha256(made_manifests.config(metadata))),
+        (ContentKind.MANIFEST, _sha256(made_manifests.manifest(metadata, package))),
+    ]
+    if record.provenance_digest is not None:
+        signature = Part(record.provenance_digest, record.provenance_size)
+        found += [
+            (ContentKind.PROVENANCE, bytes.fromhex(record.provenance_digest)),
+            (ContentKind.SIGNED_MANIFEST, _sha256(made_manifests.manifest(metadata, package, signature))),
+        ]
+    return [
+        {"digest": digest, "repository": record.repository, "file": record.file, "kind": kind.value}
+        for kind, digest in found
+    ]
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def to_manifest(row: Row) -> ManifestRecord:
+    """Return what a row of `manifests` says; what the manifest needs is in other rows."""
+    name, digest, media_type, size, subject, artifact_type, annotations, chart, loose = row
+    return ManifestRecord(name, digest, media_type, size, subject, artifact_type, annotations, chart, bool(loose))
+
+
+def from_manifest(record: ManifestRecord) -> dict[str, Any]:
+    """Return the values of a row of `manifests`."""
+    return {column: getattr(record, column) for column in MANIFEST_COLUMNS}
+
+
+def needs_of(record: ManifestRecord) -> list[dict[str, Any]]:
+    """Return the rows of `needs` for a manifest."""
+    return [
+        {"name": record.name, "manifest": record.digest, "digest": digest} for digest in dict.fromkeys(record.needs)
+    ]
+
+
+def to_tag(row: Row) -> TagRecord:
+    """Return what a row of `tags` says."""
+    return TagRecord(*row)
+
+
+def from_tag(record: TagRecord) -> dict[str, Any]:
+    """Return the values of a row of `tags`."""
+    return asdict(record)
 
 
 def to_set_aside(row: Row) -> SetAside:

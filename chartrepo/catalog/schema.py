@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Counts up with every change below, and with every change of what is written into the columns.
 
 It is part of the SQLite file's name and of the PostgreSQL schema's name, so that each release builds its own catalog.
@@ -26,6 +26,10 @@ class Tables:
         packages: one row for each `PackageRecord`.
         set_aside: one row for each `SetAside`. A file's name need not be text there, so names are kept as bytes and the
             reason, which may quote them, as a JSON string.
+        contents: one row for each digest by which a part of a package can be had through OCI.
+        manifests: one row for each `ManifestRecord`.
+        needs: one row for each digest that one of them needs.
+        tags: one row for each `TagRecord`.
     """
 
     catalog: sa.Table
@@ -33,6 +37,10 @@ class Tables:
     charts: sa.Table
     packages: sa.Table
     set_aside: sa.Table
+    contents: sa.Table
+    manifests: sa.Table
+    needs: sa.Table
+    tags: sa.Table
 
     @property
     def metadata(self) -> sa.MetaData:
@@ -78,17 +86,22 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("state", _TEXT, nullable=False),
             sa.Column("provenance_state", _TEXT),
             sa.Column("signed", sa.Boolean, nullable=False),
+            sa.Column("provenance_digest", _TEXT),
+            sa.Column("provenance_size", sa.BigInteger, nullable=False),
             sa.Column("digest", _TEXT, nullable=False),
             sa.Column("size", sa.BigInteger, nullable=False),
             sa.Column("created", sa.BigInteger, nullable=False),
             # Its bytes are in the order of versions.
             sa.Column("sort_key", sa.LargeBinary, nullable=False),
             sa.Column("stable", sa.Boolean, nullable=False),
+            # None where the chart has no OCI name, or the version no tag.
+            sa.Column("tag", _TEXT),
             # A JSON array of texts.
             sa.Column("warnings", _TEXT, nullable=False),
             sa.Column("entry_json", _TEXT, nullable=False),
             sa.Column("entry_yaml", _TEXT, nullable=False),
             sa.Index("packages_by_version", "repository", "name", "sort_key", "version"),
+            sa.Index("packages_by_tag", "repository", "name", "tag"),
         ),
         set_aside=sa.Table(
             "set_aside",
@@ -97,5 +110,49 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("file", sa.LargeBinary, primary_key=True),
             sa.Column("state", _TEXT, nullable=False),
             sa.Column("reason", _TEXT, nullable=False),
+        ),
+        contents=sa.Table(
+            "contents",
+            metadata,
+            # The bytes of a SHA-256.
+            sa.Column("digest", sa.LargeBinary, nullable=False),
+            sa.Column("repository", _TEXT, nullable=False),
+            sa.Column("file", _TEXT, nullable=False),
+            sa.Column("kind", _TEXT, nullable=False),
+            # No key: it is loaded in no order, and an index at the end is made faster.
+            sa.Index("contents_by_digest", "digest", "repository"),
+        ),
+        manifests=sa.Table(
+            "manifests",
+            metadata,
+            sa.Column("name", _TEXT, primary_key=True),
+            sa.Column("digest", _TEXT, primary_key=True),
+            sa.Column("media_type", _TEXT, nullable=False),
+            sa.Column("size", sa.BigInteger, nullable=False),
+            sa.Column("subject", _TEXT),
+            sa.Column("artifact_type", _TEXT),
+            sa.Column("annotations", _TEXT, nullable=False),
+            sa.Column("chart", _TEXT),
+            sa.Column("loose", sa.Boolean, nullable=False),
+            sa.Index("manifests_by_subject", "name", "subject", "digest"),
+            sa.Index("manifests_by_chart", "name", "chart"),
+        ),
+        needs=sa.Table(
+            "needs",
+            metadata,
+            sa.Column("name", _TEXT, primary_key=True),
+            sa.Column("manifest", _TEXT, primary_key=True),
+            sa.Column("digest", _TEXT, primary_key=True),
+            sa.Index("needs_by_digest", "digest", "name"),
+        ),
+        tags=sa.Table(
+            "tags",
+            metadata,
+            sa.Column("name", _TEXT, primary_key=True),
+            sa.Column("tag", _TEXT, primary_key=True),
+            sa.Column("digest", _TEXT, nullable=False),
+            sa.Column("package", _TEXT),
+            sa.Column("state", _TEXT, nullable=False),
+            sa.Index("tags_by_digest", "name", "digest"),
         ),
     )

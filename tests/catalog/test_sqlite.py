@@ -67,13 +67,13 @@ def test_what_is_promised_is_synced(filled: Catalog, link: Path) -> None:
 def test_a_rebuild_leaves_one_generation_and_removes_what_killed_ones_left(
     filled: Catalog, folder: Path, link: Path
 ) -> None:
-    for litter in ("catalog-v1-00ff.sqlite3", "catalog-v1-00ff.sqlite3-wal", "catalog-v1-00ff.sqlite3.link"):
+    for litter in ("catalog-v2-00ff.sqlite3", "catalog-v2-00ff.sqlite3-wal", "catalog-v2-00ff.sqlite3.link"):
         (folder / litter).write_bytes(b"half")
-    (folder / "catalog-v1.sqlite3.bak").write_bytes(b"mine")
+    (folder / "catalog-v2.sqlite3.bak").write_bytes(b"mine")
     build(filled)
     filled.close()
     current = link.resolve().name
-    beside = {f"{current}-announced", "catalog-v1.sqlite3.bak"}
+    beside = {f"{current}-announced", "catalog-v2.sqlite3.bak"}
     assert {path.name for path in folder.iterdir()} == {link.name, current, *beside}
 
 
@@ -275,13 +275,17 @@ def test_readers_go_on_when_nothing_can_be_written(
     assert filled.package("", "b-1.0.0.tgz") is not None
 
 
+def long_entry(length: int) -> str:
+    return f'{{"name":"c","version":"1.0.0","description":"{"x" * length}"'
+
+
 def test_a_full_disk_is_told_and_got_over(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = filled._engine._pool.take()
     pages = connection.raw.execute("PRAGMA page_count").fetchone()[0]
-    connection.raw.execute(f"PRAGMA max_page_count = {pages}")
+    connection.raw.execute(f"PRAGMA max_page_count = {pages + 2}")
     filled._engine._pool.give(connection)
     with pytest.raises(CatalogFull, match="full"):
-        record(filled, package("c", entry_json="x" * 100_000))
+        record(filled, package("c", entry_json=long_entry(100_000)))
     assert filled.package("", "b-1.0.0.tgz") is not None
     record(filled, package("c"))
     assert not filled.needs_rebuild
@@ -291,17 +295,17 @@ def test_a_rebuild_on_a_full_disk_leaves_what_was_there(
     filled: Catalog, folder: Path, small_disk: Callable[[Path, int], None]
 ) -> None:
     before, files = filled.mark(""), sorted(folder.iterdir())
-    small_disk(folder / "catalog-v1.sqlite3", 0)
+    small_disk(folder / "catalog-v2.sqlite3", 0)
     with pytest.raises((CatalogFull, CatalogUnavailable)):
-        build(filled, *(package("c", f"1.{number}.0", entry_json="x" * 1000) for number in range(2000)))
+        build(filled, *(package("c", f"1.{number}.0", entry_json=long_entry(1000)) for number in range(2000)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert filled.mark("") == before
     assert sorted(folder.iterdir()) == files
 
 
 def test_other_versions_of_the_schema_are_pruned_and_nothing_else(filled: Catalog, folder: Path, link: Path) -> None:
-    others = ["catalog-v0.sqlite3", "catalog-v2-0a.sqlite3", "catalog-v2-0a.sqlite3-wal", "catalog-v12.sqlite3"]
-    mine = ["catalog.sqlite3", "catalog-v2.sqlite3.bak", "other-v2.sqlite3", "catalog-vx.sqlite3"]
+    others = ["catalog-v0.sqlite3", "catalog-v3-0a.sqlite3", "catalog-v3-0a.sqlite3-wal", "catalog-v12.sqlite3"]
+    mine = ["catalog.sqlite3", "catalog-v3.sqlite3.bak", "other-v3.sqlite3", "catalog-vx.sqlite3"]
     for name in (*others, *mine):
         (folder / name).touch()
     assert sorted(filled.prune()) == sorted(others)

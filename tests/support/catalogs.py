@@ -40,10 +40,12 @@ def package(name: str = "app", version: str = "1.0.0", *, repository: str = "", 
         "state": "state-1",
         "provenance_state": None,
         "signed": False,
+        "provenance_digest": None,
+        "provenance_size": 0,
         "digest": digest,
         "size": 1000,
         "created": created,
-        "entry_json": json.dumps(entry),
+        "entry_json": json.dumps(entry)[:-1],
         "entry_yaml": f"- {json.dumps(entry)}\n",
     }
     return PackageRecord(**{**values, **others})
