@@ -17,8 +17,10 @@ from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.outcomes import ReadMany
 from chartrepo.reading import read_many
+from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.waiting import waiting_file
 from storage.base import ABSENT, Abilities, Misconfigured, NotFound, Storage, StorageError, Unavailable
 from storage.local import LocalStorage
 from storage.observed import Observe
@@ -246,15 +248,39 @@ def check_catalog(settings: Settings, ground: Ground) -> None:
             return
 
 
-def repositories(settings: Settings, ground: Ground, *, metrics: Unmeasured | None = None) -> Repositories:
-    """Return the use cases over this storage and its catalog."""
-    found = storages(settings, ground, observe=metrics.storage_call if metrics is not None else None)
+def repositories(settings: Settings, ground: Ground, found: Storages | None = None) -> Repositories:
+    """Return the use cases over this storage, whose drivers may be there already, and its catalog."""
+    found = found or storages(settings, ground)
     return Repositories(
         packages=found.packages,
         catalog=catalog(settings, ground),
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
         look=None if _may_hang(settings) else found.look,
+    )
+
+
+def registry(settings: Settings, ground: Ground, repositories: Repositories, state: Storage) -> Registry:
+    """Return the use cases of the OCI side, over the same packages.
+
+    Args:
+        settings: where and how.
+        ground: what was found out about the storage.
+        repositories: the packages.
+        state: the storage of the server's own state beside them.
+    """
+    blobs = Blobs(repositories)
+    return Registry(
+        blobs=blobs,
+        uploads=Uploads(state, blobs, key=ground.storage_id.encode(), lifetime=settings.oci_upload_expires),
+        manifests=Manifests(
+            repositories,
+            blobs,
+            allowed=Allowed(settings.oci_artifacts),
+            max_package=settings.max_upload_size,
+            new_file=lambda: waiting_file(uploads(settings)),
+        ),
+        discovery=Discovery(repositories.catalog),
     )
 
 

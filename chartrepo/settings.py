@@ -273,6 +273,25 @@ class Settings:
         "a package cannot change, and caches are told to keep it for good",
         default=True,
     )
+    oci_prefix: str = _derived(
+        Section.INDEX,
+        kinds.text_of(r"([a-z0-9]+((\.|_|__|-+|/)[a-z0-9]+)*)?", "a name as team/app, in small letters", "NAME"),
+        "What comes before the repository in OCI names, as charts in oci://host/charts/app; empty for nothing",
+        derive=lambda values: values["context_path"].strip("/").lower(),
+        told="as context_path",
+    )
+    oci_artifacts: Literal["any", "charts"] = _setting(
+        Section.INDEX,
+        kinds.one_of("any", "charts"),
+        "What may be pushed through OCI: any artifact, or charts and what is about one (signatures, SBOMs)",
+        default="any",
+    )
+    oci_upload_expires: float = _setting(
+        Section.LIMITS,
+        kinds.duration(60, 30 * 86400),
+        "How long an upload of an OCI blob can be gone on with, from its beginning",
+        default=86400.0,
+    )
     index_format: Literal["auto", "yaml", "json"] = _setting(
         Section.INDEX,
         kinds.one_of("auto", "yaml", "json"),

@@ -106,6 +106,7 @@ def _value_unlike_the_default(setting: Setting) -> str:
         "false",
         "5",
         "7",
+        "2h",
         "/elsewhere",
         "sqlite:////elsewhere",
         "http://elsewhere",

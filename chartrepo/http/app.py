@@ -10,16 +10,20 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import ops
+from chartrepo.http import oci_errors, ops
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond, upload_result
 from chartrepo.http.auth import Action, Authorizer
 from chartrepo.http.errors import Forbidden, NoSuchPath, Unauthorized, answer
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
+from chartrepo.http.oci import LOGIN, Oci
+from chartrepo.http.oci_paths import is_oci
+from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
 from chartrepo.sync import Report
@@ -34,6 +38,7 @@ class Services:
 
     Attributes:
         repositories: the use cases.
+        registry: those of the OCI side.
         indexes: what this process has rendered.
         sync: brings the catalog in line with the storage, and reports.
         uploads: folder where uploads wait.
@@ -43,6 +48,7 @@ class Services:
     """
 
     repositories: Repositories
+    registry: Registry
     indexes: Indexes
     sync: Callable[[], Report]
     uploads: Path
@@ -65,8 +71,10 @@ def create_app(settings: Settings, services: Services) -> Front:
         immutable=settings.allow_overwrite == "never" and not settings.allow_delete,
         redirect_expires=int(settings.redirect_expires) if settings.storage_redirect else None,
     )
+    registry = services.registry
     return Front(
         Classic(services.repositories, services.indexes, options),
+        OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
         _flask(settings, services, authorizer),
         authorizer,
         context_path=settings.context_path,
@@ -93,6 +101,12 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         sync=services.sync,
         allow_delete=settings.allow_delete,
     ).register(app)
+    Oci(
+        services.registry,
+        services.metrics,
+        prefix=settings.oci_prefix,
+        allow_delete=settings.allow_delete,
+    ).register(app)
     ops.Ops(
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
@@ -110,6 +124,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
             request.environ[ROUTE] = request.url_rule.rule
         if request.endpoint in ops.OPEN:
             return
+        if request.endpoint in LOGIN:
+            authorizer.check_login(request.environ)
         try:
             authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
         except (Unauthorized, Forbidden) as error:
@@ -122,6 +138,9 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
 
 
 def _answer_errors(app: Flask) -> None:
+    def say(error: ChartrepoError | StorageError) -> Response:
+        return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
+
     @app.errorhandler(Conflict)
     def conflict(error: Conflict) -> Response:
         return respond(json_answer(409, {"error": str(error), "detail": error.detail}))
@@ -129,13 +148,13 @@ def _answer_errors(app: Flask) -> None:
     @app.errorhandler(ChartrepoError)
     @app.errorhandler(StorageError)
     def refuse(error: ChartrepoError | StorageError) -> Response:
-        return respond(answer(error))
+        return say(error)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         """Answer what Flask found out. A path that knows the method not is not there, as ChartMuseum has it."""
         if isinstance(error, NotFound | MethodNotAllowed):
-            return respond(answer(NoSuchPath()))
+            return say(NoSuchPath())
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
     @app.errorhandler(Exception)

@@ -50,6 +50,15 @@ class Authorizer:
         """Whether answers are for the caller alone, and not for a shared cache."""
         return not self._anonymous_read
 
+    def check_login(self, environ: Environ) -> None:
+        """Return if the caller has the credential, or there is none; so that a login can fail where all may read.
+
+        Raises:
+            Unauthorized: not with this one, or not without one.
+        """
+        if self._expected is not None:
+            self._check_credential(environ)
+
     def check(self, environ: Environ, action: Action) -> None:
         """Return if the caller may.
 

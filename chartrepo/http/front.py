@@ -14,13 +14,16 @@ from typing import Any, Final, Protocol
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
+from chartrepo.http import oci_errors
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auth import Action, Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, is_plain
-from chartrepo.http.paths import Resource, classic, decode, takes_blob
+from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
+from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
 from storage.base import InvalidKey, StorageError
 
@@ -68,13 +71,15 @@ class _Exchange:
     route: str | None = None
     status: int = 500
     size: int = 0
+    say: Callable[[ChartrepoError | StorageError], Answer] = answer
 
 
 class Front:
     """WSGI application of the whole server.
 
     Args:
-        reads: answers the hot reads.
+        reads: answers the hot reads of the classic repository.
+        oci_reads: answers those of OCI.
         flask: answers all the rest.
         authorizer: asked before the hot reads; Flask asks it by itself.
         context_path: empty, or as `/charts`.
@@ -89,6 +94,7 @@ class Front:
     def __init__(
         self,
         reads: Classic,
+        oci_reads: OciReads,
         flask: Wsgi,
         authorizer: Authorizer,
         *,
@@ -105,6 +111,7 @@ class Front:
             Resource.PACKAGE: reads.package,
             Resource.PROVENANCE: reads.provenance,
         }
+        self._oci_reads = oci_reads
         self._flask = flask
         self._authorizer = authorizer
         self._context_path = context_path
@@ -160,16 +167,19 @@ class Front:
         try:
             return self._find(exchange)
         except (FileNotFound, InvalidKey):
-            return answer(FileNotFound("object not found"))
+            return exchange.say(FileNotFound("object not found"))
         except (ChartrepoError, StorageError) as error:
-            return answer(error)
+            return exchange.say(error)
         except Exception:
             log.exception("a read failed in a way that nobody foresaw")
             return internal_error(exchange.request_id)
 
     def _find(self, exchange: _Exchange) -> Answer | None:
         environ = exchange.environ
-        path = self._below_context(decode(environ["PATH_INFO"]))
+        path = decode(environ["PATH_INFO"])
+        if is_oci(path):
+            return self._find_oci(exchange, path)
+        path = self._below_context(path)
         environ["PATH_INFO"] = path.encode().decode("latin-1")
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return None
@@ -185,6 +195,19 @@ class Front:
         self._kept.keep(exchange.path, environ, exchange.route, found)
         return found
 
+    def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
+        environ = exchange.environ
+        exchange.say = oci_errors.answer
+        environ["PATH_INFO"] = path.encode().decode("latin-1")
+        found = target(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
+        if found is None or found.endpoint not in {Endpoint.BLOB, Endpoint.MANIFEST}:
+            return None
+        exchange.route = found.endpoint.value
+        self._authorizer.check(environ, Action.READ)
+        reply = self._oci_reads.answer(environ, found)
+        self._kept.keep(exchange.path, environ, exchange.route, reply)
+        return reply
+
     def _below_context(self, path: str) -> str:
         """Return a path without the context path in front.
 
@@ -193,7 +216,10 @@ class Front:
         """
         context = self._context_path
         if path.startswith(context + "/"):
-            return path[len(context) :]
+            below = path[len(context) :]
+            if is_oci(below):
+                raise NoSuchPath  # which is at the root of the host, and nowhere else
+            return below
         if path == context or path in _AT_THE_ROOT:
             return path if path in _AT_THE_ROOT else "/"
         raise NoSuchPath

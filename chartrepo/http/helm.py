@@ -12,20 +12,18 @@ from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from werkzeug.http import http_date, parse_accept_header, parse_date, parse_etags
+from werkzeug.http import parse_accept_header
 
 from chartrepo import layout
 from chartrepo.core.index import Form
-from chartrepo.http.answers import Answer, Headers
+from chartrepo.http.answers import Answer
 from chartrepo.http.errors import BadRequest
+from chartrepo.http.sending import Part, is_known, last_modified, send
 from chartrepo.indexes import EVERYTHING, Document, Indexes, Wanted
 from chartrepo.repository import Opened, Repositories
-from storage.base import Reader
+from storage.base import ObjectInfo, Reader
 
 Environ = dict[str, Any]
-
-_PIECE: Final = 256 * 1024
-"""Bytes of a package in memory at a time."""
 
 _LARGEST_PIECE: Final = 1024 * 1024
 """Bytes of an index given to the server at a time."""
@@ -33,9 +31,6 @@ _LARGEST_PIECE: Final = 1024 * 1024
 _MAX_PATTERNS: Final = 100
 _MAX_PATTERN: Final = 250
 _HELM: Final = re.compile(r"Helm/(\d+)\.(\d+)")
-_RANGE: Final = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
-"""One part. Whoever asks for several gets the whole, as RFC 9110 allows."""
-
 _READS_JSON: Final = (3, 13)
 """Helm's first version that reads an index which is JSON as JSON."""
 
@@ -97,11 +92,11 @@ class Classic:
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
-            ("Last-Modified", _last_modified(document.changed, over=over)),
+            ("Last-Modified", last_modified(document.changed, over=over)),
             ("Cache-Control", self._index_caching),
             ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
         ]
-        if _is_known(environ, document.etag, document.changed):
+        if is_known(environ, document.etag, document.changed):
             return Answer(304, headers[1:])
         if gzip:
             headers.append(("Content-Encoding", "gzip"))
@@ -164,22 +159,16 @@ class Classic:
         headers = [
             ("Content-Type", media_type),
             ("ETag", f'"{etag}"'),
-            ("Last-Modified", _last_modified(changed, over=self._is_over(changed))),
+            ("Last-Modified", last_modified(changed, over=self._is_over(changed))),
             ("Accept-Ranges", "bytes"),
             ("Cache-Control", caching),
         ]
-        if _is_known(environ, etag, changed):
-            reader.close()
-            return Answer(304, headers[1:])
-        if environ["REQUEST_METHOD"] == "HEAD":
-            reader.close()
-            return Answer(200, headers, (), info.size)
-        if "HTTP_RANGE" in environ:
-            wanted = _range(environ, etag, changed, info.size)
-            if wanted is not None:
-                reader.close()
-                return self._send_range(opened, headers, wanted)
-        return Answer(200, headers, _stream(reader, info.size), info.size)
+        return send(environ, reader, headers, etag=etag, changed=changed, part=self._part(info))
+
+    def _part(self, info: ObjectInfo) -> Part:
+        return lambda start, length: self._repositories.packages.open(
+            info.key, state=info.state, start=start, length=length
+        )
 
     def _is_over(self, second: int) -> bool:
         return self._clock() >= second + 2
@@ -187,24 +176,6 @@ class Classic:
     def _until_over(self, second: int, unchanged: Callable[[], bool]) -> Callable[[], bool]:
         """Return what tells whether content is unchanged, and `_last_modified` still gives it the same date."""
         return lambda: not self._is_over(second) and unchanged()
-
-    def _send_range(self, opened: Opened, headers: Headers, wanted: tuple[int, int]) -> Answer:
-        start, stop = wanted
-        info = opened.reader.info
-        if start >= stop:
-            return Answer(416, [("Content-Range", f"bytes */{info.size}")])
-        part = self._repositories.packages.open(info.key, state=info.state, start=start, length=stop - start)
-        headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{info.size}"))
-        return Answer(206, headers, _stream(part, stop - start), stop - start)
-
-
-def _last_modified(changed: int, *, over: bool) -> str:
-    """Return a date that stands for the content: a second earlier while the second of the change is not over.
-
-    Dates count whole seconds. Whoever was told the true one could not see, by asking with it, what changes in the rest
-    of that second.
-    """
-    return _date(changed if over else changed - 1)
 
 
 def parse_wanted(query: str) -> Wanted:
@@ -249,50 +220,6 @@ def _large_pieces(parts: tuple[bytes, ...]) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def _stream(reader: Reader, length: int) -> Iterable[bytes]:
-    """Return what a reader gives, which is `length` bytes; it is closed at the end, or when nobody wants the rest."""
-    if length > _PIECE:
-        return _Stream(reader)
-    with reader:
-        return [reader.read()]
-
-
-class _Stream:
-    """Pieces of a large object. The WSGI server closes it, also where it took none (a generator would not notice)."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self._reader.read(_PIECE):
-            yield piece
-
-    def close(self) -> None:
-        self._reader.close()
-
-
-def _range(environ: Environ, etag: str, changed: int, size: int) -> tuple[int, int] | None:
-    """Return the bytes asked for, `start >= stop` where there are none, or None where the whole is to be sent."""
-    asked = _RANGE.fullmatch(environ["HTTP_RANGE"])
-    if asked is None or environ.get("HTTP_IF_RANGE", f'"{etag}"') not in {f'"{etag}"', _date(changed)}:
-        return None  # nothing that we know, or the client holds a part of something else
-    first, last = asked.groups()
-    if not first:
-        return (max(size - int(last), 0), size) if last else None
-    if last and int(last) < int(first):
-        return None
-    return (int(first), min(int(last) + 1, size) if last else size)
-
-
-def _is_known(environ: Environ, etag: str, changed: int) -> bool:
-    """Return whether the client says that it holds this already. An ETag tells more than a date."""
-    tags = environ.get("HTTP_IF_NONE_MATCH")
-    if tags is not None:
-        return parse_etags(tags).contains_weak(etag)
-    since = parse_date(environ.get("HTTP_IF_MODIFIED_SINCE"))
-    return since is not None and since.timestamp() >= changed
-
-
 @lru_cache(maxsize=256)
 def _accepts_gzip(accepted: str) -> bool:
     return "gzip" in accepted and parse_accept_header(accepted)["gzip"] > 0
@@ -300,8 +227,3 @@ def _accepts_gzip(accepted: str) -> bool:
 
 def _etag_of(reader: Reader) -> str:
     return hashlib.sha256(reader.info.state.encode()).hexdigest()[:32]
-
-
-@lru_cache(maxsize=4096)
-def _date(seconds: int) -> str:
-    return http_date(seconds)

@@ -66,11 +66,6 @@ def classic(path: str) -> Classic | None:
     return None
 
 
-def takes_blob(path: str) -> bool:
-    """Return whether a path (decoded, with its leading `/`) is where an OCI client sends a blob, or a part of one."""
-    return path.startswith("/v2/") and "/blobs/uploads/" in f"{path}/"
-
-
 def _in_folder(resource: Resource, folder: str, file: str) -> Classic | None:
     if folder == "/":
         return None  # two slashes name nothing

@@ -4,31 +4,15 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, BinaryIO, Final, cast
+from typing import IO, Any, BinaryIO, Final
 
 from flask import Request
 from werkzeug.formparser import FormDataParser
 
-from chartrepo.catalog.folders import make_private
+from chartrepo.waiting import waiting_file
 from storage.base import NoSpace
 
-_IN_MEMORY: Final = 512 * 1024
-"""Bytes of an upload that are kept in memory; most packages are smaller."""
-
 _PIECE: Final = 64 * 1024
-
-
-class _Waiting(SpooledTemporaryFile[bytes]):
-    """Moves to disk also where somebody removed the folder since the server started."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(max_size=_IN_MEMORY, dir=str(folder))
-        self._folder = folder
-
-    def rollover(self) -> None:
-        make_private(self._folder)
-        super().rollover()
 
 
 class Spool:
@@ -43,7 +27,7 @@ class Spool:
 
     def file(self) -> BinaryIO:
         """Return an empty file that moves to disk when it grows."""
-        return cast("BinaryIO", _Waiting(self._folder))
+        return waiting_file(self._folder)
 
     def take(self, source: IO[bytes]) -> BinaryIO:
         """Return a file with all the bytes that `source` gives.

@@ -101,8 +101,10 @@ class Background:
         self._ground = ground
         self._wishes = wishes
         self._metrics = assembly.metrics(ground)
-        self._repositories = assembly.repositories(settings, ground, metrics=self._metrics)
-        state = assembly.storages(settings, ground).state
+        found = assembly.storages(settings, ground, observe=self._metrics.storage_call)
+        self._repositories = assembly.repositories(settings, ground, found)
+        state = found.state
+        uploads = assembly.registry(settings, ground, self._repositories, state).uploads
         catalog = self._repositories.catalog
         self._chores: list[_Chore] = []
         self._last_chores: list[_Chore] = []
@@ -121,6 +123,8 @@ class Background:
         for storage in (self._repositories.packages, state):
             clean = _Chore("removing leftovers", storage.remove_leftovers, every=_CLEAN_EVERY, first=_CLEAN_EVERY)
             self._chores.append(clean)
+        what = "removing uploads that expired"
+        self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
         self._next_sync = 0.0
         self._failures = Pauses()
         self._unread = Pauses()

@@ -34,7 +34,8 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
     """Return the application of one worker process."""
     metrics = assembly.metrics(ground)
     metrics.worker_started()
-    repositories = assembly.repositories(settings, ground, metrics=metrics)
+    found = assembly.storages(settings, ground, observe=metrics.storage_call)
+    repositories = assembly.repositories(settings, ground, found)
 
     def sync() -> Report:
         return sync_now(repositories, metrics)
@@ -43,6 +44,7 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
         settings,
         Services(
             repositories=repositories,
+            registry=assembly.registry(settings, ground, repositories, found.state),
             indexes=assembly.indexes(settings, repositories.catalog, metrics=metrics),
             sync=sync,
             uploads=assembly.uploads(settings),

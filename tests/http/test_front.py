@@ -204,14 +204,14 @@ class TestBodies:
     @pytest.mark.parametrize(
         ("path", "size", "text"),
         [
-            ("/oci/v2/web/blobs/uploads/8c1b", 1000, "1000"),
+            ("/v2/web/blobs/uploads/8c1b", 1000, "1000"),
             (
-                "/oci/v2/web/blobs/uploads/8c1b",
+                "/v2/web/blobs/uploads/8c1b",
                 1001,
                 "the upload is larger than 1000 bytes: raise max_blob_size to allow it",
             ),
             (
-                "/oci/v2/web/manifests/1.0.0",
+                "/v2/web/manifests/1.0.0",
                 101,
                 "the upload is larger than 100 bytes: raise max_upload_size to allow it",
             ),

@@ -3,7 +3,7 @@
 import pytest
 
 from chartrepo.http.errors import NoSuchPath
-from chartrepo.http.paths import Api, Classic, Resource, api, api_provenance, api_upload, classic, decode, takes_blob
+from chartrepo.http.paths import Api, Classic, Resource, api, api_provenance, api_upload, classic, decode
 
 
 @pytest.mark.parametrize(
@@ -65,22 +65,6 @@ def test_an_upload_goes_to_whatever_stands_before_the_last_charts() -> None:
     for path in ("", "team", "charts/web", "charts/"):
         with pytest.raises(NoSuchPath):
             api_upload(path)
-
-
-@pytest.mark.parametrize(
-    ("path", "takes"),
-    [
-        ("/v2/web/blobs/uploads", True),
-        ("/v2/web/blobs/uploads/", True),
-        ("/v2/team/app/web/blobs/uploads/8c1b", True),
-        ("/v2/web/blobs/sha256:8c1b", False),
-        ("/v2/web/manifests/1.0.0", False),
-        ("/v2/web/blobs/uploadsx", False),
-        ("/api/v2/web/blobs/uploads/charts", False),
-    ],
-)
-def test_blobs_are_sent_to_uploads(path: str, takes: bool) -> None:
-    assert takes_blob(path) == takes
 
 
 def test_wsgi_s_bytes_become_text() -> None:

@@ -38,11 +38,13 @@ class Shop:
     Attributes:
         folder: for catalog and locks.
         inner: where packages lie.
+        state: where the server's own state lies.
         overwrite: when a version may be replaced.
     """
 
     folder: Path
     inner: Storage = field(default_factory=MemoryStorage)
+    state: Storage = field(default_factory=MemoryStorage)
     overwrite: Overwrite = Overwrite.FORCE
     clock: Clock = field(default_factory=Clock)
     storage: FaultyStorage = field(init=False)

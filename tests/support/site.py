@@ -19,6 +19,7 @@ from tests.support.repositories import Shop
 Headers = Mapping[str, str]
 
 OPEN: dict[str, Any] = {"open_writes": True}
+GROUND = assembly.Ground("the storage", "tests", conditional_writes=True, writes_are_safe=True)
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Site:
             self.settings,
             Services(
                 repositories=repositories,
+                registry=assembly.registry(self.settings, GROUND, repositories, shop.state),
                 indexes=assembly.indexes(self.settings, shop.catalog, metrics=self.ledger),
                 sync=sync,
                 uploads=uploads,

@@ -1,0 +1,89 @@
+"""The two reads of OCI that machines make all day, blobs and manifests, as plain WSGI handlers."""
+
+from functools import partial
+from typing import Any, Final
+
+from chartrepo.core import oci
+from chartrepo.http.answers import Answer, Headers
+from chartrepo.http.oci_paths import Endpoint, Target
+from chartrepo.http.sending import is_known, send
+from chartrepo.registry import Blobs, Manifests
+
+Environ = dict[str, Any]
+
+DIGEST: Final = "Docker-Content-Digest"
+VERSION: Final = ("Docker-Distribution-API-Version", "registry/2.0")
+"""Old clients look for it."""
+
+_BLOB_TYPE: Final = "application/octet-stream"
+
+
+class OciReads:
+    """Answers for GET and HEAD of blobs and manifests. Errors are raised, not answered.
+
+    Args:
+        blobs: the use cases.
+        manifests: the same.
+        prefix: what every name begins with.
+        private: whether answers are for the caller alone.
+    """
+
+    def __init__(self, blobs: Blobs, manifests: Manifests, *, prefix: str, private: bool) -> None:
+        self._blobs = blobs
+        self._manifests = manifests
+        self._prefix = prefix
+        audience = "private" if private else "public"
+        self._lasting = f"{audience}, max-age=31536000, immutable"
+        self._passing = f"{audience}, no-cache"
+
+    def answer(self, environ: Environ, target: Target) -> Answer:
+        """Answer a GET or HEAD of a blob or a manifest."""
+        name = oci.parse_name(target.name, self._prefix)
+        if target.endpoint is Endpoint.BLOB:
+            return self._blob(environ, name, oci.parse_digest(target.rest))
+        return self._manifest(environ, name, target.rest)
+
+    def _blob(self, environ: Environ, name: oci.Name, digest: oci.Digest) -> Answer:
+        headers = [
+            ("Content-Type", _BLOB_TYPE),
+            (DIGEST, str(digest)),
+            ("ETag", f'"{digest}"'),
+            ("Accept-Ranges", "bytes"),
+            ("Cache-Control", self._lasting),
+            VERSION,
+        ]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return Answer(200, headers, (), self._blobs.size(name, digest))
+        blob = self._blobs.open(name, digest)
+        if blob.reader is None:
+            return _known_or(environ, headers, str(digest), blob.data)
+        info = blob.reader.info
+        part = partial(self._part, info.key, info.state)
+        answer = send(environ, blob.reader, headers, etag=str(digest), changed=info.published or 0, part=part)
+        if isinstance(answer.body, list):
+            answer.still = blob.still
+            answer.by_path = True
+        return answer
+
+    def _part(self, key: str, state: Any, start: int, length: int) -> Any:
+        return self._blobs.storage.open(key, state=state, start=start, length=length)
+
+    def _manifest(self, environ: Environ, name: oci.Name, reference: str) -> Answer:
+        found = self._manifests.get(name, reference)
+        headers = [
+            ("Content-Type", found.media_type),
+            (DIGEST, str(found.digest)),
+            ("ETag", f'"{found.digest}"'),
+            ("Cache-Control", self._passing),
+            VERSION,
+        ]
+        answer = _known_or(environ, headers, str(found.digest), found.data)
+        answer.still = found.still
+        answer.by_path = True
+        return answer
+
+
+def _known_or(environ: Environ, headers: Headers, etag: str, data: bytes) -> Answer:
+    if is_known(environ, etag, 0) and "HTTP_IF_NONE_MATCH" in environ:
+        return Answer(304, headers[1:])
+    return Answer(200, headers, [data], len(data))

@@ -1,0 +1,39 @@
+"""Use cases of the OCI side, on the same packages as `chartrepo.repository`."""
+
+from dataclasses import dataclass
+
+from chartrepo.registry.blobs import Blobs, OpenBlob
+from chartrepo.registry.discovery import Discovery, Page, Referrers
+from chartrepo.registry.manifests import Allowed, FoundManifest, Manifests, PutManifest
+from chartrepo.registry.uploads import Uploads
+
+__all__ = [
+    "Allowed",
+    "Blobs",
+    "Discovery",
+    "FoundManifest",
+    "Manifests",
+    "OpenBlob",
+    "Page",
+    "PutManifest",
+    "Referrers",
+    "Registry",
+    "Uploads",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All of them together.
+
+    Attributes:
+        blobs: see `Blobs`.
+        uploads: see `Uploads`.
+        manifests: see `Manifests`.
+        discovery: see `Discovery`.
+    """
+
+    blobs: Blobs
+    uploads: Uploads
+    manifests: Manifests
+    discovery: Discovery

@@ -1,0 +1,229 @@
+"""Blobs: those that were pushed, and the parts of packages."""
+
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from chartrepo import layout
+from chartrepo.catalog import Content, ContentKind, PackageRecord
+from chartrepo.core import made_manifests, oci
+from chartrepo.core.errors import BlobUnknown, FileNotFound, NotDeletable
+from chartrepo.core.oci import Digest, Name
+from chartrepo.repository import Repositories
+from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
+
+_PARTS: Final = frozenset({ContentKind.PACKAGE, ContentKind.CONFIG, ContentKind.PROVENANCE})
+
+
+class OpenBlob(NamedTuple):
+    """A blob that is open.
+
+    Attributes:
+        size: in bytes.
+        reader: gives the bytes; the caller closes it. None where `data` has them.
+        data: the bytes of a small one that lies nowhere by itself.
+        still: tells, without waiting, whether it would be opened like this again; None where that cannot be told.
+    """
+
+    size: int
+    reader: Reader | None
+    data: bytes = b""
+    still: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The blobs of all OCI repositories.
+
+    Attributes:
+        repositories: the packages, which are blobs too, and where they lie.
+    """
+
+    repositories: Repositories
+
+    @property
+    def storage(self) -> Storage:
+        """Where blobs lie."""
+        return self.repositories.packages
+
+    # ---- reading
+
+    def open(self, name: Name, digest: Digest) -> OpenBlob:
+        """Open a blob.
+
+        Raises:
+            BlobUnknown: there is none.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        key = layout.blob_key(name.path, digest)
+        look = self.repositories.look
+        try:
+            reader = self.storage.open(key)
+        except NotFound:
+            return self._open_part(name, digest)
+        if look is None:
+            return OpenBlob(reader.info.size, reader)
+        state, condemned = reader.info.state, layout.condemned_key(name.path, digest)
+        return OpenBlob(reader.info.size, reader, still=lambda: look(key) == state and look(condemned) is None)
+
+    def size(self, name: Name, digest: Digest) -> int:
+        """Return the size of a blob that may be relied upon: not of one that is about to be removed.
+
+        Raises:
+            BlobUnknown: there is none.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        size = self.loose_size(name, digest)
+        if size is not None:
+            return size
+        for content in self._parts(name, digest):
+            return _size(content)
+        raise _unknown(name, digest)
+
+    def loose_size(self, name: Name, digest: Digest) -> int | None:
+        """Return the size of a blob that lies by itself; None where there is none, or it is about to be removed."""
+        try:
+            size = self.storage.stat(layout.blob_key(name.path, digest)).size
+        except NotFound:
+            return None
+        return None if self.is_condemned(name.path, digest) else size
+
+    def is_condemned(self, path: str, digest: Digest) -> bool:
+        """Return whether gc is going to remove a blob."""
+        try:
+            self.storage.stat(layout.condemned_key(path, digest))
+        except NotFound:
+            return False
+        return True
+
+    def package(self, name: Name, package: str) -> PackageRecord | None:
+        """Return the published package of a chart that has this SHA-256 (in hex)."""
+        for content in self.repositories.catalog.artifacts.contents(name, Digest(oci.ALGORITHMS[0], package)):
+            if content.kind is ContentKind.PACKAGE and content.package.digest == package:
+                return content.package
+        return None
+
+    def _parts(self, name: Name, digest: Digest) -> list[Content]:
+        contents = self.repositories.catalog.artifacts.contents(name, digest)
+        return [content for content in contents if content.kind in _PARTS]
+
+    def _open_part(self, name: Name, digest: Digest) -> OpenBlob:
+        """Open a part of a package, in the state that the catalog knows."""
+        for content in self._parts(name, digest):
+            package = content.package
+            if content.kind is ContentKind.CONFIG:
+                data = made_manifests.config(made_manifests.metadata_of(package.entry_json))
+                return OpenBlob(len(data), None, data)
+            with suppress(FileNotFound):
+                opened = (
+                    self._open_package(package) if content.kind is ContentKind.PACKAGE else self._provenance(package)
+                )
+                if opened is not None:
+                    return opened
+        raise _unknown(name, digest)
+
+    def _open_package(self, package: PackageRecord) -> OpenBlob | None:
+        unchanged = self.repositories.watch(package.repository, package.file)
+        opened = self.repositories.open_package(package.repository, package.file)
+        served = opened.served
+        if served is None or served.digest != package.digest:
+            opened.reader.close()
+            return None
+        still = None if unchanged is None else lambda: unchanged(served.state)
+        return OpenBlob(opened.reader.info.size, opened.reader, still=still)
+
+    def _provenance(self, package: PackageRecord) -> OpenBlob | None:
+        with self.repositories.open_provenance(package.repository, package.file).reader as reader:
+            data = reader.read()
+        if oci.digest_of(data).hex != package.provenance_digest:
+            return None
+        return OpenBlob(len(data), None, data)
+
+    # ---- writing
+
+    def spare(self, path: str, digest: Digest) -> None:
+        """Take back that a blob is going to be removed, for it was sent again."""
+        if self.is_condemned(path, digest):
+            with self.repositories.catalog.artifacts.holding(path), suppress(NotFound):
+                self.storage.delete(layout.condemned_key(path, digest))
+
+    def mount(self, name: Name, digest: Digest, source: Name) -> bool:
+        """Give an OCI repository a blob of another one, or find it there already; return whether that could be done.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now.
+        """
+        if self._has(name, digest):
+            return True
+        if self.is_condemned(name.path, digest) or not self._has(source, digest):
+            return False  # sent again, it is new, and not removed
+        key = layout.blob_key(name.path, digest)
+        with suppress(AlreadyExists):
+            try:
+                self.storage.copy(key, layout.blob_key(source.path, digest))
+            except NotFound:
+                return self._copy_part(key, source, digest)
+        return True
+
+    def mount_from_anywhere(self, name: Name, digest: Digest) -> bool:
+        """Do as `mount`, from whichever OCI repository has the blob."""
+        if self._has(name, digest):
+            return True
+        holders = self.repositories.catalog.artifacts.holders(digest)
+        return any(self.mount(name, digest, oci.split_name(path)) for path in holders)
+
+    def _has(self, name: Name, digest: Digest) -> bool:
+        try:
+            self.size(name, digest)
+        except BlobUnknown:
+            return False
+        return True
+
+    def _copy_part(self, key: str, source: Name, digest: Digest) -> bool:
+        try:
+            part = self._open_part(source, digest)
+        except BlobUnknown:
+            return False
+        if part.reader is None:
+            self.storage.put(key, io.BytesIO(part.data), condition=ABSENT)
+            return True
+        with part.reader as reader:
+            self.storage.put(key, reader, condition=ABSENT)
+        return True
+
+    def delete(self, name: Name, digest: Digest) -> None:
+        """Delete a blob that nothing needs.
+
+        Raises:
+            BlobUnknown: there is none.
+            NotDeletable: it is a part of a published package, or a manifest needs it.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        with self.repositories.catalog.artifacts.holding(name.path) as held:
+            for content in self._parts(name, digest):
+                file = content.package.file
+                raise NotDeletable(f"the blob {digest} is a part of {file}: delete that version to remove it")
+            manifest = held.who_needs(digest)
+            if manifest is not None and self._has(name, digest):
+                raise NotDeletable(f"the manifest {manifest} needs the blob {digest}: delete that one first")
+            try:
+                self.storage.delete(layout.blob_key(name.path, digest))
+            except NotFound:
+                raise _unknown(name, digest) from None
+            with suppress(NotFound):
+                self.storage.delete(layout.condemned_key(name.path, digest))
+
+
+def _size(content: Content) -> int:
+    package = content.package
+    if content.kind is ContentKind.PACKAGE:
+        return package.size
+    if content.kind is ContentKind.PROVENANCE:
+        return package.provenance_size
+    return len(made_manifests.config(made_manifests.metadata_of(package.entry_json)))
+
+
+def _unknown(name: Name, digest: Digest) -> BlobUnknown:
+    return BlobUnknown(f"{name.path} has no blob {digest}")

@@ -1,0 +1,529 @@
+"""Manifests and tags: what a reference gives, and what becomes of one that is pushed.
+
+A tag that is a version of the chart gives the package under the classic key, through the manifest that was pushed for
+these bytes, else through one that is made from them. So both protocols show the same versions at every moment: this
+module asks for the package first, and for what was pushed only then.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import BinaryIO, Final, NamedTuple
+
+from chartrepo import layout, pushed
+from chartrepo.catalog import Artifacts, Content, ContentKind, Held, PackageRecord, TagRecord
+from chartrepo.core import made_manifests, manifests, oci, provenance, versions
+from chartrepo.core.errors import (
+    AlreadyPublished,
+    BlobUnknown,
+    DigestInvalid,
+    FileNotFound,
+    InvalidVersion,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameUnknown,
+    NotDeletable,
+    PackageRefused,
+    ProvenanceRefused,
+    VersionNotFound,
+)
+from chartrepo.core.made_manifests import Part
+from chartrepo.core.manifests import ChartParts, Manifest
+from chartrepo.core.oci import Descriptor, Digest, Name
+from chartrepo.examine import Examined
+from chartrepo.registry.blobs import Blobs
+from chartrepo.repository import Published, Repositories
+from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
+
+log = logging.getLogger(__name__)
+
+_PIECE: Final = 256 * 1024
+_MADE: Final = frozenset({ContentKind.MANIFEST, ContentKind.SIGNED_MANIFEST})
+
+
+class Allowed(Enum):
+    """What may be pushed."""
+
+    ANY = "any"
+    CHARTS = "charts"
+
+
+class FoundManifest(NamedTuple):
+    """A manifest.
+
+    Attributes:
+        data: its bytes.
+        media_type: what it is.
+        digest: of its bytes.
+        still: tells, without waiting, whether the same reference would give the same; None where that cannot be told.
+    """
+
+    data: bytes
+    media_type: str
+    digest: Digest
+    still: Callable[[], bool] | None = None
+
+
+class PutManifest(NamedTuple):
+    """What became of a manifest that was pushed.
+
+    Attributes:
+        digest: of its bytes.
+        subject: what it is about, if it is about a manifest.
+        tags: that name it now.
+        published: the version that was published by it, if one was.
+    """
+
+    digest: Digest
+    subject: Digest | None
+    tags: tuple[str, ...]
+    published: Published | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """The manifests and tags of all OCI repositories.
+
+    Attributes:
+        repositories: the packages, and the storage.
+        blobs: what manifests point at.
+        allowed: what may be pushed.
+        max_package: the largest package, in bytes.
+        new_file: gives an empty file for a package on its way.
+    """
+
+    repositories: Repositories
+    blobs: Blobs
+    allowed: Allowed
+    max_package: int
+    new_file: Callable[[], BinaryIO]
+
+    @property
+    def _storage(self) -> Storage:
+        return self.repositories.packages
+
+    @property
+    def _artifacts(self) -> Artifacts:
+        return self.repositories.catalog.artifacts
+
+    # ---- reading
+
+    def get(self, name: Name, reference: str) -> FoundManifest:
+        """Return the manifest that a tag or a digest names.
+
+        Raises:
+            NameUnknown, ManifestUnknown: there is none.
+            DigestInvalid: the reference is a digest that cannot be one.
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        if oci.is_digest(reference):
+            found = self._by_digest(name, oci.parse_digest(reference))
+        elif oci.is_tag(reference):
+            found = self._by_tag(name, reference)
+        else:
+            found = None
+        if found is None:
+            raise self._unknown(name, reference)
+        return found
+
+    def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
+        if not self._artifacts.knows(name):
+            return NameUnknown(f"there is no OCI repository {name.path!r} here")
+        return ManifestUnknown(f"{name.path} has no manifest {reference[:140]!r}")
+
+    def _by_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
+        return self._pushed(name, digest) or self._made_with_digest(name, digest)
+
+    def _pushed(self, name: Name, digest: Digest) -> FoundManifest | None:
+        """Return a manifest that was pushed; None where there is none, or the package is gone that it is of."""
+        look = self.repositories.look
+        try:
+            data, state = pushed.read_manifest(self._storage, name.path, digest)
+        except NotFound:
+            return None
+        manifest = manifests.parse(data)
+        key = layout.manifest_key(name.path, digest)
+        package_there: Callable[[], bool] | None = None
+        if manifest.chart is not None:
+            package_there = self._package_there(name, manifest.chart.package.digest)
+            if package_there is None:
+                return None
+        still = None
+        if look is not None:
+            still = _all(lambda: look(key) == state, package_there)
+        return FoundManifest(data, manifest.media_type, digest, still)
+
+    def _package_there(self, name: Name, package: Digest) -> Callable[[], bool] | None:
+        """Return what tells whether the package of a manifest still can be had; None where it cannot be had now."""
+        look = self.repositories.look
+        record = self.blobs.package(name, package.hex)
+        if record is not None:
+            unchanged = self.repositories.watch(record.repository, record.file)
+            state = State(record.state)
+            return (lambda: unchanged(state)) if unchanged is not None else _never
+        try:
+            info = self._storage.stat(layout.blob_key(name.path, package))
+        except NotFound:
+            return None
+        return (lambda: look(info.key) == info.state) if look is not None else _never
+
+    def _made_with_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
+        for content in self._artifacts.contents(name, digest):
+            if content.kind in _MADE:
+                found = self._made(content.package, signed=content.kind is ContentKind.SIGNED_MANIFEST)
+                if found.digest == digest:
+                    return found
+        return None
+
+    def _made(self, package: PackageRecord, *, signed: bool) -> FoundManifest:
+        """Return the manifest of a package that nobody pushed, or that was pushed with another one."""
+        unchanged = self.repositories.watch(package.repository, package.file)
+        signature = None
+        if signed and package.provenance_digest is not None:
+            signature = Part(package.provenance_digest, package.provenance_size)
+        metadata = made_manifests.metadata_of(package.entry_json)
+        data = made_manifests.manifest(metadata, Part(package.digest, package.size), signature)
+        state = State(package.state)
+        still = None if unchanged is None else lambda: unchanged(state)
+        return FoundManifest(data, oci.IMAGE_MANIFEST, oci.digest_of(data), still)
+
+    def _by_tag(self, name: Name, tag: str) -> FoundManifest | None:
+        package = self._version(name, tag)
+        record = self._tag(name, tag)
+        if package is None:
+            if record is None or record.package is not None:
+                return None  # of a version that was deleted nothing is left
+            found = self._by_digest(name, oci.parse_digest(record.digest))
+        else:
+            found = None
+            if record is not None and record.package == package.digest:
+                found = self._pushed(name, oci.parse_digest(record.digest))
+            found = found or self._made(package, signed=package.signed)
+        return None if found is None else self._while_tagged(found, name, tag, record)
+
+    def _while_tagged(self, found: FoundManifest, name: Name, tag: str, record: TagRecord | None) -> FoundManifest:
+        """Return a manifest that is what a tag names only as long as the tag is as it was."""
+        look = self.repositories.look
+        if found.still is None or look is None:
+            return found._replace(still=None)
+        key, state = layout.tag_key(name.path, tag), record.state if record is not None else None
+        if record is not None and record.package is None:
+            return found._replace(still=None)  # it could become a version
+        return found._replace(still=_all(lambda: look(key) == state, found.still))
+
+    def _version(self, name: Name, tag: str) -> PackageRecord | None:
+        """Return the published version that a tag stands for."""
+        version = oci.version_of(tag)
+        try:
+            versions.check(version)
+        except InvalidVersion:
+            return None
+        file = layout.package_file(name.chart, version)
+        try:
+            served = self.repositories.find_package(name.repository, file)
+        except FileNotFound:
+            return None
+        if (served.name, served.version) != (name.chart, version):
+            return None  # `a` 1-2.0 and `a-1` 2.0 have one file name
+        return self.blobs.package(name, served.digest)
+
+    def _tag(self, name: Name, tag: str) -> TagRecord | None:
+        try:
+            return pushed.read_tag(self._storage, name.path, tag)
+        except NotFound:
+            return None
+        except ManifestInvalid as error:
+            log.warning("%s", error)
+            return None
+
+    # ---- pushing
+
+    def put(self, name: Name, reference: str, data: bytes, content_type: str, tags: Sequence[str] = ()) -> PutManifest:
+        """Take in a manifest; where a tag is its chart's own version, publish the chart. Durable on return.
+
+        Args:
+            name: of the OCI repository.
+            reference: a tag, or the digest of `data`.
+            data: the manifest.
+            content_type: what the client says it is; empty for nothing.
+            tags: more tags, beside a digest.
+
+        Raises:
+            DigestInvalid: the reference is another digest than that of the bytes.
+            ManifestInvalid: it breaks a rule, or its chart does; nothing was changed.
+            ManifestBlobUnknown: it needs what is not there.
+            AlreadyPublished: another package has this version.
+            CatalogIncomplete, CatalogUnavailable, NoSpace, Unavailable: not now.
+        """
+        self.repositories.check_writes()
+        digest, wanted = _reference(reference, data, tags)
+        manifest = manifests.parse(data, content_type)
+        self._check_allowed(manifest, wanted)
+        self._check_needs(name, manifest)
+        with self.new_file() as file:
+            chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
+            self._store(name, digest, data, manifest)
+            published = None
+            for tag in wanted:
+                version = self._publishes(name, tag, chart)
+                if version is not None and manifest.chart is not None:
+                    published = self._publish(name, manifest.chart, file)
+                self._store_tag(name, tag, digest, version)
+        return PutManifest(digest, manifest.subject, wanted, published)
+
+    def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
+        if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
+            return
+        if tags and all(tag.startswith(("sha256-", "sha512-")) for tag in tags):
+            return  # signatures and lists of referrers, as they were kept before there was `subject`
+        raise ManifestInvalid(
+            "manifest: this server takes charts, and what is about one (with a subject), for oci_artifacts is set to "
+            "charts: push it elsewhere, or set oci_artifacts to any"
+        )
+
+    def _check_needs(self, name: Name, manifest: Manifest) -> None:
+        for blob in manifest.blobs:
+            try:
+                size = self.blobs.size(name, blob.digest)
+            except BlobUnknown:
+                raise ManifestBlobUnknown(
+                    f"the manifest needs the blob {blob.digest}, which {name.path} does not have: send it first"
+                ) from None
+            _check_size(blob, size)
+        for each in manifest.manifests:
+            found = self._by_digest(name, each.digest)
+            if found is None:
+                raise ManifestBlobUnknown(
+                    f"the manifest needs the manifest {each.digest}, which {name.path} does not have: send it first"
+                )
+            _check_size(each, len(found.data))
+
+    def _take_chart(self, name: Name, parts: ChartParts, file: BinaryIO) -> Examined:
+        """Read the package of a chart into a file, and judge it as an upload.
+
+        Raises:
+            ManifestInvalid: an upload of it would be refused.
+        """
+        if parts.package.size > self.max_package:
+            raise ManifestInvalid(
+                f"the package has {parts.package.size} bytes, and {self.max_package} are the most: "
+                "raise max_upload_size to allow it"
+            )
+        self._copy(name, parts.package.digest, file)
+        try:
+            examined = self.repositories.admit(file)
+            if parts.provenance is not None:
+                chart = examined.package.chart
+                statement = provenance.parse(self._provenance(name, parts))
+                provenance.check_names_package(
+                    statement, layout.package_file(chart.name, chart.version), examined.digest
+                )
+        except (PackageRefused, ProvenanceRefused) as error:
+            raise ManifestInvalid(str(error)) from None
+        return examined
+
+    def _copy(self, name: Name, digest: Digest, file: BinaryIO) -> None:
+        try:
+            blob = self.blobs.open(name, digest)
+        except BlobUnknown:
+            raise ManifestBlobUnknown(f"the blob {digest} is gone again: send it once more") from None
+        if blob.reader is None:
+            file.write(blob.data)
+            return
+        with blob.reader as reader:
+            while piece := reader.read(_PIECE):
+                file.write(piece)
+
+    def _provenance(self, name: Name, parts: ChartParts) -> bytes:
+        if parts.provenance is None:
+            return b""
+        with self.new_file() as file:
+            self._copy(name, parts.provenance.digest, file)
+            file.seek(0)
+            return file.read(provenance.MAX_BYTES + 1)
+
+    def _store(self, name: Name, digest: Digest, data: bytes, manifest: Manifest) -> None:
+        with self._artifacts.holding(name.path) as held:
+            self._check_needs(name, manifest)  # now nobody removes them any more
+            with suppress(AlreadyExists):
+                self._storage.put(layout.manifest_key(name.path, digest), data, condition=ABSENT)
+            loose = manifest.chart is not None and self._is_loose(name, manifest.chart.package.digest)
+            held.put_manifest(pushed.manifest_record(name.path, digest, data, manifest, loose=loose))
+
+    def _is_loose(self, name: Name, package: Digest) -> bool:
+        return self.blobs.loose_size(name, package) is not None
+
+    def _publishes(self, name: Name, tag: str, chart: Examined | None) -> str | None:
+        """Return the digest (hex) of the package that a tag is the version of, under its own name; None for others."""
+        if chart is None or chart.package.chart.name != name.chart:
+            return None
+        return chart.digest if oci.tag_of(chart.package.chart.version) == tag else None
+
+    def _publish(self, name: Name, parts: ChartParts, file: BinaryIO) -> Published | None:
+        """Put the package under its own key; None where it is there already."""
+        signature = self._provenance(name, parts) if parts.provenance is not None else None
+        if self.blobs.package(name, parts.package.digest.hex) is not None:
+            self._add_provenance(name, signature)  # pushed again: nothing of the package changes
+            return None
+        try:
+            return self.repositories.publish(name.repository, file, signature)
+        except (PackageRefused, ProvenanceRefused) as error:
+            raise ManifestInvalid(str(error)) from None
+        except AlreadyPublished as error:
+            if error.digest != parts.package.digest.hex:
+                raise
+        self._add_provenance(name, signature)
+        return None
+
+    def _add_provenance(self, name: Name, signature: bytes | None) -> None:
+        """Put a provenance beside a package that was there already."""
+        if signature is None:
+            return
+        with suppress(AlreadyPublished):
+            self.repositories.publish_provenance(name.repository, signature)
+
+    def _store_tag(self, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+        with self._artifacts.holding(name.path) as held:
+            if package is not None and not self._is_published(name, tag, package):
+                return  # deleted, or replaced, since it was published
+            content = pushed.tag_content(str(digest), package)
+            state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
+            held.put_tag(TagRecord(name.path, tag, str(digest), package, state))
+            if package is not None:
+                # The package lies under its own key now, and once is enough.
+                with suppress(NotFound):
+                    self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
+                held.set_loose(package, loose=False)
+
+    def _is_published(self, name: Name, tag: str, package: str) -> bool:
+        found = self._version(name, tag)
+        return found is not None and found.digest == package
+
+    # ---- deleting
+
+    def delete(self, name: Name, reference: str) -> None:
+        """Delete a tag, or a manifest with the tags that name it; a version goes with its tag, and its last manifest.
+
+        Raises:
+            NameUnknown, ManifestUnknown: there is none.
+            NotDeletable: it is made from a package, and is not what the package's tag gives.
+            DigestInvalid, CatalogIncomplete, CatalogUnavailable, Unavailable: as for `get`.
+        """
+        self.repositories.check_writes()
+        if oci.is_digest(reference):
+            self._delete_manifest(name, oci.parse_digest(reference))
+        elif oci.is_tag(reference):
+            self._delete_tag(name, reference)
+        else:
+            raise self._unknown(name, reference)
+
+    def _delete_tag(self, name: Name, tag: str) -> None:
+        package = self._version(name, tag)
+        if package is not None:
+            self._delete_version(name, package)
+            return
+        with self._artifacts.holding(name.path) as held:
+            record = self._tag(name, tag)
+            if record is not None:
+                _forget_tag(self._storage, held, record)
+        if record is None or record.package is not None:
+            raise self._unknown(name, tag)
+
+    def _delete_version(self, name: Name, package: PackageRecord) -> None:
+        with suppress(VersionNotFound):  # somebody else deleted it first
+            self.repositories.delete(name.repository, package.name, package.version)
+        self._forget_manifests_of(name, package)
+
+    def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
+        """Remove the manifests of a package that is gone; gc would do it, where this does not come to its end."""
+        for record in self._artifacts.of_package(name, package.digest):
+            with self._artifacts.holding(name.path) as held:
+                if self._package_there(name, Digest(oci.ALGORITHMS[0], package.digest)) is None:
+                    self._forget(held, name, oci.parse_digest(record.digest))
+
+    def _delete_manifest(self, name: Name, digest: Digest) -> None:
+        found = self._pushed(name, digest)
+        if found is None:
+            self._delete_made(name, digest)
+            return
+        chart = manifests.parse(found.data).chart
+        with self._artifacts.holding(name.path) as held:
+            self._forget(held, name, digest)
+        if chart is None:
+            return
+        package = self.blobs.package(name, chart.package.digest.hex)
+        if package is not None and not self._artifacts.of_package(name, package.digest):
+            self._delete_version(name, package)
+
+    def _delete_made(self, name: Name, digest: Digest) -> None:
+        contents = [each for each in self._artifacts.contents(name, digest) if each.kind in _MADE]
+        for content in contents:
+            self._check_is_last(name, content)
+            self._delete_version(name, content.package)
+        if not contents:
+            raise self._unknown(name, str(digest))
+
+    def _check_is_last(self, name: Name, content: Content) -> None:
+        package = content.package
+        remedy = f"delete the tag {oci.tag_of(package.version)} to delete the version"
+        others = self._artifacts.of_package(name, package.digest)
+        if others:
+            raise NotDeletable(
+                f"this manifest is made from {package.file}, which has others that were pushed "
+                f"({others[0].digest}): {remedy}"
+            )
+        if package.signed and content.kind is ContentKind.MANIFEST:
+            raise NotDeletable(
+                f"this manifest is made from {package.file}, which has a newer one with its provenance: {remedy}"
+            )
+
+    def _forget(self, held: Held, name: Name, digest: Digest) -> None:
+        """Remove a manifest and the tags that name it."""
+        for record in self._artifacts.tags_of_manifest(name, str(digest)):
+            _forget_tag(self._storage, held, record)
+        with suppress(NotFound):
+            self._storage.delete(layout.manifest_key(name.path, digest))
+        held.drop_manifest(str(digest))
+
+
+def _reference(reference: str, data: bytes, tags: Sequence[str]) -> tuple[Digest, tuple[str, ...]]:
+    """Return the digest of a manifest that is pushed, and the tags that it gets."""
+    if oci.is_digest(reference):
+        digest = oci.parse_digest(reference)
+        found = oci.digest_of(data, digest.algorithm)
+        if found != digest:
+            raise DigestInvalid(f"the manifest was sent as {digest}, and its bytes have {found}: send it again")
+        wanted = tuple(dict.fromkeys(tags))
+    else:
+        digest, wanted = oci.digest_of(data), (reference,)
+    for tag in wanted:
+        if not oci.is_tag(tag):
+            raise ManifestInvalid(
+                f"manifest: {tag[:140]!r} cannot be a tag: use up to 128 letters, digits, '_', '.' and '-', "
+                "with a letter, a digit or '_' in front"
+            )
+    return digest, wanted
+
+
+def _forget_tag(storage: Storage, held: Held, record: TagRecord) -> None:
+    with suppress(NotFound):
+        storage.delete(layout.tag_key(record.name, record.tag))
+    held.drop_tag(record.tag)
+
+
+def _check_size(descriptor: Descriptor, size: int) -> None:
+    if descriptor.size != size:
+        raise ManifestInvalid(
+            f"manifest: {descriptor.digest} is said to have {descriptor.size} bytes, and has {size}: mend its size"
+        )
+
+
+def _all(first: Callable[[], bool], second: Callable[[], bool] | None) -> Callable[[], bool]:
+    return first if second is None else lambda: first() and second()
+
+
+def _never() -> bool:
+    return False
