@@ -3,123 +3,29 @@
 import base64
 import gzip
 import io
-import json
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
 
-from chartrepo import remote
+from chartrepo import fetching, remote
 from chartrepo.remote import Remote
 from chartrepo.sources import Item, SourceError
-from tests.support.packages import package
+from tests.support.web import DATA, FILE, Answer, Web, running
 
 THEN: Final = 1_600_000_000
-DATA: Final = package()
-FILE: Final = "app-1.0.0.tgz"
-
-
-class Asked(NamedTuple):
-    """A request that a server got."""
-
-    path: str
-    headers: dict[str, str]
-
-
-class Answer(NamedTuple):
-    """What a server answers; it breaks the connection after `cut` bytes of the body."""
-
-    body: bytes = b""
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-    cut: int | None = None
-
-
-class Site:
-    """A web server on the loopback that answers as a test says.
-
-    Attributes:
-        answers: by path with query; a list gives its answers one after the other, and the last one for ever.
-        asked: every request, in order.
-        url: without a slash at the end.
-    """
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer | list[Answer]] = {}
-        self.asked: list[Asked] = []
-        self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def paths(self) -> list[str]:
-        return [asked.path for asked in self.asked]
-
-    def credentials(self) -> list[str | None]:
-        return [asked.headers.get("authorization") for asked in self.asked]
-
-    def answer(self, path: str, headers: dict[str, str]) -> Answer:
-        with self._lock:
-            self.asked.append(Asked(path, headers))
-            found = self.answers.get(path, Answer(status=404))
-            if isinstance(found, list):
-                return found.pop(0) if len(found) > 1 else found[0]
-            return found
-
-    def publish(self, *, path: str = "", url: str = FILE, data: bytes = DATA, **fields: object) -> None:
-        """Answer with an index of one package, and with the package."""
-        entry = {"name": "app", "version": "1.0.0", "urls": [url], "created": "2020-09-13T12:26:40Z"}
-        entry |= {"digest": sha256(data).hexdigest(), **fields}
-        index = {"apiVersion": "v1", "entries": {"app": [entry]}}
-        self.answers[f"{path}/index.yaml"] = Answer(json.dumps(index).encode())
-        self.answers[f"{path}/{FILE}"] = Answer(data)
-
-
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            answer = site.answer(self.path, {name.lower(): value for name, value in self.headers.items()})
-            self.send_response(answer.status)
-            for name, value in answer.headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body[: answer.cut])
-            if answer.cut is not None:
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    return Handler
-
-
-@contextmanager
-def running() -> Iterator[Site]:
-    site = Site()
-    thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield site
-    finally:
-        site.server.shutdown()
-        thread.join()
-        site.server.server_close()
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site() -> Iterator[Web]:
     with running() as site:
         yield site
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Site]:
+def elsewhere() -> Iterator[Web]:
     """Another server."""
     with running() as site:
         yield site
@@ -128,8 +34,8 @@ def elsewhere() -> Iterator[Site]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pauses, and without a proxy of the person's own."""
-    monkeypatch.setattr(remote, "_FIRST_PAUSE", 0.0)
-    monkeypatch.setattr(remote, "_LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(fetching, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(fetching, "_LONGEST_PAUSE", 0.0)
     monkeypatch.setenv("no_proxy", "*")
 
 
@@ -149,13 +55,13 @@ def only(url: str) -> Item:
 
 
 class TestTheIndex:
-    def test_tells_all_but_the_provenance(self, site: Site) -> None:
+    def test_tells_all_but_the_provenance(self, site: Web) -> None:
         site.publish()
         place = f"{site.url}/{FILE}"
         digest = sha256(DATA).hexdigest()
         assert only(site.url) == Item(place, "", FILE, address=place, published=THEN, digest=digest)
 
-    def test_whose_time_is_none_is_warned_of_with_chart_and_value(self, site: Site) -> None:
+    def test_whose_time_is_none_is_warned_of_with_chart_and_value(self, site: Web) -> None:
         site.publish(created="garbage")
         item = only(site.url)
         assert item.published is None
@@ -163,27 +69,27 @@ class TestTheIndex:
         assert "created 'garbage', which is no time" in item.warning
 
     @pytest.mark.parametrize("typed", ["{}/charts", "{}/charts/", "{}/charts/index.yaml", "{}/charts#x"])
-    def test_is_found_however_the_address_is_typed(self, site: Site, typed: str) -> None:
+    def test_is_found_however_the_address_is_typed(self, site: Web, typed: str) -> None:
         site.publish(path="/charts")
         assert fetch(typed.format(site.url)) == DATA
 
-    def test_may_be_compressed(self, site: Site) -> None:
+    def test_may_be_compressed(self, site: Web) -> None:
         site.publish()
         body = site.answers["/index.yaml"]
         assert isinstance(body, Answer)
         site.answers["/index.yaml"] = Answer(gzip.compress(body.body), headers=(("Content-Encoding", "gzip"),))
         assert fetch(site.url) == DATA
 
-    def test_that_is_missing_is_told_with_its_address(self, site: Site) -> None:
+    def test_that_is_missing_is_told_with_its_address(self, site: Web) -> None:
         with pytest.raises(SourceError, match=f"^{site.url}/charts/index.yaml: the server answers 404"):
             fetch(f"{site.url}/charts?secret=x")
 
-    def test_that_is_none_is_told_with_its_address(self, site: Site) -> None:
+    def test_that_is_none_is_told_with_its_address(self, site: Web) -> None:
         site.answers["/index.yaml"] = Answer(b"<html>Welcome</html>")
         with pytest.raises(SourceError, match=f"^{site.url}/index.yaml: the index has no entries"):
             fetch(site.url)
 
-    def test_that_is_too_large_is_refused(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_is_too_large_is_refused(self, site: Web, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(remote, "MAX_INDEX", 1000)
         site.answers["/index.yaml"] = Answer(gzip.compress(bytes(10_000)), headers=(("Content-Encoding", "gzip"),))
         with pytest.raises(SourceError, match="more than 1000 bytes"):
@@ -203,22 +109,22 @@ class TestAddressesInTheIndex:
             ("my app-1.0.0.tgz", "/charts/my%20app-1.0.0.tgz"),
         ],
     )
-    def test_are_read_as_helm_reads_them(self, site: Site, url: str, asked: str) -> None:
+    def test_are_read_as_helm_reads_them(self, site: Web, url: str, asked: str) -> None:
         site.publish(path="/charts", url=url)
         site.answers[asked] = Answer(DATA)
         assert fetch(f"{site.url}/charts") == DATA
         assert site.paths() == ["/charts/index.yaml", asked]
 
-    def test_keep_the_repositorys_query(self, site: Site) -> None:
+    def test_keep_the_repositorys_query(self, site: Web) -> None:
         site.publish()
         site.answers = {f"{path}?a=b": answer for path, answer in site.answers.items()}
         assert fetch(f"{site.url}?a=b") == DATA
 
-    def test_are_shown_without_what_may_be_secret(self, site: Site) -> None:
+    def test_are_shown_without_what_may_be_secret(self, site: Web) -> None:
         site.publish(url=f"http://user:secret@127.0.0.1/{FILE}?token=secret")
         assert only(site.url).place == f"http://127.0.0.1/{FILE}"
 
-    def test_may_lead_to_another_host(self, site: Site, elsewhere: Site) -> None:
+    def test_may_lead_to_another_host(self, site: Web, elsewhere: Web) -> None:
         site.publish(url=f"{elsewhere.url}/{FILE}")
         elsewhere.publish()
         assert fetch(site.url) == DATA
@@ -226,12 +132,12 @@ class TestAddressesInTheIndex:
     @pytest.mark.parametrize(
         "url", ["oci://host/app:1.0.0", "file:///etc/passwd", "http://", "http://h:x/", "http://[/"]
     )
-    def test_that_lead_nowhere_are_told(self, site: Site, url: str) -> None:
+    def test_that_lead_nowhere_are_told(self, site: Web, url: str) -> None:
         site.publish(url=url)
         with pytest.raises(SourceError, match="is no address"):
             fetch(site.url)
 
-    def test_that_are_missing_are_told(self, site: Site) -> None:
+    def test_that_are_missing_are_told(self, site: Web) -> None:
         site.publish(url="")
         with pytest.raises(SourceError, match="gives no address"):
             fetch(site.url)
@@ -240,35 +146,35 @@ class TestAddressesInTheIndex:
 class TestCredentials:
     basic = "Basic " + base64.b64encode("ci:pässword".encode()).decode()
 
-    def test_are_sent_without_being_asked_for(self, site: Site) -> None:
+    def test_are_sent_without_being_asked_for(self, site: Web) -> None:
         site.publish()
         fetch(site.url, username="ci", password="pässword")
         assert site.credentials() == [self.basic] * 2
 
-    def test_are_not_sent_to_another_host_that_the_index_names(self, site: Site, elsewhere: Site) -> None:
+    def test_are_not_sent_to_another_host_that_the_index_names(self, site: Web, elsewhere: Web) -> None:
         site.publish(url=f"{elsewhere.url}/{FILE}")
         elsewhere.publish()
         fetch(site.url, username="ci", password="pässword")
         assert (site.credentials(), elsewhere.credentials()) == ([self.basic], [None])
 
-    def test_are_not_sent_to_the_same_host_by_another_name(self, site: Site) -> None:
+    def test_are_not_sent_to_the_same_host_by_another_name(self, site: Web) -> None:
         site.publish(url=f"{site.url.replace('127.0.0.1', 'localhost')}/{FILE}")
         fetch(site.url, username="ci", password="pässword")
         assert site.credentials() == [self.basic, None]
 
-    def test_are_not_sent_where_a_redirect_leads(self, site: Site, elsewhere: Site) -> None:
+    def test_are_not_sent_where_a_redirect_leads(self, site: Web, elsewhere: Web) -> None:
         site.publish()
         elsewhere.publish()
         site.answers[f"/{FILE}"] = Answer(status=302, headers=(("Location", f"{elsewhere.url}/{FILE}"),))
         assert fetch(site.url, username="ci", password="pässword") == DATA
         assert (site.credentials(), elsewhere.credentials()) == ([self.basic] * 2, [None])
 
-    def test_that_are_needed_are_asked_for(self, site: Site) -> None:
+    def test_that_are_needed_are_asked_for(self, site: Web) -> None:
         site.answers["/index.yaml"] = Answer(status=401)
         with pytest.raises(SourceError, match="answers 401 Unauthorized: give --username and --password-file"):
             fetch(site.url)
 
-    def test_that_are_wrong_are_told(self, site: Site) -> None:
+    def test_that_are_wrong_are_told(self, site: Web) -> None:
         site.answers["/index.yaml"] = Answer(status=403)
         with pytest.raises(SourceError, match="answers 403 Forbidden: check the credential"):
             fetch(site.url, username="ci", password="x")
@@ -282,18 +188,18 @@ class TestCredentials:
 
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_are_followed(self, site: Site, status: int) -> None:
+    def test_are_followed(self, site: Web, status: int) -> None:
         site.publish()
         site.answers["/charts/index.yaml"] = Answer(status=status, headers=(("Location", "/index.yaml"),))
         site.answers[f"/charts/{FILE}"] = Answer(status=status, headers=(("Location", f"/{FILE}"),))
         assert fetch(f"{site.url}/charts") == DATA
 
-    def test_in_a_circle_are_given_up(self, site: Site) -> None:
+    def test_in_a_circle_are_given_up(self, site: Web) -> None:
         site.answers["/index.yaml"] = Answer(status=302, headers=(("Location", "/index.yaml"),))
         with pytest.raises(SourceError, match="redirected more than 10 times"):
             fetch(site.url)
 
-    def test_to_something_that_is_not_http_are_not_followed(self, site: Site) -> None:
+    def test_to_something_that_is_not_http_are_not_followed(self, site: Web) -> None:
         site.answers["/index.yaml"] = Answer(status=302, headers=(("Location", "file:///etc/passwd"),))
         with pytest.raises(SourceError, match="is no address"):
             fetch(site.url)
@@ -310,27 +216,27 @@ class TestWhatFailsInPassing:
         ],
         ids=["503", "429", "cut", "nothing"],
     )
-    def test_is_tried_again(self, site: Site, failure: Answer) -> None:
+    def test_is_tried_again(self, site: Web, failure: Answer) -> None:
         site.publish()
         site.answers[f"/{FILE}"] = [failure, failure, Answer(DATA)]
         assert fetch(site.url) == DATA
 
-    def test_and_does_not_pass_is_told(self, site: Site) -> None:
+    def test_and_does_not_pass_is_told(self, site: Web) -> None:
         site.publish()
         site.answers[f"/{FILE}"] = Answer(status=500)
         with pytest.raises(SourceError, match="answers 500"):
             fetch(site.url)
         assert site.paths().count(f"/{FILE}") == 4
 
-    def test_is_not_a_refusal(self, site: Site) -> None:
+    def test_is_not_a_refusal(self, site: Web) -> None:
         site.publish()
         site.answers[f"/{FILE}"] = Answer(status=400)
         with pytest.raises(SourceError, match="answers 400"):
             fetch(site.url)
         assert site.paths().count(f"/{FILE}") == 1
 
-    def test_is_not_waited_for_once_the_import_was_stopped(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(remote, "_FIRST_PAUSE", 600.0)
+    def test_is_not_waited_for_once_the_import_was_stopped(self, site: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fetching, "_FIRST_PAUSE", 600.0)
         site.publish()
         site.answers[f"/{FILE}"] = Answer(status=500)
         with closing(Remote(site.url)) as source:
@@ -341,45 +247,47 @@ class TestWhatFailsInPassing:
 
 
 class TestPackages:
-    def test_that_are_too_large_are_refused(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_are_too_large_are_refused(self, site: Web, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(remote, "MAX_PACKAGE", 100)
         site.publish()
         with pytest.raises(SourceError, match="more than 100 bytes"):
             fetch(site.url)
 
-    def test_are_not_unpacked_on_the_way(self, site: Site) -> None:
+    def test_are_not_unpacked_on_the_way(self, site: Web) -> None:
         """Servers that take the package's gzip for one of the transfer's are common."""
         site.publish()
         site.answers[f"/{FILE}"] = Answer(DATA, headers=(("Content-Encoding", "gzip"),))
         assert fetch(site.url) == DATA
 
-    def test_are_asked_for_on_few_connections(self, site: Site) -> None:
+    def test_are_asked_for_on_few_connections(self, site: Web) -> None:
         site.publish()
         with closing(Remote(site.url)) as source:
             (item,) = source.items()
             for _ in range(3):
                 source.fetch(item, io.BytesIO())
                 assert source.fetch_provenance(item) is None
-            (pool,) = (pool for pools in source._pools.values() for pool in [pools.connection_from_url(site.url)])
+            (pool,) = (
+                pool for pools in source._fetcher._pools.values() for pool in [pools.connection_from_url(site.url)]
+            )
             assert pool.num_connections == 1
 
 
 class TestProvenance:
     @pytest.mark.parametrize(("url", "asked"), [(FILE, f"/{FILE}.prov"), (f"/x/{FILE}?y=z", f"/x/{FILE}.prov")])
-    def test_lies_beside_the_package(self, site: Site, url: str, asked: str) -> None:
+    def test_lies_beside_the_package(self, site: Web, url: str, asked: str) -> None:
         site.publish(url=url)
         site.answers[asked] = Answer(b"signed")
         with closing(Remote(site.url)) as source:
             (item,) = source.items()
             assert source.fetch_provenance(item) == b"signed"
 
-    def test_may_be_missing(self, site: Site) -> None:
+    def test_may_be_missing(self, site: Web) -> None:
         site.publish()
         with closing(Remote(site.url)) as source:
             (item,) = source.items()
             assert source.fetch_provenance(item) is None
 
-    def test_that_does_not_come_is_not_taken_for_missing(self, site: Site) -> None:
+    def test_that_does_not_come_is_not_taken_for_missing(self, site: Web) -> None:
         site.publish()
         site.answers[f"/{FILE}.prov"] = Answer(status=500)
         with closing(Remote(site.url)) as source:
