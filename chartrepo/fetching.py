@@ -74,13 +74,15 @@ class DeniedError(AnswerError):
     """The server wants a credential, or another one.
 
     Attributes:
-        said: what it answers, without a remedy.
+        said: what it answers; the message may go on with a remedy.
         origin: of the server, after redirects.
         challenges: the values of its `WWW-Authenticate` headers.
     """
 
-    def __init__(self, said: str, *, status: int, origin: Origin, challenges: tuple[str, ...]) -> None:
-        super().__init__(said, status=status)
+    def __init__(
+        self, said: str, *, status: int, origin: Origin, challenges: tuple[str, ...] = (), remedy: str = ""
+    ) -> None:
+        super().__init__(f"{said}: {remedy}" if remedy else said, status=status)
         self.said = said
         self.origin = origin
         self.challenges = challenges

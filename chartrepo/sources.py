@@ -1,4 +1,4 @@
-"""Where an import takes packages from: a folder, a bucket, or (in `chartrepo.remote`) another repository's address."""
+"""Where an import takes packages from: a folder or a bucket. Others are in `chartrepo.remote` and `remote_oci`."""
 
 import hashlib
 import re

@@ -281,6 +281,12 @@ class TestHandedOn:
         assert origin == Origin("https://x", username="ci", password="s3cr3t")
         assert named == {"to": "team/app", "jobs": 3, "as_json": False}
 
+    def test_import_from_a_registry_without_encryption(
+        self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]
+    ) -> None:
+        run("import", "oci://x/y", "--plain-http")
+        assert calls[0][1][1] == Origin("oci://x/y", plain_http=True)
+
     def test_import_with_a_user_and_no_way_to_a_password(self, calls: list[Any]) -> None:
         result = run("import", "https://x", "--username", "ci")
         assert (result.exit_code, calls) == (2, [])

@@ -207,13 +207,14 @@ def serve(configuration: Configuration) -> None:
 @cli.command(
     "import",
     cls=_Command,
-    short_help="Copy packages from a folder, a bucket or another repository.",
+    short_help="Copy packages from a folder, a bucket, another repository or an OCI registry.",
     epilog="""\b
 Examples:
   chartrepo import /var/chartmuseum --storage ./data
   chartrepo import s3://old-bucket/charts --to team/app
   chartrepo import s3://old/charts --source-endpoint https://minio:9000 --source-profile old
-  chartrepo import https://charts.example.com --username ci --password-file ./password""",
+  chartrepo import https://charts.example.com --username ci --password-file ./password
+  chartrepo import oci://harbor.example.com/project --username ci --password-file ./password""",
 )
 @click.argument("source")
 @click.option("--to", "repository", metavar="REPO", default="", help="Repository to import into.  [the root]")
@@ -224,6 +225,7 @@ Examples:
     metavar="FILE",
     help="File that holds the password for SOURCE; - reads it from standard input.",
 )
+@click.option("--plain-http", is_flag=True, help="Ask an OCI registry without encryption.")
 @click.option("--source-endpoint", metavar="URL", default="", help="S3 service of SOURCE.  [as s3_endpoint]")
 @click.option("--source-region", metavar="REGION", default="", help="Region of SOURCE's bucket.  [as s3_region]")
 @click.option("--source-profile", metavar="NAME", default="", help="Profile of AWS's own files to read SOURCE with.")
@@ -239,6 +241,7 @@ def import_(
     repository: str,
     username: str,
     password_file: Path | None,
+    plain_http: bool,
     source_endpoint: str,
     source_region: str,
     source_profile: str,
@@ -247,8 +250,9 @@ def import_(
 ) -> None:
     """Copy packages from SOURCE into the storage, with their provenance and their time of publication.
 
-    SOURCE is a folder, an S3 prefix (s3://bucket/prefix) or the URL of a chart repository. The repositories below a
-    folder or prefix are kept. Servers may run meanwhile.
+    SOURCE is a folder, an S3 prefix (s3://bucket/prefix), the URL of a chart repository, or the charts in and below a
+    repository of an OCI registry (oci://host/project). The repositories below a folder, a prefix or a project are
+    kept. Servers may run meanwhile.
 
     A version that is there already stays as it is, so an import that was broken off is taken up by running it again.
     What Helm accepts is taken, also where an upload of it would be refused; it is listed then. What is refused, or
@@ -261,6 +265,7 @@ def import_(
         source,
         username=username,
         password=_password(username, password_file),
+        plain_http=plain_http,
         endpoint=source_endpoint,
         region=source_region,
         profile=source_profile,

@@ -12,6 +12,7 @@ from chartrepo.core.names import check_repository
 from chartrepo.importing import Report, Result, import_packages
 from chartrepo.maintenance import at_work, build_if_needed
 from chartrepo.remote import Remote
+from chartrepo.remote_oci import RemoteOci
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
 from chartrepo.sources import Item, Source, SourceError, Stored
@@ -26,6 +27,7 @@ class Origin:
         text: a folder, `s3://bucket/prefix`, or an address.
         username: for an address.
         password: that goes with it.
+        plain_http: whether an OCI registry is asked without encryption.
         endpoint: of the S3 service.
         region: of the bucket.
         profile: name of the AWS profile to read the bucket with.
@@ -35,6 +37,7 @@ class Origin:
     _: KW_ONLY
     username: str = ""
     password: str = field(default="", repr=False)
+    plain_http: bool = False
     endpoint: str = ""
     region: str = ""
     profile: str = ""
@@ -54,6 +57,8 @@ def run_import(settings: Settings, origin: Origin, *, to: str, jobs: int, as_jso
     with _opened(settings, origin, jobs) as source:
         remark(f"Listing {origin.text} ...")
         items = source.items()
+        if isinstance(source, RemoteOci) and source.others:
+            remark(f"Passed over, being no charts but images, signatures and the like: {counted(source.others, 'tag')}")
         with at_work(settings) as repositories:
             _build_if_needed(settings, repositories)
             report = Report()
@@ -76,11 +81,21 @@ def _opened(settings: Settings, origin: Origin, jobs: int) -> Iterator[Source]:
             yield remote
         return
     if scheme == "oci":
-        raise SourceError("an OCI registry has no list of its charts: name a folder, s3://bucket/prefix or an address")
+        registry = RemoteOci(
+            origin.text,
+            username=origin.username,
+            password=origin.password,
+            plain_http=origin.plain_http,
+            connections=jobs,
+            progress=progress,
+        )
+        with closing(registry):
+            yield registry
+        return
     if scheme not in ("", "s3"):
         raise SourceError(
             f"{shown(origin.text)} is nothing to import from: name a folder, s3://bucket/prefix or an address that "
-            "starts with http:// or https://"
+            "starts with oci://, http:// or https://"
         )
     options = assembly.s3_options(settings)
     options = replace(

@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.support import registry as registries
 from tests.support import server
 from tests.support.helm import Helm
 from tests.support.packages import package
@@ -246,6 +247,38 @@ class TestImportOfAnAddress:
         assert not (tmp_path / "new").exists()
 
 
+class TestImportOfARegistry:
+    def test_brings_what_helm_pushed_with_its_time(self, tmp_path: Path, old: Path, helm: Helm) -> None:
+        with registries.running() as registry:
+            for file in old.rglob("*.tgz"):
+                below = file.parent.relative_to(old).as_posix()
+                helm.run("push", file, f"oci://{registry.host}/project/{below}".removesuffix("/."), "--plain-http")
+            registry.scheme, registry.user = "Bearer", ("ci", "secret")
+            command = ("import", f"oci://{registry.host}/project", "--storage", "new")
+            command = (*command, "--username", "ci", "--password-file", "-")
+            done = run(tmp_path, *command, stdin="secret\n")
+            assert done.stdout == "3 packages: 3 imported, 0 there already, 0 refused, 0 failed\n"
+            again = run(tmp_path, *command, stdin="secret\n")
+        assert again.stdout == "3 packages: 0 imported, 3 there already, 0 refused, 0 failed\n"
+        new = tree(tmp_path / "new")
+        assert {path: data for path, (data, _) in new.items()} == {path: data for path, (data, _) in tree(old).items()}
+        assert {published for path, (_, published) in new.items() if path.endswith(".tgz")} == {THEN}
+
+    def test_tells_how_many_are_no_charts(self, tmp_path: Path) -> None:
+        with registries.running() as registry:
+            registry.push("project/app", package())
+            registry.push_image("project/image", "1", "2")
+            done = run(tmp_path, "import", f"oci://{registry.host}/project", "--storage", "new")
+        assert done.stdout == "1 package: 1 imported, 0 there already, 0 refused, 0 failed\n"
+        assert "being no charts but images, signatures and the like: 2 tags\n" in done.stderr
+
+    def test_that_cannot_be_is_one_line(self, tmp_path: Path) -> None:
+        with registries.running() as registry:
+            done = run(tmp_path, "import", f"oci://{registry.host}/project", "--storage", "new", status=2)
+        assert f"chartrepo: oci://{registry.host}/project: the registry lists no repository below" in done.stderr
+        assert not (tmp_path / "new").exists()
+
+
 class TestImportOfABucket:
     def upload(self, moto_s3: S3, old: Path, prefix: str) -> str:
         """Copy a folder into a new bucket, as `aws s3 cp --recursive` does."""
@@ -289,7 +322,7 @@ class TestWhatCannotBeImported:
         ("source", "reason"),
         [
             ("no-such-folder", "there is no folder"),
-            ("oci://registry/charts", "an OCI registry has no list of its charts"),
+            ("oci://host/charts:1.0.0", "names one version"),
             ("ftp://host/charts", "is nothing to import from"),
             ("https://ci:secret@host/charts", "use --username and --password-file"),
         ],

@@ -15,10 +15,12 @@ FILE: Final = "app-1.0.0.tgz"
 
 
 class Asked(NamedTuple):
-    """A request that a server got."""
+    """A request that a server got; names of headers are in small letters."""
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 class Answer(NamedTuple):
@@ -52,14 +54,14 @@ class Web:
     def credentials(self) -> list[str | None]:
         return [asked.headers.get("authorization") for asked in self.asked]
 
-    def answer(self, path: str, headers: dict[str, str]) -> Answer:
+    def answer(self, asked: Asked) -> Answer:
         with self._lock:
-            self.asked.append(Asked(path, headers))
-            return self.respond(path, headers)
+            self.asked.append(asked)
+            return self.respond(asked)
 
-    def respond(self, path: str, headers: dict[str, str]) -> Answer:
+    def respond(self, asked: Asked) -> Answer:
         """What there is to answer, one request after the other."""
-        found = self.answers.get(path, Answer(status=404))
+        found = self.answers.get(asked.path, Answer(status=404))
         if isinstance(found, list):
             return found.pop(0) if len(found) > 1 else found[0]
         return found
@@ -77,16 +79,21 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            answer = web.answer(self.path, {name.lower(): value for name, value in self.headers.items()})
+        def do(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            answer = web.answer(Asked(self.path, headers, self.command, body))
             self.send_response(answer.status)
             for name, value in answer.headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body[: answer.cut])
+            if self.command != "HEAD":
+                self.wfile.write(answer.body[: answer.cut])
             if answer.cut is not None:
                 self.close_connection = True
+
+        do_GET = do_HEAD = do_POST = do_PUT = do  # noqa: N815 - http.server's names
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
