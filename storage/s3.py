@@ -97,7 +97,7 @@ _ONE_PUT: Final = 64 << 20
 it is more than for a stream; AWS would take 5 GiB."""
 
 _PUT_TOGETHER: Final = 64 << 20
-"""Bytes that a service puts together from parts, or copies, in a second at the least. versitygw does both byte by byte, at
+"""Bytes that a service puts together from parts, or copies, in a second at the least. versitygw does both byte by byte,
 130 to 280 MiB/s on one disk, and answers when it is done."""
 
 _LOOKS: Final = 2.0
