@@ -85,7 +85,7 @@ class Stream:
         self._then = then
 
     def read(self, size: int, /) -> bytes:
-        assert size > 0, "a stream is not to be read as a whole"
+        assert 0 < size <= MIB, "a stream is to be read in pieces"
         data = self._file.read(min(size, self._piece))
         if not data and self._then is not None:
             raise self._then
