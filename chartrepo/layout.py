@@ -148,6 +148,11 @@ def tag_key(path: str, tag: str) -> str:
     return f"{OCI_PREFIX}{path}/{_TAGS}/{tag}"
 
 
+def name_prefix(path: str) -> str:
+    """Return what the keys of one OCI repository begin with, and no other's."""
+    return f"{OCI_PREFIX}{path}/_"
+
+
 def is_oci(storage_key: str) -> bool:
     """Return whether a key is that of something which came through OCI."""
     return storage_key.startswith(OCI_PREFIX)

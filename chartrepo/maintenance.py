@@ -11,8 +11,10 @@ from chartrepo.catalog import Catalog
 from chartrepo.comparing import compare, known_to
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.outcomes import ReadMany
+from chartrepo.registry import Blobs, Collected, Collector
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
+from chartrepo.sync import sync
 from storage.base import Storage
 
 _PATIENCE = 600.0
@@ -98,3 +100,18 @@ def reindex(repositories: Repositories, read_many: ReadMany) -> Reindexed:
     for key in sorted(comparison.differing):
         repositories.refresh(*layout.place(key), reread=True)
     return Reindexed(len(comparison.listing.packages), len(comparison.differing), len(catalog.set_aside()))
+
+
+def collect_garbage(
+    repositories: Repositories, read_many: ReadMany, *, grace: float, untagged: bool, dry_run: bool
+) -> Collected:
+    """Remove what came through OCI and nothing needs; see `chartrepo.registry.Collector`.
+
+    The catalog is brought in line first: what another server published must not be taken for gone.
+
+    Raises:
+        CatalogUnavailable, Unavailable: what was done by then stays so.
+    """
+    if not build_if_needed(repositories, read_many):
+        sync(repositories)
+    return Collector(Blobs(repositories), grace=grace, untagged=untagged, dry_run=dry_run).collect()

@@ -6,3 +6,14 @@ def counted(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+
+
+def shown_size(size: int) -> str:
+    """Return a number of bytes for people, as `512 bytes` or `1.5 MiB`."""
+    if size < 1024:  # noqa: PLR2004
+        return counted(size, "byte")
+    amount, unit = size / 1024, "KiB"
+    for larger in ("MiB", "GiB", "TiB"):
+        if amount >= 1024:  # noqa: PLR2004
+            amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}"

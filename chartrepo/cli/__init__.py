@@ -316,6 +316,48 @@ def check(configuration: Configuration, *, as_json: bool) -> None:
     sys.exit(run_check(configuration.settings, as_json=as_json))
 
 
+class _Duration(click.ParamType):
+    """A span of time, as in settings."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        if isinstance(value, float):
+            return value
+        kind = kinds.duration(0, 3650 * 86400)
+        try:
+            return kind.parse(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not {kind.expected}", param, ctx)
+
+
+@cli.command(cls=_Command, short_help="Remove what came through OCI and nothing needs.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be removed.")
+@click.option(
+    "--grace",
+    type=_Duration(),
+    metavar="DURATION",
+    default="24h",
+    help="How old something has to be, and how long a blob stays condemned before it is removed.  [24h]",
+)
+@click.option("--untagged", is_flag=True, help="Also remove manifests that no tag leads to.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON document.")
+@_configured(*_DATA)
+def gc(configuration: Configuration, *, dry_run: bool, grace: float, untagged: bool, as_json: bool) -> None:
+    """Remove blobs that no manifest needs, and manifests and tags whose chart is gone. Servers may run meanwhile.
+
+    A blob is first condemned: it is as if it were not there, so that whoever needs it sends it again, which saves it.
+    What is still condemned when the grace is over is removed by the next gc. So run it regularly, as once a day.
+
+    Packages are never removed, nor is what belongs to them.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.maintenance import run_gc  # noqa: PLC0415 - see the module's docstring
+
+    run_gc(configuration.settings, dry_run=dry_run, grace=grace, untagged=untagged, as_json=as_json)
+
+
 @cli.command(
     short_help="Write a static index.yaml, as `helm repo index` does.",
     epilog="""\b

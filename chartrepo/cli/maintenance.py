@@ -1,6 +1,7 @@
 """`chartrepo reindex`, `check`, `index` and `catalog prune`: from what was typed to what is printed."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from chartrepo import assembly, layout, static_index
@@ -8,8 +9,9 @@ from chartrepo.checking import Report, check
 from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.core.index import Form
-from chartrepo.maintenance import at_work, looking, reindex
+from chartrepo.maintenance import at_work, collect_garbage, looking, reindex
 from chartrepo.settings import Settings
+from chartrepo.wording import shown_size
 
 
 def run_reindex(settings: Settings) -> None:
@@ -26,6 +28,31 @@ def run_reindex(settings: Settings) -> None:
         said = f"{done.changed:,} put right in the catalog" if done.changed else "the catalog was right"
     aside = f", {done.set_aside:,} set aside (chartrepo check tells why)" if done.set_aside else ""
     say(f"{counted(done.packages, 'package')} read: {said}{aside}")
+
+
+def run_gc(settings: Settings, *, dry_run: bool, grace: float, untagged: bool, as_json: bool) -> None:
+    """Remove what came through OCI and nothing needs, and print what came of it.
+
+    Raises:
+        ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
+    """
+    with at_work(settings) as repositories:
+        done = collect_garbage(repositories, assembly.reader(settings), grace=grace, untagged=untagged, dry_run=dry_run)
+    if as_json:
+        say(json.dumps(asdict(done)))
+        return
+    would = "would be " if dry_run else ""
+    say(
+        f"{would}removed: {counted(done.blobs, 'blob')}, {counted(done.manifests, 'manifest')} and "
+        f"{counted(done.tags, 'tag')}, {shown_size(done.freed)} in all"
+    )
+    if done.condemned:
+        say(
+            f"{would}condemned: {counted(done.condemned, 'blob')} of {shown_size(done.condemned_bytes)}, "
+            "removed by the next gc after the grace unless something needs them by then"
+        )
+    if done.spared:
+        say(f"{would}spared: {counted(done.spared, 'condemned blob')} that something needs again")
 
 
 def run_check(settings: Settings, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chartrepo.registry.blobs import Blobs, OpenBlob
+from chartrepo.registry.collecting import Collected, Collector
 from chartrepo.registry.discovery import Discovery, Page, Referrers
 from chartrepo.registry.manifests import Allowed, FoundManifest, Manifests, PutManifest
 from chartrepo.registry.uploads import Uploads
@@ -10,6 +11,8 @@ from chartrepo.registry.uploads import Uploads
 __all__ = [
     "Allowed",
     "Blobs",
+    "Collected",
+    "Collector",
     "Discovery",
     "FoundManifest",
     "Manifests",

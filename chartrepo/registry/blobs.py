@@ -14,6 +14,8 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.repository import Repositories
 from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
 
+_SENT_ANEW: Final = 64 * 1024 * 1024
+"""Bytes of a blob up to which a copy is written anew. It is of now then, and gc takes it for what it is."""
 _PARTS: Final = frozenset({ContentKind.PACKAGE, ContentKind.CONFIG, ContentKind.PROVENANCE})
 
 
@@ -161,10 +163,12 @@ class Blobs:
             return False  # sent again, it is new, and not removed
         key = layout.blob_key(name.path, digest)
         with suppress(AlreadyExists):
+            if (self.loose_size(source, digest) or 0) <= _SENT_ANEW:
+                return self._copy(key, source, digest)
             try:
                 self.storage.copy(key, layout.blob_key(source.path, digest))
             except NotFound:
-                return self._copy_part(key, source, digest)
+                return False
         return True
 
     def mount_from_anywhere(self, name: Name, digest: Digest) -> bool:
@@ -181,9 +185,9 @@ class Blobs:
             return False
         return True
 
-    def _copy_part(self, key: str, source: Name, digest: Digest) -> bool:
+    def _copy(self, key: str, source: Name, digest: Digest) -> bool:
         try:
-            part = self._open_part(source, digest)
+            part = self.open(source, digest)
         except BlobUnknown:
             return False
         if part.reader is None:
