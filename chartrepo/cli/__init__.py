@@ -316,7 +316,7 @@ def check(configuration: Configuration, *, as_json: bool) -> None:
     sys.exit(run_check(configuration.settings, as_json=as_json))
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType[float]):
     """A span of time, as in settings."""
 
     name = "duration"
