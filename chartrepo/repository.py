@@ -129,6 +129,7 @@ class Repositories:
         force: bool = False,
         published: int | None = None,
         reserved: bool = False,
+        examined: Examined | None = None,
     ) -> Published:
         """Publish a package, and its provenance where given; durable and visible to every reader on return.
 
@@ -143,6 +144,7 @@ class Repositories:
             force: whether the caller asks for replacing the version, should it be there.
             published: when it was published elsewhere, in seconds since the epoch; now when None.
             reserved: also take what Helm accepts though an upload of it is refused; the record then warns of it.
+            examined: what `admit` said of the package, where it was asked before.
 
         Raises:
             InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
@@ -151,7 +153,8 @@ class Repositories:
         """
         check_repository(repository)
         self.check_writes()
-        examined = self.admit(package, reserved=reserved)
+        if examined is None:
+            examined = self.admit(package, reserved=reserved)
         chart = examined.package.chart
         file = layout.package_file(chart.name, chart.version)
         if signature is not None:

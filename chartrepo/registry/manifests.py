@@ -270,7 +270,7 @@ class Manifests:
             for tag in wanted:
                 version = self._publishes(name, tag, chart)
                 if version is not None and manifest.chart is not None:
-                    published = self._publish(name, manifest.chart, file)
+                    published = self._publish(name, manifest.chart, file, chart)
                 self._store_tag(name, tag, digest, version)
         return PutManifest(digest, manifest.subject, wanted, published)
 
@@ -362,14 +362,14 @@ class Manifests:
             return None
         return chart.digest if oci.tag_of(chart.package.chart.version) == tag else None
 
-    def _publish(self, name: Name, parts: ChartParts, file: BinaryIO) -> Published | None:
+    def _publish(self, name: Name, parts: ChartParts, file: BinaryIO, chart: Examined | None) -> Published | None:
         """Put the package under its own key; None where it is there already."""
         signature = self._provenance(name, parts) if parts.provenance is not None else None
         if self.blobs.package(name, parts.package.digest.hex) is not None:
             self._add_provenance(name, signature)  # pushed again: nothing of the package changes
             return None
         try:
-            return self.repositories.publish(name.repository, file, signature)
+            return self.repositories.publish(name.repository, file, signature, examined=chart)
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
