@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chartrepo.catalog import Catalog, Entry, PackageRecord, SetAside, open_catalog
+from chartrepo.catalog import Catalog, Entry, PackageRecord, Record, SetAside, open_catalog
 from chartrepo.core.index import Form
 
 NOW = 1_700_000_000
@@ -70,7 +70,7 @@ def remove(catalog: Catalog, one: PackageRecord | SetAside) -> None:
         entry.remove()
 
 
-def build(catalog: Catalog, *records: PackageRecord | SetAside) -> None:
+def build(catalog: Catalog, *records: Record) -> None:
     with catalog.rebuilding() as building:
         building.load(records)
 
