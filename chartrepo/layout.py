@@ -80,13 +80,13 @@ def place(storage_key: str) -> Place:
 
 
 def is_package(file: str) -> bool:
-    """Return whether a file or a key ends as those of packages do."""
-    return file.endswith(PACKAGE_SUFFIX)
+    """Return whether a file or a key ends as those of packages do; a tag may be called so too, and is none."""
+    return file.endswith(PACKAGE_SUFFIX) and not is_oci(file)
 
 
 def is_provenance(file: str) -> bool:
-    """Return whether a file or a key ends as that of a package's provenance does."""
-    return file.endswith(PROVENANCE_SUFFIX)
+    """Return whether a file or a key ends as that of a package's provenance does; see `is_package`."""
+    return file.endswith(PROVENANCE_SUFFIX) and not is_oci(file)
 
 
 def package_of(provenance: str) -> str:

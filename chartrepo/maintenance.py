@@ -11,6 +11,7 @@ from chartrepo.catalog import Catalog
 from chartrepo.comparing import compare, known_to
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.outcomes import ReadMany
+from chartrepo.pushed_sync import sync_pushed
 from chartrepo.registry import Blobs, Collected, Collector
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
@@ -99,6 +100,7 @@ def reindex(repositories: Repositories, read_many: ReadMany) -> Reindexed:
     comparison = compare(repositories.packages, known_to(catalog), read_many)
     for key in sorted(comparison.differing):
         repositories.refresh(*layout.place(key), reread=True)
+    sync_pushed(repositories.packages, catalog, comparison.listing.pushed, all_again=True)
     return Reindexed(len(comparison.listing.packages), len(comparison.differing), len(catalog.set_aside()))
 
 

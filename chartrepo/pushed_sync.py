@@ -16,18 +16,28 @@ from storage.base import NotFound, Storage, StorageError
 log = logging.getLogger(__name__)
 
 
-def sync_pushed(packages: Storage, catalog: Catalog, listing: PushedListing) -> int:
+def sync_pushed(packages: Storage, catalog: Catalog, listing: PushedListing, *, all_again: bool = False) -> int:
     """Look again at every manifest and tag of which catalog and listing do not say the same; return how many.
+
+    Args:
+        packages: where they lie.
+        catalog: to be brought in line.
+        listing: of `packages`.
+        all_again: look at what seems right too.
 
     Raises:
         CatalogUnavailable: what was put right by then stays so.
     """
     looked_at = 0
-    for path, text in sorted(_suspect_manifests(catalog, listing)):
+    manifests, tags = set(_suspect_manifests(catalog, listing)), set(_suspect_tags(catalog, listing))
+    if all_again:
+        manifests |= listing.manifests
+        tags |= listing.tags.keys()
+    for path, text in sorted(manifests):
         with catalog.artifacts.holding(path) as held, _told():
             _refresh_manifest(packages, held, path, oci.parse_digest(text))
             looked_at += 1
-    for path, tag in sorted(_suspect_tags(catalog, listing)):
+    for path, tag in sorted(tags):
         with catalog.artifacts.holding(path) as held, _told():
             _refresh_tag(packages, held, path, tag)
             looked_at += 1

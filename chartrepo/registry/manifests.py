@@ -265,10 +265,11 @@ class Manifests:
         self._check_needs(name, manifest)
         with self.new_file() as file:
             chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
+            versions_of = {tag: self._publishes(name, tag, chart) for tag in wanted}
+            self._check_aliases(name, [tag for tag, version in versions_of.items() if version is None])
             self._store(name, digest, data, manifest)
             published = None
-            for tag in wanted:
-                version = self._publishes(name, tag, chart)
+            for tag, version in versions_of.items():
                 if version is not None and manifest.chart is not None:
                     published = self._publish(name, manifest.chart, file, chart)
                 self._store_tag(name, tag, digest, version)
@@ -283,6 +284,15 @@ class Manifests:
             "manifest: this server takes charts, and what is about one (with a subject), for oci_artifacts is set to "
             "charts: push it elsewhere, or set oci_artifacts to any"
         )
+
+    def _check_aliases(self, name: Name, tags: Sequence[str]) -> None:
+        """Refuse to give a version's tag to something else, for the tag would go on naming the version."""
+        for tag in tags:
+            package = self._version(name, tag)
+            if package is not None:
+                raise AlreadyPublished(
+                    f"the tag {tag} is the version of {package.file}, and this is not its manifest: choose another tag"
+                )
 
     def _check_needs(self, name: Name, manifest: Manifest) -> None:
         for blob in manifest.blobs:
