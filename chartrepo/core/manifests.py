@@ -15,7 +15,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 """The largest manifest: clients need take none that is larger (distribution specification, "Pushing Manifests")."""
 
 _MAX_DEPTH: Final = 100
-_BRACKETS_AND_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BRACKETS_AND_TEXTS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+"""A text that never ends is one to the end: to look again behind each of its quotes takes days."""
 
 _IMAGES: Final = frozenset({oci.IMAGE_MANIFEST, oci.DOCKER_MANIFEST})
 _LISTS: Final = frozenset({oci.IMAGE_INDEX, oci.DOCKER_LIST})
