@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from chartrepo.core import oci
 from chartrepo.core.errors import DigestInvalid, ManifestInvalid
@@ -82,7 +82,7 @@ def parse(data: bytes, content_type: str = "") -> Manifest:
     subject = _descriptor(document["subject"], "subject") if document.get("subject") is not None else None
     annotations = _annotations(document)
     artifact_type = document.get("artifactType") or None
-    if not isinstance(artifact_type, str | None):
+    if artifact_type is not None and not _is_text(artifact_type):
         raise _invalid("artifactType is no text")
     if artifact_type is None and config is not None:
         artifact_type = config.media_type
@@ -163,7 +163,7 @@ def _descriptor(value: object, field: str) -> Descriptor:
     if not isinstance(value, dict):
         raise _invalid(f"{field} is no descriptor: it has to have mediaType, digest and size")
     media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
-    if not isinstance(media_type, str) or not media_type:
+    if not _is_text(media_type) or not media_type:
         raise _invalid(f"{field}.mediaType is missing, or no text")
     if type(size) is not int or size < 0:
         raise _invalid(f"{field}.size is missing, or no number of bytes")
@@ -175,9 +175,20 @@ def _descriptor(value: object, field: str) -> Descriptor:
 
 def _annotations(document: Mapping[str, Any]) -> dict[str, str]:
     annotations = document.get("annotations") or {}
-    if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
+    if not isinstance(annotations, dict) or not all(_is_text(text) for item in annotations.items() for text in item):
         raise _invalid("annotations is no mapping of texts to texts")
     return annotations
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a text that can be kept and sent: JSON can write what is no Unicode, and NUL."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _chart(layers: tuple[Descriptor, ...]) -> ChartParts:

@@ -91,8 +91,12 @@ class TestWhatIsRead:
 
     @pytest.mark.parametrize(
         ("fields", "kind"),
-        [({}, "text/plain"), ({"artifactType": "x/y"}, "x/y"), ({"artifactType": ""}, "text/plain")]
-        + [({"artifactType": None}, "text/plain")],
+        [
+            ({}, "text/plain"),
+            ({"artifactType": "x/y"}, "x/y"),
+            ({"artifactType": ""}, "text/plain"),
+            ({"artifactType": None}, "text/plain"),
+        ],
     )
     def test_the_artifact_type_is_its_own_or_that_of_its_config(self, fields: dict[str, Any], kind: str) -> None:
         assert read(image(**fields)).artifact_type == kind
@@ -153,8 +157,16 @@ class TestCharts:
 class TestWhatIsRefused:
     @pytest.mark.parametrize(
         "data",
-        [b"", b"{", b"\xff{}", b"{}x", b'{"schemaVersion": NaN}', b'{"schemaVersion": -Infinity}', b"\xef\xbb\xbf{}"]
-        + [b'{"schemaVersion": ' + b"1" * 5000 + b"}"],
+        [
+            b"",
+            b"{",
+            b"\xff{}",
+            b"{}x",
+            b'{"schemaVersion": NaN}',
+            b'{"schemaVersion": -Infinity}',
+            b"\xef\xbb\xbf{}",
+            b'{"schemaVersion": ' + b"1" * 5000 + b"}",
+        ],
         ids=range(8),
     )
     def test_what_is_no_json(self, data: bytes) -> None:
@@ -237,7 +249,7 @@ class TestWhatIsRefused:
 
 class TestDepth:
     @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
-    @pytest.mark.parametrize("depth", [100, 1_000_000])
+    @pytest.mark.parametrize("depth", [100, 100_000])
     def test_what_is_nested_too_deeply_is_refused(self, opening: bytes, closing: bytes, depth: int) -> None:
         data = b'{"schemaVersion": 2, "deep": ' + opening * depth + b"1" + closing * depth + b"}"
         assert "is nested more than 100 levels deep" in refused(data[: manifests.MAX_BYTES])
@@ -257,7 +269,7 @@ class TestDepth:
 
     @pytest.mark.parametrize("text", [b'\\"', b'"', b"\\", b'"\\', b'""'])
     def test_texts_that_never_end_take_no_long_time(self, text: bytes) -> None:
-        data = b"[]" * 101 + text * (manifests.MAX_BYTES // 2 // len(text))
+        data = b"[]" * 101 + text * 300_000
         began = time.process_time()
         refused(data)
         assert time.process_time() - began < 20  # a second; a way that is quadratic takes days

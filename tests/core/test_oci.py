@@ -47,8 +47,10 @@ class TestNames:
             "a+b",
             "ä",
             "_oci/a",
-        ]
-        + ["a/_catalog", "a\n", "x" * 256],
+            "a/_catalog",
+            "a\n",
+            "x" * 256,
+        ],
     )
     def test_what_no_registry_takes_is_refused_with_what_may_be_used(self, text: str) -> None:
         with pytest.raises(NameInvalid, match="cannot name an OCI repository: use small letters and digits"):
@@ -56,7 +58,7 @@ class TestNames:
 
     @pytest.mark.parametrize("text", ["api/web", "v2/web", "health/a/web"])
     def test_a_repository_that_no_upload_could_name_is_none_here_either(self, text: str) -> None:
-        with pytest.raises(NameInvalid, match="the server answers at /.* itself, choose another name"):
+        with pytest.raises(NameInvalid, match=r"the server answers at /.* itself, choose another name"):
             oci.parse_name(text, "")
 
     @pytest.mark.parametrize(
@@ -118,8 +120,17 @@ class TestDigests:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "sha256", "sha256:", "sha256:" + "a" * 63, "sha256:" + "A" * 64, "sha512:" + "a" * 64]
-        + ["sha256:" + "a" * 64 + "\n", "sha256:../" + "a" * 61, "sha256:sha256:" + "a" * 57],
+        [
+            "",
+            "sha256",
+            "sha256:",
+            "sha256:" + "a" * 63,
+            "sha256:" + "A" * 64,
+            "sha512:" + "a" * 64,
+            "sha256:" + "a" * 64 + "\n",
+            "sha256:../" + "a" * 61,
+            "sha256:sha256:" + "a" * 57,
+        ],
     )
     def test_what_is_none_is_refused_with_what_one_looks_like(self, text: str) -> None:
         with pytest.raises(DigestInvalid, match="is no digest: write sha256: and 64 hexadecimal digits in lower case"):
