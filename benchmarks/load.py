@@ -100,6 +100,38 @@ def connected(url: str) -> Iterator[Client]:
         client.close()
 
 
+@dataclass(slots=True)
+class Took:
+    """How long something took, in seconds, once it is over."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Took]:
+    """Take the time of a block."""
+    took = Took()
+    begun = time.perf_counter()
+    yield took
+    took.seconds = time.perf_counter() - begun
+
+
+def wait_for(url: str, *, seconds: float) -> None:
+    """Wait until an address answers with 200.
+
+    Raises:
+        LoadFailedError: it does not, in that time.
+    """
+    split = urlsplit(url)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with connected(url) as client:
+            if client.request("GET", split.path)[0] == _OK:
+                return
+        time.sleep(0.05)
+    raise LoadFailedError(f"{url} does not answer with 200 after {seconds:g} s")
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How fast requests were answered.

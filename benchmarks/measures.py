@@ -40,7 +40,7 @@ class Value:
 
     Attributes:
         value: None when it could not be had.
-        unit: what it counts; `/s` and `x` (a share) are better when higher, all others when lower.
+        unit: what it counts; `/s`, `MiB/s` and `x` (a share) are better when higher, all others when lower.
         reason: why there is no value.
         detail: what it was made from.
     """
@@ -53,7 +53,7 @@ class Value:
     @property
     def higher_is_better(self) -> bool:
         """How two of a kind compare."""
-        return self.unit in {"/s", "x"}
+        return self.unit in {"/s", "MiB/s", "x"}
 
 
 Values = dict[str, Value]
