@@ -3,10 +3,10 @@
 Both servers hand over a `wsgi.input` that ends by itself, with a Content-Length or chunked. Neither bounds the time a
 read takes: gunicorn waits for all the bytes it was asked for however slowly they drip, granian even where none come.
 
-Under gunicorn reads are made on threads of their own: the request's thread waits for as long as it means to, and then
-shuts the connection. granian shows no connection, and a worker of it stops for good where reads outlive their requests.
-So there a read holds its request's thread, and bodies get half of the threads at most: clients that stall can keep
-uploads waiting, and nothing else.
+So our gunicorn worker hands over one that is read until a moment (`Timely`). Where it cannot, reads are made on threads
+of their own: the request's thread waits for as long as it means to, and then shuts the connection. granian shows no
+connection, and a worker of it stops for good where reads outlive their requests. So there a read holds its request's
+thread, and bodies get half of the threads at most: clients that stall can keep uploads waiting, and nothing else.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from threading import Semaphore
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from chartrepo.core.errors import BodyTooLarge
 from chartrepo.http.errors import BadRequest, BodyTooSlow, TooManyBodies
@@ -65,6 +65,19 @@ class OnThisThread(Executor):
             self._places.release()
 
 
+@runtime_checkable
+class Timely(Protocol):
+    """A `wsgi.input` that need not be waited for."""
+
+    def read_within(self, size: int, seconds: float) -> bytes:
+        """Return up to `size` bytes, nothing at the end.
+
+        Raises:
+            TimeoutError: they did not come in time.
+        """
+        ...
+
+
 class _Malformed(ValueError):
     """The server cannot make sense of what the client sends."""
 
@@ -111,6 +124,7 @@ class Body:
         self._taken = 0
         self._ended = announced == 0
         self._reading: Future[bytes] | None = None
+        self._read_within = source.read_within if isinstance(source, Timely) else self._read_elsewhere
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, all of them when negative.
@@ -149,16 +163,19 @@ class Body:
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
-        self._reading = self._readers.submit(self._source.read, size)
         try:
-            piece = self._reading.result(left)
-        except (OSError, ValueError):
+            piece = self._read_within(size, left)
+        except (OSError, ValueError, TooManyBodies):
             raise
         except Exception as error:  # gunicorn's own, of which this module knows none
             raise _Malformed from error
         self._taken += len(piece)
         self._ended = not piece or (self._announced is not None and self._taken >= self._announced)
         return piece
+
+    def _read_elsewhere(self, size: int, seconds: float) -> bytes:
+        self._reading = self._readers.submit(self._source.read, size)
+        return self._reading.result(seconds)
 
     def _give_up(self) -> None:
         """Read no more, and let a read that is still waiting come to its end."""

@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 
 from chartrepo.http.front import AT_HAND
 from chartrepo.http.kept import Kept
+from chartrepo.serve.receiving import make_timely, receive_in_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -49,6 +50,10 @@ class _Connection(TConn):  # type: ignore[misc]
     """A connection, and the queue of the loop in which it waits, if it does."""
 
     queue: "deque[_Connection] | None" = None
+
+    def init(self) -> None:
+        super().init()
+        receive_in_time(self.parser)
 
 
 class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
@@ -180,6 +185,14 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
             response.write(piece)
         response.close()
         return not response.should_close()
+
+    # ---- in the pool
+
+    def handle_request(self, req: Any, conn: _Connection) -> bool:
+        """Answer a request, of which bodies have not been read."""
+        make_timely(req)
+        stays: bool = super().handle_request(req, conn)
+        return stays
 
     # ---- from the pool, and going
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Semaphore
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,24 @@ class TestTime:
             with pytest.raises(BodyTooSlow):
                 taken.read(50)
             readers.shutdown(wait=True)  # would not come back while the read waits
+
+    def test_a_source_that_ends_its_waits_is_read_without_another_thread(self) -> None:
+        class Stalling:
+            seconds = 0.0
+
+            def read_within(self, size: int, seconds: float) -> bytes:
+                self.seconds = seconds
+                if size > 4:
+                    raise TimeoutError
+                return bytes(size)
+
+        source, clock = Stalling(), Clock()
+        nobody: Any = None
+        taken = Body(source, nobody, limit=100, announced=50, seconds=10, clock=clock)  # type: ignore[arg-type]
+        clock.now = 3.0
+        assert (taken.read(4), source.seconds) == (bytes(4), 7.0)
+        with pytest.raises(BodyTooSlow):
+            taken.read(5)
 
     def test_a_drip_is_not_enough(self, readers: ThreadPoolExecutor) -> None:
         clock = Clock()

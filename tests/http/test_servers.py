@@ -120,6 +120,18 @@ def test_head_has_the_length_of_get_and_no_body(connection: http.client.HTTPConn
     assert len(set(lengths)) == 1
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_request_that_was_sent_behind_a_large_body_is_answered(server: Server, chunked: bool) -> None:
+    data = bytes(LIMIT)
+    framing = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % LIMIT
+    upload = b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n"
+    upload += b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in chunks(data)) + b"0\r\n\r\n" if chunked else data
+    with raw(server) as connection:
+        connection.sendall(upload * 2 + b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [status_of(b"HTTP/1.1 " + part) for part in answers.split(b"HTTP/1.1 ")[1:]] == [400, 400, 200]
+
+
 def test_a_client_that_waits_for_a_go_ahead_gets_it(server: Server) -> None:
     with raw(server) as connection:
         connection.sendall(
