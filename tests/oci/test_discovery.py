@@ -117,7 +117,7 @@ class TestReferrers:
             (image(subject=about), CONFIG),
             (artifact("application/vnd.example.one", subject=about, annotations=notes), "application/vnd.example.one"),
             (artifact("application/vnd.example.two+json", subject=about), "application/vnd.example.two+json"),
-            (artifact("", subject=about), "application/vnd.oci.empty.v1+json"),
+            (artifact("", layer=blob(), subject=about), "application/vnd.oci.empty.v1+json"),
             (index(image(), subject=about, annotations=notes), None),
             (index(subject=about, artifactType="application/vnd.example.one"), "application/vnd.example.one"),
         ]

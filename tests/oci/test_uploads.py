@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.support.oci import Repository, Upload, refusal
-from tests.support.oci_contents import Content, blob
+from tests.support.oci_contents import Content, artifact, blob
 from tests.support.processes import eventually
 
 CHUNK: Final = 65_536
@@ -276,7 +276,7 @@ class TestBrokenOff:
 
     def test_a_manifest_cut_off_in_its_middle_is_not_there(self, repository: Repository) -> None:
         content = Content(b'{"schemaVersion":2}' + b" " * 1000)
-        repository.push_blob(blob())
+        repository.push(artifact())
         repository.registry.send_half("PUT", repository.path("manifests/half"), content.data)
         assert refusal(repository.get_manifest("half")) == (404, "MANIFEST_UNKNOWN")
 
@@ -311,7 +311,7 @@ class TestUnknown:
     @pytest.mark.parametrize("name", [str(NOBODYS), str(NOBODYS).upper(), "nonsense", "x" * 300, "%2E%2E"])
     def test_an_upload_that_nobody_began_is_unknown(self, repository: Repository, name: str) -> None:
         content = blob()
-        repository.push_blob(content)
+        repository.push(artifact())
         upload = Upload(repository.registry, repository.path(f"blobs/uploads/{name}"))
         for answer in (
             upload.ask(),
