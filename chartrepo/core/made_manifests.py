@@ -59,11 +59,13 @@ def manifest(metadata: Mapping[str, Any], package: Part, provenance: Part | None
         "layers": [layer.as_json() for layer in layers],
     }
     own = _own_annotations(metadata)
-    document["annotations"] = dict(sorted({**own, **_annotations_of_chart(metadata)}.items()))
-    made = _ENCODER.encode(document).encode()
-    if len(made) > MAX_BYTES:  # clients would not take it
-        document["annotations"] = own
+    name = {_TITLE: own[_TITLE], _VERSION: own[_VERSION]}
+    made = b""
+    for annotations in ({**own, **_annotations_of_chart(metadata)}, own, name):
+        document["annotations"] = dict(sorted(annotations.items()))
         made = _ENCODER.encode(document).encode()
+        if len(made) <= MAX_BYTES:
+            break  # clients take none that is larger
     return made
 
 
