@@ -284,6 +284,13 @@ def registry(settings: Settings, ground: Ground, repositories: Repositories, sta
     )
 
 
+def both_sides(settings: Settings, ground: Ground, found: Storages) -> tuple[Repositories, Registry]:
+    """Return the use cases of the classic side and those of OCI, which is told of what happens to packages there."""
+    packages = repositories(settings, ground, found)
+    pushed = registry(settings, ground, packages, found.state)
+    return replace(packages, companion=pushed.manifests), pushed
+
+
 def _may_hang(settings: Settings) -> bool:
     """Whether packages lie where a look may wait for another machine, or tell what was true a while ago."""
     return not isinstance(settings.storage, Folder) or network_file_system(settings.storage.path) is not None

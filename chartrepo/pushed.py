@@ -124,14 +124,10 @@ def read_manifest_record(storage: Storage, path: str, digest: Digest, *, loose: 
     return manifest_record(path, digest, data, manifests.parse(data), loose=loose)
 
 
-def tag_content(manifest: str, package: str | None) -> bytes:
-    """Return what lies in storage for a tag.
-
-    Args:
-        manifest: digest of the manifest that it names.
-        package: plain hex SHA-256 of its package, where the tag is a version of the chart.
-    """
-    return json.dumps({"manifest": manifest, **({"package": package} if package else {})}).encode() + b"\n"
+def tag_content(manifest: str, package: str | None, provenance: str | None) -> bytes:
+    """Return what lies in storage for a tag; see `TagRecord` for what it says."""
+    said = {"manifest": manifest, "package": package, "provenance": provenance}
+    return json.dumps({name: value for name, value in said.items() if value is not None}).encode() + b"\n"
 
 
 def read_tag(storage: Storage, path: str, tag: str) -> TagRecord:
@@ -147,12 +143,12 @@ def read_tag(storage: Storage, path: str, tag: str) -> TagRecord:
         data, state = reader.read(_MAX_TAG), reader.info.state
     try:
         said = json.loads(data)
-        digest, package = oci.parse_digest(said["manifest"]), said.get("package")
-        if package is not None:
-            oci.parse_digest(f"{oci.ALGORITHMS[0]}:{package}")
+        digest, package, provenance = oci.parse_digest(said["manifest"]), said.get("package"), said.get("provenance")
+        for found in filter(None, (package, provenance)):
+            oci.parse_digest(f"{oci.ALGORITHMS[0]}:{found}")
     except (ValueError, KeyError, TypeError, AttributeError, ChartrepoError):
         raise ManifestInvalid(f"{key} names no manifest: push the tag again, or remove the file") from None
-    return TagRecord(path, tag, str(digest), package, state)
+    return TagRecord(path, tag, str(digest), package or None, provenance or None, state)
 
 
 def read_all(

@@ -6,11 +6,11 @@ into the storage; it is written down in docs/architecture.md ("Rules of order").
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, Exclusive, PackageRecord, Served, SetAside
@@ -20,6 +20,7 @@ from chartrepo.core.errors import (
     CatalogIncomplete,
     CatalogUnavailable,
     ChartNotFound,
+    ChartrepoError,
     FileNotFound,
     PackageRefused,
     VersionNotFound,
@@ -48,6 +49,7 @@ from storage.base import (
     Reader,
     State,
     Storage,
+    StorageError,
     Unavailable,
 )
 
@@ -86,6 +88,18 @@ class _Stored(NamedTuple):
     found: bool = False
 
 
+class Companion(Protocol):
+    """Is told of what becomes of packages; see `chartrepo.registry.Manifests`. Nothing depends on its success."""
+
+    def published(self, package: PackageRecord) -> None:
+        """A package was published."""
+        ...
+
+    def deleted(self, package: PackageRecord) -> None:
+        """A package was deleted, or replaced by another one."""
+        ...
+
+
 class Opened(NamedTuple):
     """An open package or provenance file.
 
@@ -109,6 +123,7 @@ class Repositories:
         writes_are_safe: whether two writers are kept apart: by the storage's conditions, or by the set-up.
         clock: seconds since the epoch.
         look: gives the state of a package by its key for next to nothing; None where the storage has no such way.
+        companion: told of what becomes of packages; None for nobody.
     """
 
     packages: Storage
@@ -117,6 +132,7 @@ class Repositories:
     writes_are_safe: bool = True
     clock: Callable[[], float] = time.time
     look: Callable[[str], State | None] | None = None
+    companion: Companion | None = None
 
     # ---- writing
 
@@ -173,6 +189,9 @@ class Repositories:
                 return Published(made, stored.over is not None)
             made = record(repository, examined, info=stored.info, signature=found)
             entry.record(made)
+        if isinstance(stored.over, PackageRecord) and stored.over.digest != made.digest:
+            self._tell_deleted(stored.over)
+        self._tell_published(made)
         return Published(made, stored.over is not None)
 
     def publish_provenance(self, repository: str, signature: bytes, *, force: bool = False) -> None:
@@ -224,6 +243,8 @@ class Repositories:
             if known is None or (isinstance(known, PackageRecord) and known.name != name):
                 raise missing
             self._remove(entry, repository, file, known)
+        if isinstance(known, PackageRecord):
+            self._tell_deleted(known)
 
     def delete_chart(self, repository: str, name: str) -> int:
         """Delete all versions of a chart; return how many there were.
@@ -312,6 +333,16 @@ class Repositories:
             return self._refresh(entry, repository, file, reread=reread)
 
     # ---- steps
+
+    def _tell_published(self, package: PackageRecord) -> None:
+        if self.companion is not None:
+            with _whatever_comes_of_it(package):
+                self.companion.published(package)
+
+    def _tell_deleted(self, package: PackageRecord) -> None:
+        if self.companion is not None:
+            with _whatever_comes_of_it(package):
+                self.companion.deleted(package)
 
     def _open(
         self, repository: str, file: str, name: str, known: Callable[[Served], tuple[str | None, bool]]
@@ -571,6 +602,14 @@ class Repositories:
             reader.close()
             raise _untold(file)
         return reader
+
+
+@contextmanager
+def _whatever_comes_of_it(package: PackageRecord) -> Iterator[None]:
+    try:
+        yield
+    except (ChartrepoError, StorageError) as error:
+        log.warning("what was pushed for %s is left to gc: %s", layout.key(package.repository, package.file), error)
 
 
 def _known(entry: Exclusive) -> PackageRecord | SetAside | None:

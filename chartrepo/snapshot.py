@@ -44,6 +44,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "loose": (bool,),
     "needs": (list,),
     "package": (str, type(None)),
+    "provenance": (str, type(None)),
 }
 """What the fields of a record are in JSON; all others are texts."""
 

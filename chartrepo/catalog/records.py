@@ -184,6 +184,7 @@ class TagRecord:
         tag: the tag.
         digest: of the manifest that it names.
         package: where it is a version of the chart, the plain hex SHA-256 of its package; None for any other tag.
+        provenance: the same of the `.prov` that lay beside the package when the tag was pushed; None for none.
         state: the storage's name for the bytes that were read.
     """
 
@@ -191,6 +192,7 @@ class TagRecord:
     tag: str
     digest: str
     package: str | None
+    provenance: str | None
     state: str
 
 

@@ -152,6 +152,7 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("tag", _TEXT, primary_key=True),
             sa.Column("digest", _TEXT, nullable=False),
             sa.Column("package", _TEXT),
+            sa.Column("provenance", _TEXT),
             sa.Column("state", _TEXT, nullable=False),
             sa.Index("tags_by_digest", "name", "digest"),
         ),

@@ -81,9 +81,11 @@ def parse(data: bytes, content_type: str = "") -> Manifest:
     layers = () if is_list else _descriptors(document, "layers")
     subject = _descriptor(document["subject"], "subject") if document.get("subject") is not None else None
     annotations = _annotations(document)
-    artifact_type = document.get("artifactType") or None
+    artifact_type = document.get("artifactType")
     if artifact_type is not None and not _is_text(artifact_type):
         raise _invalid("artifactType is no text")
+    if not artifact_type:
+        artifact_type = None
     if artifact_type is None and config is not None:
         artifact_type = config.media_type
     is_chart = config is not None and config.media_type == oci.HELM_CONFIG
@@ -174,7 +176,9 @@ def _descriptor(value: object, field: str) -> Descriptor:
 
 
 def _annotations(document: Mapping[str, Any]) -> dict[str, str]:
-    annotations = document.get("annotations") or {}
+    annotations = document.get("annotations")
+    if annotations is None:
+        return {}
     if not isinstance(annotations, dict) or not all(_is_text(text) for item in annotations.items() for text in item):
         raise _invalid("annotations is no mapping of texts to texts")
     return annotations

@@ -12,6 +12,7 @@ from chartrepo.core.errors import (
     ChartrepoError,
     ChunkOutOfOrder,
     ManifestTooLarge,
+    NameInvalid,
     NameUnknown,
     NotDeletable,
     UploadInvalid,
@@ -101,8 +102,14 @@ class Oci:
         except ChunkOutOfOrder as error:
             answer = oci_errors.answer(error)
             answer.headers += self._where(found.name, found.rest, error.received)
+        except NotDeletable as error:
+            answer = oci_errors.answer(error)
+            answer.headers.append(("Allow", "GET, HEAD, PUT" if found.endpoint is Endpoint.MANIFEST else "GET, HEAD"))
         answer.headers.append(VERSION)
-        return respond(answer)
+        response = respond(answer)
+        if not answer.length:
+            del response.headers["Content-Type"]
+        return response
 
     def _allowed(self, endpoint: Endpoint) -> str:
         methods = {method for known, method in self._views if known is endpoint}
@@ -173,7 +180,7 @@ class Oci:
         if source is not None:
             try:
                 return self._blobs.mount(name, digest, oci.parse_name(source, self._prefix))
-            except NameUnknown:
+            except (NameInvalid, NameUnknown):
                 return False
         return self._blobs.mount_from_anywhere(name, digest)
 

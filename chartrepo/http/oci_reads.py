@@ -1,9 +1,11 @@
 """The two reads of OCI that machines make all day, blobs and manifests, as plain WSGI handlers."""
 
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from chartrepo.core import oci
+from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers
 from chartrepo.http.oci_paths import Endpoint, Target
 from chartrepo.http.sending import is_known, send
@@ -60,6 +62,9 @@ class OciReads:
         info = blob.reader.info
         part = partial(self._part, info.key, info.state)
         answer = send(environ, blob.reader, headers, etag=str(digest), changed=info.published or 0, part=part)
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            message = f"the blob has {info.size} bytes, and none of them are in that range"
+            return oci_errors.say(answer.status, "SIZE_INVALID", message, [*answer.headers, (DIGEST, str(digest))])
         if isinstance(answer.body, list):
             answer.still = blob.still
             answer.by_path = True

@@ -1,8 +1,8 @@
 """Manifests and tags: what a reference gives, and what becomes of one that is pushed.
 
-A tag that is a version of the chart gives the package under the classic key, through the manifest that was pushed for
-these bytes, else through one that is made from them. So both protocols show the same versions at every moment: this
-module asks for the package first, and for what was pushed only then.
+A tag that is a version of the chart gives the package under the classic key: through the manifest that was pushed for
+these bytes, as long as the same `.prov` lies beside them, else through one that is made from both. So both protocols
+show the same versions at every moment: this module asks for the package first, and for what was pushed only then.
 """
 
 import logging
@@ -199,7 +199,10 @@ class Manifests:
             found = self._by_digest(name, oci.parse_digest(record.digest))
         else:
             found = None
-            if record is not None and record.package == package.digest:
+            if record is not None and (record.package, record.provenance) == (
+                package.digest,
+                package.provenance_digest,
+            ):
                 found = self._pushed(name, oci.parse_digest(record.digest))
             found = found or self._made(package, signed=package.signed)
         return None if found is None else self._while_tagged(found, name, tag, record)
@@ -389,28 +392,34 @@ class Manifests:
         return None
 
     def _add_provenance(self, name: Name, signature: bytes | None) -> None:
-        """Put a provenance beside a package that was there already."""
+        """Put a provenance beside a package that was there already.
+
+        Raises:
+            AlreadyPublished: it has another one.
+        """
         if signature is None:
             return
-        with suppress(AlreadyPublished):
+        try:
             self.repositories.publish_provenance(name.repository, signature)
+        except AlreadyPublished:
+            file = provenance.package_file(provenance.parse(signature))
+            with self.repositories.open_provenance(name.repository, file).reader as reader:
+                if reader.read() != signature:
+                    raise
 
     def _store_tag(self, name: Name, tag: str, digest: Digest, package: str | None) -> None:
         with self._artifacts.holding(name.path) as held:
-            if package is not None and not self._is_published(name, tag, package):
-                return  # deleted, or replaced, since it was published
-            content = pushed.tag_content(str(digest), package)
-            state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
-            held.put_tag(TagRecord(name.path, tag, str(digest), package, state))
+            beside = None
             if package is not None:
-                # The package lies under its own key now, and once is enough.
-                with suppress(NotFound):
-                    self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
-                held.set_loose(package, loose=False)
-
-    def _is_published(self, name: Name, tag: str, package: str) -> bool:
-        found = self._version(name, tag)
-        return found is not None and found.digest == package
+                published = self._version(name, tag)
+                if published is None or published.digest != package:
+                    return  # deleted, or replaced, since it was published
+                beside = published.provenance_digest
+            content = pushed.tag_content(str(digest), package, beside)
+            state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
+            held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
+            if package is not None:
+                self._remove_loose(held, name, package)
 
     # ---- deleting
 
@@ -434,18 +443,39 @@ class Manifests:
         package = self._version(name, tag)
         if package is not None:
             self._delete_version(name, package)
-            return
         with self._artifacts.holding(name.path) as held:
             record = self._tag(name, tag)
             if record is not None:
                 _forget_tag(self._storage, held, record)
-        if record is None or record.package is not None:
+        if package is None and (record is None or record.package is not None):
             raise self._unknown(name, tag)
 
     def _delete_version(self, name: Name, package: PackageRecord) -> None:
         with suppress(VersionNotFound):  # somebody else deleted it first
             self.repositories.delete(name.repository, package.name, package.version)
         self._forget_manifests_of(name, package)
+
+    # ---- what happens on the classic side
+
+    def published(self, package: PackageRecord) -> None:
+        """Take note of a package that was published: where it lies as a blob too, once is enough."""
+        name = Name(package.repository, package.name)
+        if not any(record.loose for record in self._artifacts.of_package(name, package.digest)):
+            return
+        with self._artifacts.holding(name.path) as held:
+            if self.blobs.package(name, package.digest) is not None:
+                self._remove_loose(held, name, package.digest)
+
+    def deleted(self, package: PackageRecord) -> None:
+        """Take note of a package that was deleted, or replaced by another: what was pushed for it goes with it."""
+        name = Name(package.repository, package.name)
+        if self._artifacts.of_package(name, package.digest):
+            self._forget_manifests_of(name, package)
+
+    def _remove_loose(self, held: Held, name: Name, package: str) -> None:
+        with suppress(NotFound):
+            self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
+        held.set_loose(package, loose=False)
 
     def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
         """Remove the manifests of a package that is gone; gc would do it, where this does not come to its end."""
@@ -461,6 +491,9 @@ class Manifests:
             return
         chart = manifests.parse(found.data).chart
         with self._artifacts.holding(name.path) as held:
+            index = held.who_needs(digest)
+            if index is not None:
+                raise NotDeletable(f"the index {index} needs the manifest {digest}: delete that one first")
             self._forget(held, name, digest)
         if chart is None:
             return

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, overload
 
 from chartrepo import layout
 from chartrepo.core import oci
@@ -138,10 +138,9 @@ class Uploads:
             NoSpace, Unavailable: not now.
             Whatever `source` raises.
         """
-        try:
-            chunks = self._chunks(name, upload)
-        except UploadUnknown:
-            self._check_done(name, digest)  # the answer to the same request may have been lost
+        chunks = self._chunks(name, upload, ended=True)
+        if chunks is None:
+            self._check_done(name, upload, source, digest)
             return
         received = _end(chunks)
         first = source.read(_PIECE)
@@ -216,12 +215,23 @@ class Uploads:
 
     # ---- pieces
 
-    def _chunks(self, name: Name, upload: str) -> Sequence[_Chunk]:
-        """Return the pieces of an upload that follow each other from its beginning."""
+    @overload
+    def _chunks(self, name: Name, upload: str) -> Sequence[_Chunk]: ...
+
+    @overload
+    def _chunks(self, name: Name, upload: str, *, ended: Literal[True]) -> Sequence[_Chunk] | None: ...
+
+    def _chunks(self, name: Name, upload: str, *, ended: bool = False) -> Sequence[_Chunk] | None:
+        """Return the pieces of an upload that follow each other from its beginning.
+
+        With `ended`, it is None where the upload has ended; else that is `UploadUnknown`.
+        """
         self._check_name(name, upload)
         found = []
         for info in self.state.list(layout.upload_prefix(upload)):
             offset = layout.chunk_offset(info.key)
+            if offset is None and ended:
+                return None
             if offset is None:
                 raise _unknown(upload)
             found.append(_Chunk(info.key, offset, info.size))
@@ -255,11 +265,22 @@ class Uploads:
             with suppress(NotFound):
                 self.state.delete(chunk.key)
 
-    def _check_done(self, name: Name, digest: Digest) -> None:
+    def _check_done(self, name: Name, upload: str, source: Readable, digest: Digest) -> None:
+        """See that an upload ended as this request wants it: the answer to the same one may have been lost.
+
+        Raises:
+            UploadUnknown: it did not, or there is no telling.
+        """
         try:
             self.blobs.size(name, digest)
         except BlobUnknown:
-            raise _unknown("") from None
+            raise _unknown(upload) from None
+        found, size = oci.new_hash(digest.algorithm), 0
+        while piece := source.read(_PIECE):
+            found.update(piece)
+            size += len(piece)
+        if size and found.hexdigest() != digest.hex:
+            raise _unknown(upload)
 
 
 class _AsFarAsItCame:

@@ -35,7 +35,7 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
     metrics = assembly.metrics(ground)
     metrics.worker_started()
     found = assembly.storages(settings, ground, observe=metrics.storage_call)
-    repositories = assembly.repositories(settings, ground, found)
+    repositories, registry = assembly.both_sides(settings, ground, found)
 
     def sync() -> Report:
         return sync_now(repositories, metrics)
@@ -44,7 +44,7 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
         settings,
         Services(
             repositories=repositories,
-            registry=assembly.registry(settings, ground, repositories, found.state),
+            registry=registry,
             indexes=assembly.indexes(settings, repositories.catalog, metrics=metrics),
             sync=sync,
             uploads=assembly.uploads(settings),

@@ -32,7 +32,7 @@ def manifest(number: int = 1, **others: object) -> ManifestRecord:
 
 
 def tag(name: str, digest: str, package: str | None = None) -> TagRecord:
-    return TagRecord(WEB.path, name, digest, package, "state-1")
+    return TagRecord(WEB.path, name, digest, package, None, "state-1")
 
 
 def push(catalog: Catalog, *records: ManifestRecord | TagRecord) -> None:

@@ -68,7 +68,8 @@ class Site:
         self.lines: list[Line] = []
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
-        repositories = shop.repositories
+        registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)
+        repositories = replace(shop.repositories, companion=registry.manifests)
 
         def sync() -> Report:
             return sync_now(repositories, self.ledger)
@@ -77,7 +78,7 @@ class Site:
             self.settings,
             Services(
                 repositories=repositories,
-                registry=assembly.registry(self.settings, GROUND, repositories, shop.state),
+                registry=registry,
                 indexes=assembly.indexes(self.settings, shop.catalog, metrics=self.ledger),
                 sync=sync,
                 uploads=uploads,
