@@ -184,6 +184,19 @@ class TestAVersionThatIsThere:
         shop.publish(APP, force=True)
         assert pull(site, "app", "1.0.0").digest == manifest_of(APP).digest
 
+    @pytest.mark.parametrize("overwrite", ["force", "always"])
+    def test_nothing_that_is_not_this_version_takes_its_tag(self, shop: Shop, overwrite: str) -> None:
+        site = Site(shop, allow_overwrite=overwrite)
+        push(site, "app", APP, "1.0.0")
+        newer, other = package(version="2.0.0"), artifact()
+        for content in other.all_blobs():
+            put_blob(site, "app", content.data)
+        for answer in (push(site, "app", newer, "1.0.0"), put_manifest(site, "app", other.manifest, "1.0.0")):
+            assert said(answer) == (409, "DENIED")
+            assert "1.0.0" in message(answer)
+        assert pull(site, "app", "1.0.0").package == APP
+        assert tags(site, "app") == ["1.0.0"]
+
     def test_an_artifact_that_had_its_tag_gives_way_to_it(self, site: Site, shop: Shop) -> None:
         push_bundle(site, "app", artifact(), "1.0.0")
         shop.publish(APP)

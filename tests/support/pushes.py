@@ -37,9 +37,14 @@ def said(answer: TestResponse) -> Said:
     return Said(answer.status_code, errors[0]["code"] if errors else "")
 
 
+def json_of(answer: TestResponse) -> Any:
+    """What an answer says in JSON."""
+    return answer.get_json()
+
+
 def message(answer: TestResponse) -> str:
     """The sentence of an error."""
-    return str(answer.json["errors"][0]["message"])
+    return str(json_of(answer)["errors"][0]["message"])
 
 
 def put_blob(site: Site, name: str, data: bytes) -> str:
@@ -133,7 +138,7 @@ def pull(site: Site, name: str, reference: str) -> Pulled:
     """Pull a chart with all that its manifest names; what is missing fails the test."""
     digest = find(site, name, reference)
     assert digest, f"{name} has no {reference}"
-    document = site.get(f"/v2/{name}/manifests/{digest}").json
+    document = json_of(site.get(f"/v2/{name}/manifests/{digest}"))
     parts: dict[str, bytes] = {}
     for described in (document["config"], *document["layers"]):
         data = blob(site, name, described["digest"])
@@ -148,17 +153,17 @@ def tags(site: Site, name: str) -> list[str] | None:
     answer = site.get(f"/v2/{name}/tags/list")
     if said(answer) == (404, "NAME_UNKNOWN"):
         return None
-    found: list[str] = answer.json["tags"]
+    found: list[str] = json_of(answer)["tags"]
     return found
 
 
 def names(site: Site) -> list[str]:
     """All names that the catalog of the OCI side lists."""
-    found: list[str] = site.get("/v2/_catalog").json["repositories"]
+    found: list[str] = json_of(site.get("/v2/_catalog"))["repositories"]
     return found
 
 
 def referrers(site: Site, name: str, digest: str) -> Mapping[str, dict[str, Any]]:
     """The descriptors of what is about a manifest, by digest."""
-    document = site.get(f"/v2/{name}/referrers/{digest}").json
+    document = json_of(site.get(f"/v2/{name}/referrers/{digest}"))
     return {each["digest"]: each for each in document["manifests"]}
