@@ -325,6 +325,11 @@ class Manifests:
                 f"the package has {parts.package.size} bytes, and {self.max_package} are the most: "
                 "raise max_upload_size to allow it"
             )
+        if parts.provenance is not None and parts.provenance.size > provenance.MAX_BYTES:
+            raise ManifestInvalid(
+                f"the provenance has {parts.provenance.size} bytes, and {provenance.MAX_BYTES} are the most: "
+                "push the .prov that `helm package --sign` made"
+            )
         self._copy(name, parts.package.digest, file)
         try:
             examined = self.repositories.admit(file)

@@ -239,6 +239,15 @@ class TestProvenance:
         assert message(answer) == upload.json["error"]
         assert shop.listed() == []
 
+    def test_one_that_is_too_large_is_refused_before_it_is_read(self, site: Site, shop: Shop) -> None:
+        large = b"x" * (1024 * 1024 + 1)
+        answer = push(site, "app", APP, "1.0.0", signature=large)
+        assert said(answer) == (400, "MANIFEST_INVALID")
+        assert "1048577 bytes, and 1048576 are the most" in message(answer)
+        assert not [
+            call for call in shop.storage.calls if call.operation == "open" and digest_of(large)[7:] in call.key
+        ]
+
     def test_one_that_arrives_later_changes_what_the_tag_gives(self, site: Site, shop: Shop) -> None:
         shop.publish(APP)
         before = pull(site, "app", "1.0.0")
