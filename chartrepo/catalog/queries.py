@@ -279,7 +279,9 @@ class Queries:
         self.named_charts = self._text(
             sa.select(packages.c.repository, packages.c.name).where(packages.c.tag.is_not(None)).distinct()
         )
-        self.names_of_manifests = self._text(sa.select(manifests.c.name).distinct())
+        # Of a chart whose package does not lie as a blob there is something only while the package is published.
+        by_itself = sa.or_(manifests.c.chart.is_(None), manifests.c.loose)
+        self.names_of_manifests = self._text(sa.select(manifests.c.name).where(by_itself).distinct())
         self.has_chart = self._text(
             sa.select(packages.c.tag)
             .where(_where(packages, "repository"), of_chart, packages.c.tag.is_not(None))
@@ -287,7 +289,7 @@ class Queries:
             .offset(_ZERO)
         )
         self.has_manifest = self._text(
-            sa.select(manifests.c.digest).where(_where(manifests, "name")).limit(_ONE).offset(_ZERO)
+            sa.select(manifests.c.digest).where(_where(manifests, "name"), by_itself).limit(_ONE).offset(_ZERO)
         )
 
     def _make_writes_of_oci(self) -> None:

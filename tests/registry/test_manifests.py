@@ -385,6 +385,13 @@ class TestDeletingOnTheClassicSide:
         assert blob(site, "app", digest_of(APP)) is None
         assert tags(site, "app") == ["2.0.0"]
 
+    def test_with_the_last_version_the_name_goes(self, site: Site) -> None:
+        push(site, "app", APP, "1.0.0", "latest")
+        assert site.delete("/api/charts/app/1.0.0").status_code == 200
+        assert tags(site, "app") is None
+        assert names(site) == []
+        assert said(site.get("/v2/app/manifests/1.0.0")) == (404, "NAME_UNKNOWN")
+
     def test_what_was_made_goes_with_the_package(self, site: Site, shop: Shop) -> None:
         shop.publish(APP, SIGNATURE)
         made = pull(site, "app", "1.0.0")

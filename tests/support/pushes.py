@@ -130,8 +130,9 @@ def blob(site: Site, name: str, digest: str) -> bytes | None:
         return None
     assert got.status_code == 200, got.data
     assert head.headers["Content-Length"] == str(len(got.data))
-    assert digest_of(got.data) == digest
-    return got.data
+    data: bytes = got.data
+    assert digest_of(data) == digest
+    return data
 
 
 def pull(site: Site, name: str, reference: str) -> Pulled:
