@@ -54,6 +54,8 @@ _DEAD_AFTER: Final = 3600
 
 _SECOND: Final = 1_000_000_000
 _CHUNK: Final = 1 << 20
+_AHEAD: Final = 32 << 20
+"""Bytes of a large object that are waited for at the end at most, rather than all of it."""
 
 # A pipe put into the folder would otherwise block whoever opens it.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -542,6 +544,7 @@ def _stamp(descriptor: int, second: int) -> None:
 
 def _write(descriptor: int, source: bytes | Readable, key: str) -> None:
     """Write all that `source` has. Its own errors are not the storage's, and pass as they are."""
+    written = begun = 0
     while chunk := source if isinstance(source, bytes) else source.read(_CHUNK):
         left = memoryview(chunk)
         with _translated("write", key):
@@ -549,6 +552,17 @@ def _write(descriptor: int, source: bytes | Readable, key: str) -> None:
                 left = left[os.write(descriptor, left) :]
         if chunk is source:
             return
+        written += len(chunk)
+        if written - begun >= _AHEAD:
+            _begin_to_sync(descriptor, begun, written - begun)
+            begun = written
+
+
+def _begin_to_sync(descriptor: int, start: int, length: int) -> None:
+    """Let the disk begin with what will have to be on it, while the rest is still to come."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)  # Linux writes it before it forgets it
 
 
 def _sync_folder(path: str) -> None:

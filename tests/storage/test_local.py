@@ -207,6 +207,26 @@ def test_two_writes_differ_even_when_chance_repeats_itself(
     assert storage.stat("k") == second
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no posix_fadvise")
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_large_object_is_on_its_way_to_the_disk_before_it_is_whole(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    begun = list[tuple[int, int]]()
+
+    def advise(_descriptor: int, start: int, length: int, _advice: int) -> None:
+        begun.append((start, length))
+        if fails:
+            raise OSError(errno.EINVAL, "no such advice")
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    data = noise(70 * MIB)
+    storage.put("large", io.BytesIO(data), condition=ABSENT)
+    assert begun == [(0, 32 * MIB), (32 * MIB, 32 * MIB)]
+    with storage.open("large") as reader:
+        assert reader.read() == data
+
+
 def test_a_file_can_be_sent_by_the_kernel(storage: LocalStorage) -> None:
     storage.put("k", b"0123456789", condition=ABSENT)
     ours, theirs = socket.socketpair()
