@@ -14,7 +14,7 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.repository import Repositories
 from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
 
-_SENT_ANEW: Final = 64 * 1024 * 1024
+WRITTEN_ANEW: Final = 64 * 1024 * 1024
 """Bytes of a blob up to which a copy is written anew. It is of now then, and gc takes it for what it is."""
 _PARTS: Final = frozenset({ContentKind.PACKAGE, ContentKind.CONFIG, ContentKind.PROVENANCE})
 
@@ -163,7 +163,7 @@ class Blobs:
             return False  # sent again, it is new, and not removed
         key = layout.blob_key(name.path, digest)
         with suppress(AlreadyExists):
-            if (self.loose_size(source, digest) or 0) <= _SENT_ANEW:
+            if (self.loose_size(source, digest) or 0) <= WRITTEN_ANEW:
                 return self._copy(key, source, digest)
             try:
                 self.storage.copy(key, layout.blob_key(source.path, digest))
