@@ -26,7 +26,8 @@ The root repository has no folder. Everything private lies in a storage of its o
 
 from typing import Final, NamedTuple
 
-from chartrepo.core.oci import ALGORITHMS, Digest
+from chartrepo.core.errors import DigestInvalid
+from chartrepo.core.oci import Digest, is_name, is_tag, parse_digest
 
 PACKAGE_SUFFIX: Final = ".tgz"
 PROVENANCE_SUFFIX: Final = ".tgz.prov"
@@ -162,14 +163,17 @@ def oci_place(storage_key: str) -> OciPlace | None:
     """Return what lies under a key for which `is_oci`; None where it is nothing of ours."""
     parts = storage_key.removeprefix(OCI_PREFIX).split("/")
     match parts:
-        case [*path, kind, tag] if kind == _TAGS and path:
+        case [*path, kind, tag] if kind == _TAGS and is_name("/".join(path)) and is_tag(tag):
             return TagPlace("/".join(path), tag)
-        case [*path, kind, algorithm, encoded] if kind in (_BLOBS, _MANIFESTS) and path and algorithm in ALGORITHMS:
-            digest = Digest(algorithm, encoded.removesuffix(_CONDEMNED))
+        case [*path, kind, algorithm, encoded] if kind in (_BLOBS, _MANIFESTS) and is_name("/".join(path)):
+            condemned = kind == _BLOBS and encoded.endswith(_CONDEMNED)
+            try:
+                digest = parse_digest(f"{algorithm}:{encoded.removesuffix(_CONDEMNED) if condemned else encoded}")
+            except DigestInvalid:
+                return None
             if kind == _MANIFESTS:
                 return ManifestPlace("/".join(path), digest)
-            make = CondemnedPlace if encoded.endswith(_CONDEMNED) else BlobPlace
-            return make("/".join(path), digest)
+            return CondemnedPlace("/".join(path), digest) if condemned else BlobPlace("/".join(path), digest)
     return None
 
 
