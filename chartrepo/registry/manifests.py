@@ -142,9 +142,12 @@ class Manifests:
         look = self.repositories.look
         try:
             data, state = pushed.read_manifest(self._storage, name.path, digest)
+            manifest = manifests.parse(data)
         except NotFound:
             return None
-        manifest = manifests.parse(data)
+        except ManifestInvalid as error:
+            log.warning("%s", error)
+            return None
         key = layout.manifest_key(name.path, digest)
         package_there: Callable[[], bool] | None = None
         if manifest.chart is not None:
@@ -155,6 +158,12 @@ class Manifests:
         if look is not None:
             still = _all(lambda: look(key) == state, package_there)
         return FoundManifest(data, manifest.media_type, digest, still)
+
+    def _pushed_bytes(self, name: Name, digest: Digest) -> bytes | None:
+        try:
+            return pushed.read_manifest(self._storage, name.path, digest)[0]
+        except (NotFound, ManifestInvalid):
+            return None
 
     def _package_there(self, name: Name, package: Digest) -> Callable[[], bool] | None:
         """Return what tells whether the package of a manifest still can be had; None where it cannot be had now."""
@@ -366,8 +375,12 @@ class Manifests:
     def _store(self, name: Name, digest: Digest, data: bytes, manifest: Manifest) -> None:
         with self._artifacts.holding(name.path) as held:
             self._check_needs(name, manifest)  # now nobody removes them any more
-            with suppress(AlreadyExists):
-                self._storage.put(layout.manifest_key(name.path, digest), data, condition=ABSENT)
+            key = layout.manifest_key(name.path, digest)
+            try:
+                self._storage.put(key, data, condition=ABSENT)
+            except AlreadyExists:
+                if self._pushed_bytes(name, digest) is None:  # hands put something else there
+                    self._storage.put(key, data, condition=ANYWAY)
             loose = manifest.chart is not None and self._is_loose(name, manifest.chart.package.digest)
             held.put_manifest(pushed.manifest_record(name.path, digest, data, manifest, loose=loose))
 
