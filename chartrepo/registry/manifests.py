@@ -182,14 +182,23 @@ class Manifests:
     def _made_with_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
         for content in self._artifacts.contents(name, digest):
             if content.kind in _MADE:
-                found = self._made(content.package, signed=content.kind is ContentKind.SIGNED_MANIFEST)
+                package = content.package
+                unchanged = self.repositories.watch(package.repository, package.file)
+                found = self._made(package, unchanged, signed=content.kind is ContentKind.SIGNED_MANIFEST)
                 if found.digest == digest:
                     return found
         return None
 
-    def _made(self, package: PackageRecord, *, signed: bool) -> FoundManifest:
-        """Return the manifest of a package that nobody pushed, or that was pushed with another one."""
-        unchanged = self.repositories.watch(package.repository, package.file)
+    def _made(
+        self, package: PackageRecord, unchanged: Callable[[State], bool] | None, *, signed: bool
+    ) -> FoundManifest:
+        """Return the manifest of a package that nobody pushed, or that was pushed with another one.
+
+        Args:
+            package: what it is made from.
+            unchanged: what `Repositories.watch` gave.
+            signed: whether its provenance is in it.
+        """
         signature = None
         if signed and package.provenance_digest is not None:
             signature = Part(package.provenance_digest, package.provenance_size)
@@ -200,6 +209,8 @@ class Manifests:
         return FoundManifest(data, oci.IMAGE_MANIFEST, oci.digest_of(data), still)
 
     def _by_tag(self, name: Name, tag: str) -> FoundManifest | None:
+        # Before the package is looked up: what comes to it in between, a provenance say, is a change.
+        unchanged = self.repositories.watch(name.repository, layout.package_file(name.chart, oci.version_of(tag)))
         package = self._version(name, tag)
         record = self._tag(name, tag)
         if package is None:
@@ -213,7 +224,7 @@ class Manifests:
                 package.provenance_digest,
             ):
                 found = self._pushed(name, oci.parse_digest(record.digest))
-            found = found or self._made(package, signed=package.signed)
+            found = found or self._made(package, unchanged, signed=package.signed)
         return None if found is None else self._while_tagged(found, name, tag, record)
 
     def _while_tagged(self, found: FoundManifest, name: Name, tag: str, record: TagRecord | None) -> FoundManifest:
