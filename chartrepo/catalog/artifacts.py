@@ -149,6 +149,8 @@ class Artifacts:
 
     def referrers(self, name: Name, subject: str, *, after: str, limit: int) -> list[ManifestRecord]:
         """Return the pushed manifests that are about another one, by digest, beginning behind the digest `after`."""
+        if not is_text(after):
+            return []
         values = {**_of(name), "subject": subject, "last": after, "limit": limit}
         with self._reading() as session:
             return [to_manifest(row) for row in session.rows(self._queries.referrers, values)]
