@@ -52,6 +52,11 @@ class Held:
         row = self._lock.one(self._queries.who_needs, {"name": self._name, "digest": str(digest)})
         return None if row is None else str(row[0])
 
+    def needs_blob_of(self, package: str) -> bool:
+        """Return whether a manifest needs a package (SHA-256 in hex) that is not the manifest of that very package."""
+        values = {"name": self._name, "digest": f"{_SHA256}:{package}", "chart": package}
+        return self._lock.one(self._queries.others_that_need, values) is not None
+
     def put_manifest(self, record: ManifestRecord) -> None:
         """Say that the storage holds a manifest."""
         self._run(self._queries.drop_needs, {"name": self._name, "manifest": record.digest})

@@ -68,6 +68,11 @@ class Name(NamedTuple):
 
     repository: str
     chart: str
+    prefix: str = ""
+    """What comes before both in addresses; clients know the name with it alone."""
+
+    def __str__(self) -> str:
+        return f"{self.prefix}/{self.path}" if self.prefix else self.path
 
     @property
     def path(self) -> str:
@@ -116,7 +121,7 @@ def parse_name(text: str, prefix: str) -> Name:
         text = text[len(prefix) + 1 :]
     repository, _, chart = text.rpartition("/")
     try:
-        return Name(check_repository(repository), chart)
+        return Name(check_repository(repository), chart, prefix)
     except InvalidName as error:
         raise NameInvalid(str(error)) from None
 

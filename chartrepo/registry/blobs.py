@@ -145,6 +145,12 @@ class Blobs:
 
     # ---- writing
 
+    def keep(self, name: Name, digest: Digest) -> None:
+        """See that a blob lies by itself, and not as a part of a package alone."""
+        if self.loose_size(name, digest) is None:
+            with suppress(AlreadyExists):
+                self._copy(layout.blob_key(name.path, digest), name, digest)
+
     def spare(self, path: str, digest: Digest) -> None:
         """Take back that a blob is going to be removed, for it was sent again."""
         if self.is_condemned(path, digest):
@@ -230,4 +236,4 @@ def _size(content: Content) -> int:
 
 
 def _unknown(name: Name, digest: Digest) -> BlobUnknown:
-    return BlobUnknown(f"{name.path} has no blob {digest}")
+    return BlobUnknown(f"{name} has no blob {digest}")

@@ -6,6 +6,7 @@ show the same versions at every moment: this module asks for the package first, 
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
 log = logging.getLogger(__name__)
 
 _PIECE: Final = 256 * 1024
+_ABOUT_A_DIGEST: Final = re.compile(r"sha(256|512)-[0-9a-f]{64}")
 _MADE: Final = frozenset({ContentKind.MANIFEST, ContentKind.SIGNED_MANIFEST})
 
 
@@ -131,8 +133,8 @@ class Manifests:
 
     def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
         if not self._artifacts.knows(name):
-            return NameUnknown(f"there is no OCI repository {name.path!r} here")
-        return ManifestUnknown(f"{name.path} has no manifest {reference[:140]!r}")
+            return NameUnknown(f"there is no OCI repository {str(name)!r} here")
+        return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
 
     def _by_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
         return self._pushed(name, digest) or self._made_with_digest(name, digest)
@@ -301,7 +303,7 @@ class Manifests:
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
             return
-        if tags and all(tag.startswith(("sha256-", "sha512-")) for tag in tags):
+        if tags and all(_ABOUT_A_DIGEST.match(tag) for tag in tags):
             return  # signatures and lists of referrers, as they were kept before there was `subject`
         raise ManifestInvalid(
             "manifest: this server takes charts, and what is about one (with a subject), for oci_artifacts is set to "
@@ -323,14 +325,14 @@ class Manifests:
                 size = self.blobs.size(name, blob.digest)
             except BlobUnknown:
                 raise ManifestBlobUnknown(
-                    f"the manifest needs the blob {blob.digest}, which {name.path} does not have: send it first"
+                    f"the manifest needs the blob {blob.digest}, which {name} does not have: send it first"
                 ) from None
             _check_size(blob, size)
         for each in manifest.manifests:
             found = self._by_digest(name, each.digest)
             if found is None:
                 raise ManifestBlobUnknown(
-                    f"the manifest needs the manifest {each.digest}, which {name.path} does not have: send it first"
+                    f"the manifest needs the manifest {each.digest}, which {name} does not have: send it first"
                 )
             _check_size(each, len(found.data))
 
@@ -386,6 +388,7 @@ class Manifests:
     def _store(self, name: Name, digest: Digest, data: bytes, manifest: Manifest) -> None:
         with self._artifacts.holding(name.path) as held:
             self._check_needs(name, manifest)  # now nobody removes them any more
+            self._keep_parts(name, manifest)
             key = layout.manifest_key(name.path, digest)
             try:
                 self._storage.put(key, data, condition=ABSENT)
@@ -394,6 +397,16 @@ class Manifests:
                     self._storage.put(key, data, condition=ANYWAY)
             loose = manifest.chart is not None and self._is_loose(name, manifest.chart.package.digest)
             held.put_manifest(pushed.manifest_record(name.path, digest, data, manifest, loose=loose))
+
+    def _keep_parts(self, name: Name, manifest: Manifest) -> None:
+        """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
+
+        A chart's own package is the exception: with it goes the manifest.
+        """
+        own = manifest.chart.package.digest if manifest.chart is not None else None
+        for blob in manifest.blobs:
+            if blob.digest != own:
+                self.blobs.keep(name, blob.digest)
 
     def _is_loose(self, name: Name, package: Digest) -> bool:
         return self.blobs.loose_size(name, package) is not None
@@ -416,7 +429,10 @@ class Manifests:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
             if error.digest != parts.package.digest.hex:
-                raise
+                raise AlreadyPublished(
+                    f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
+                    digest=error.digest,
+                ) from None
         self._add_provenance(name, signature)
         return None
 
@@ -502,6 +518,8 @@ class Manifests:
             self._forget_manifests_of(name, package)
 
     def _remove_loose(self, held: Held, name: Name, package: str) -> None:
+        if held.needs_blob_of(package):
+            return  # something else than the chart's manifests
         with suppress(NotFound):
             self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
         held.set_loose(package, loose=False)
