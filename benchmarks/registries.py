@@ -138,7 +138,7 @@ def run(plan: Plan, folder: Path) -> dict[str, Values]:
         if plan.distribution is not None:
             subjects.append(stack.enter_context(_distribution(plan.distribution, folder)))
         results: dict[str, Values] = {subject.name: {} for subject in subjects}
-        for measure in (_blobs, _manifests, _tags, _pushes, _large):
+        for measure in (_blobs, _tags, _pushes, _large):
             for name, values in measure(plan, subjects, folder).items():
                 results[name] |= values
                 for title, value in values.items():
@@ -212,16 +212,6 @@ def _blobs(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
 
 def _rate(subject: Subject, path: str) -> float:
     return load.get_rate(subject.server.url, [path], seconds=3).per_second
-
-
-def _manifests(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
-    """GETs of a manifest by its tag."""
-    for subject in subjects:
-        with closing(subject.client("bench/small")) as client:
-            client.push_manifest("one", _artifact(client))
-    title = "manifest by tag, GET"
-    found = _each(plan, subjects, title, "/s", lambda subject, _: _rate(subject, "/v2/bench/small/manifests/one"))
-    return _values(found, title, "/s", max)
 
 
 def _artifact(client: RegistryClient) -> dict[str, object]:

@@ -7,9 +7,9 @@ show the same versions at every moment: this module asks for the package first, 
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import BinaryIO, Final, NamedTuple
 
@@ -77,12 +77,33 @@ class PutManifest(NamedTuple):
         subject: what it is about, if it is about a manifest.
         tags: that name it now.
         published: the version that was published by it, if one was.
+        twice: the package (SHA-256 in hex) that lies as a blob besides, for `Manifests.tidy`; None for none.
     """
 
     digest: Digest
     subject: Digest | None
     tags: tuple[str, ...]
     published: Published | None
+    twice: str | None
+
+
+class _Pushed(NamedTuple):
+    digest: Digest
+    data: bytes
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _OfPushes:
+    """Is told what a push replaces. Of what it publishes the push itself takes care."""
+
+    manifests: "Manifests"
+
+    def published(self, package: PackageRecord) -> None:
+        pass
+
+    def deleted(self, package: PackageRecord) -> None:
+        self.manifests.deleted(package)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,13 +313,12 @@ class Manifests:
             chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
             versions_of = {tag: self._publishes(name, tag, chart) for tag in wanted}
             self._check_aliases(name, [tag for tag, version in versions_of.items() if version is None])
-            self._store(name, digest, data, manifest)
             published = None
-            for tag, version in versions_of.items():
-                if version is not None and manifest.chart is not None:
-                    published = self._publish(name, manifest.chart, file, chart)
-                self._store_tag(name, tag, digest, version)
-        return PutManifest(digest, manifest.subject, wanted, published)
+            if manifest.chart is not None and any(versions_of.values()):
+                published = self._publish(name, manifest.chart, file, chart)
+        loose = self._store(name, _Pushed(digest, data, manifest), versions_of)
+        twice = manifest.chart.package.digest.hex if manifest.chart is not None and loose else None
+        return PutManifest(digest, manifest.subject, wanted, published, twice if any(versions_of.values()) else None)
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
@@ -385,18 +405,23 @@ class Manifests:
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
-    def _store(self, name: Name, digest: Digest, data: bytes, manifest: Manifest) -> None:
+    def _store(self, name: Name, each: _Pushed, tags: Mapping[str, str | None]) -> bool:
+        """Write a manifest and its tags, which may be versions of packages; return whether its package is a blob."""
         with self._artifacts.holding(name.path) as held:
-            self._check_needs(name, manifest)  # now nobody removes them any more
-            self._keep_parts(name, manifest)
-            key = layout.manifest_key(name.path, digest)
+            self._check_needs(name, each.manifest)  # now nobody removes them any more
+            self._keep_parts(name, each.manifest)
+            key = layout.manifest_key(name.path, each.digest)
             try:
-                self._storage.put(key, data, condition=ABSENT)
+                self._storage.put(key, each.data, condition=ABSENT)
             except AlreadyExists:
-                if self._pushed_bytes(name, digest) is None:  # hands put something else there
-                    self._storage.put(key, data, condition=ANYWAY)
-            loose = manifest.chart is not None and self._is_loose(name, manifest.chart.package.digest)
-            held.put_manifest(pushed.manifest_record(name.path, digest, data, manifest, loose=loose))
+                if self._pushed_bytes(name, each.digest) is None:  # hands put something else there
+                    self._storage.put(key, each.data, condition=ANYWAY)
+            chart = each.manifest.chart
+            loose = chart is not None and self._is_loose(name, chart.package.digest)
+            held.put_manifest(pushed.manifest_record(name.path, each.digest, each.data, each.manifest, loose=loose))
+            for tag, package in tags.items():
+                self._store_tag(held, name, tag, each.digest, package)
+        return loose
 
     def _keep_parts(self, name: Name, manifest: Manifest) -> None:
         """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
@@ -424,7 +449,8 @@ class Manifests:
             self._add_provenance(name, signature)  # pushed again: nothing of the package changes
             return None
         try:
-            return self.repositories.publish(name.repository, file, signature, examined=chart)
+            repositories = replace(self.repositories, companion=_OfPushes(self))
+            return repositories.publish(name.repository, file, signature, examined=chart)
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
@@ -452,19 +478,27 @@ class Manifests:
                 if reader.read() != signature:
                     raise
 
-    def _store_tag(self, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+    def _store_tag(self, held: Held, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+        beside = None
+        if package is not None:
+            published = self._version(name, tag)
+            if published is None or published.digest != package:
+                return  # deleted, or replaced, since it was published
+            beside = published.provenance_digest
+        content = pushed.tag_content(str(digest), package, beside)
+        state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
+        held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
+
+    def tidy(self, name: Name, package: str) -> None:
+        """Remove the blob of a package (SHA-256 in hex) that is published, and lies under its own key too.
+
+        gc would do it as well. So it can wait until a push was answered.
+        """
         with self._artifacts.holding(name.path) as held:
-            beside = None
-            if package is not None:
-                published = self._version(name, tag)
-                if published is None or published.digest != package:
-                    return  # deleted, or replaced, since it was published
-                beside = published.provenance_digest
-            content = pushed.tag_content(str(digest), package, beside)
-            state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
-            held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
-            if package is not None:
-                self._remove_loose(held, name, package)
+            if self.blobs.package(name, package) is not None and not held.needs_blob_of(package):
+                with suppress(NotFound):
+                    self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
+                held.set_loose(package, loose=False)
 
     # ---- deleting
 
@@ -505,24 +539,14 @@ class Manifests:
     def published(self, package: PackageRecord) -> None:
         """Take note of a package that was published: where it lies as a blob too, once is enough."""
         name = Name(package.repository, package.name)
-        if not any(record.loose for record in self._artifacts.of_package(name, package.digest)):
-            return
-        with self._artifacts.holding(name.path) as held:
-            if self.blobs.package(name, package.digest) is not None:
-                self._remove_loose(held, name, package.digest)
+        if any(record.loose for record in self._artifacts.of_package(name, package.digest)):
+            self.tidy(name, package.digest)
 
     def deleted(self, package: PackageRecord) -> None:
         """Take note of a package that was deleted, or replaced by another: what was pushed for it goes with it."""
         name = Name(package.repository, package.name)
         if self._artifacts.of_package(name, package.digest):
             self._forget_manifests_of(name, package)
-
-    def _remove_loose(self, held: Held, name: Name, package: str) -> None:
-        if held.needs_blob_of(package):
-            return  # something else than the chart's manifests
-        with suppress(NotFound):
-            self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
-        held.set_loose(package, loose=False)
 
     def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
         """Remove the manifests of a package that is gone; gc would do it, where this does not come to its end."""
