@@ -20,8 +20,8 @@ The root repository has no folder. Everything private lies in a storage of its o
 
     storage-id                               a random name, by which a catalog knows its storage
     snapshot.jsonl.gz                        what the catalog knew, for servers whose own disk is lost at each start
-    oci-uploads/<abc>/<uuid>.<offset>        a piece of a blob that is being uploaded
-    oci-uploads/<abc>/<uuid>.ended           says that the upload is over
+    oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
+    oci-uploads/<ab>/<uuid>.ended            says that the upload is over
 """
 
 from typing import Final, NamedTuple
@@ -179,7 +179,7 @@ def oci_place(storage_key: str) -> OciPlace | None:
 
 def upload_prefix(upload: str) -> str:
     """Return what the state's keys of one upload of a blob begin with; `upload` is a UUID."""
-    return f"{UPLOADS_PREFIX}{upload[-3:]}/{upload}."
+    return f"{UPLOADS_PREFIX}{upload[-2:]}/{upload}."
 
 
 def chunk_key(upload: str, offset: int) -> str:

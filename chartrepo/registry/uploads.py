@@ -271,7 +271,7 @@ class Uploads:
             self.blobs.storage.put(key, reader, condition=ANYWAY)
 
     def _end(self, upload: str, chunks: Sequence[_Chunk]) -> None:
-        self.state.put(layout.ended_key(upload), b"", condition=ANYWAY)
+        self.state.put(layout.ended_key(upload), b"", condition=ANYWAY, durable=False)
         for chunk in chunks:
             with suppress(NotFound):
                 self.state.delete(chunk.key)
