@@ -101,7 +101,7 @@ def _repositories(settled: Iterable[Key]) -> list[str]:
     return sorted({key.repository for key in settled})
 
 
-def _of(settled: dict[Key, Settled], repository: str) -> dict[Key, Settled]:
+def _of(settled: dict[Key, Settled[Content]], repository: str) -> dict[Key, Settled[Content]]:
     return {key: page for key, page in settled.items() if key.repository == repository}
 
 
@@ -120,7 +120,9 @@ def _list(packages: Iterable[str]) -> str:
     return " or ".join(sorted(one[:12] or "nothing" for one in packages))
 
 
-def _audit_storage(stored: dict[str, bytes], settled: dict[Key, Settled], ledger: Ledger, findings: Findings) -> None:
+def _audit_storage(
+    stored: dict[str, bytes], settled: dict[Key, Settled[Content]], ledger: Ledger, findings: Findings
+) -> None:
     keys = {key.path: key for key in settled}
     for path, data in stored.items():
         if path.endswith(".tgz.prov"):
@@ -143,7 +145,7 @@ def _unreadable(data: bytes) -> str | None:
 
 
 def _audit_repository(
-    base: str, repository: str, settled: dict[Key, Settled], stored: dict[str, bytes], findings: Findings
+    base: str, repository: str, settled: dict[Key, Settled[Content]], stored: dict[str, bytes], findings: Findings
 ) -> None:
     digests = index(base, repository)
     if digests is None:
@@ -171,7 +173,7 @@ def _audit_repository(
         findings.entries_without_package.add(f"{repository}: {name} {version} is in the index, and nobody sent it")
 
 
-def _audit_provenance(base: str, key: Key, page: Settled, served: str, findings: Findings) -> None:
+def _audit_provenance(base: str, key: Key, page: Settled[Content], served: str, findings: Findings) -> None:
     got = package(base, key, ".prov")
     signed = "" if got is None or got.status != 200 else digest(got.body)
     if served and Content(served, signed) not in page.allowed and any(one.package == served for one in page.allowed):

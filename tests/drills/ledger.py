@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 
 class Key(NamedTuple):
@@ -49,7 +49,18 @@ def digest(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-class Settled(NamedTuple):
+class Named(Protocol):
+    """A key that sentences can name."""
+
+    @property
+    def path(self) -> str: ...
+
+
+KeyT = TypeVar("KeyT", bound=Named)
+ContentT = TypeVar("ContentT")
+
+
+class Settled(NamedTuple, Generic[ContentT]):
     """What may lie under a key on which no request is under way.
 
     Attributes:
@@ -57,20 +68,23 @@ class Settled(NamedTuple):
         turn: changes with every request on the key.
     """
 
-    allowed: frozenset[Content]
+    allowed: frozenset[ContentT]
     turn: int
 
 
 @dataclass
-class _Page:
-    allowed: frozenset[Content] = frozenset({NOTHING})
+class _Page(Generic[ContentT]):
+    allowed: frozenset[ContentT]
     sent: set[str] = field(default_factory=set)
     turn: int = 0
     under_way: bool = False
 
 
-class Ledger:
+class Book(Generic[KeyT, ContentT]):
     """Shared by all clients of a drill. Each key has one writer at a time, unless a drill settles it by itself.
+
+    Args:
+        nothing: the content of a key that nobody wrote to.
 
     Attributes:
         acknowledged: how many requests of each kind were acknowledged.
@@ -78,34 +92,35 @@ class Ledger:
         strange: answers that cannot be true, or should not be: each a sentence.
     """
 
-    def __init__(self) -> None:
-        self._pages: defaultdict[Key, _Page] = defaultdict(_Page)
+    def __init__(self, nothing: ContentT) -> None:
+        first = frozenset({nothing})
+        self._pages: defaultdict[KeyT, _Page[ContentT]] = defaultdict(lambda: _Page(first))
         self._lock = threading.Lock()
         self.acknowledged: defaultdict[str, int] = defaultdict(int)
         self.doubtful = 0
         self.strange: list[str] = []
 
-    def begin(self, key: Key, *sent: str) -> None:
-        """Note that a request on the key begins, which may bring packages of these digests."""
+    def begin(self, key: KeyT, *sent: str) -> None:
+        """Note that a request on the key begins, which may bring bytes of these digests."""
         with self._lock:
             page = self._pages[key]
             page.turn += 1
             page.under_way = True
             page.sent.update(sent)
 
-    def acknowledge(self, key: Key, content: Content, kind: str) -> None:
+    def acknowledge(self, key: KeyT, content: ContentT, kind: str) -> None:
         """The server said that this lies under the key now."""
         with self._lock:
             self.acknowledged[kind] += 1
             self._settle(key, frozenset({content}))
 
-    def doubt(self, key: Key, *contents: Content) -> None:
+    def doubt(self, key: KeyT, *contents: ContentT) -> None:
         """Nobody knows whether one of these lies there now, or still what lay there before."""
         with self._lock:
             self.doubtful += 1
             self._settle(key, self._pages[key].allowed | set(contents))
 
-    def learn(self, key: Key, keep: Callable[[Content], bool], said: str) -> None:
+    def learn(self, key: KeyT, keep: Callable[[ContentT], bool], said: str) -> None:
         """The server changed nothing, and `said` what rules out all contents but those to keep."""
         with self._lock:
             allowed = frozenset(filter(keep, self._pages[key].allowed))
@@ -113,23 +128,30 @@ class Ledger:
                 self.strange.append(f"{key.path}: {said}, which is not so")
             self._settle(key, allowed or self._pages[key].allowed)
 
-    def decide(self, key: Key, contents: Iterable[Content]) -> None:
+    def decide(self, key: KeyT, contents: Iterable[ContentT]) -> None:
         """Say what is allowed after several clients wrote at once."""
         with self._lock:
             self._settle(key, frozenset(contents))
 
-    def settled(self) -> dict[Key, Settled]:
+    def settled(self) -> dict[KeyT, Settled[ContentT]]:
         """What is allowed for each key on which no request is under way."""
         with self._lock:
             return {key: Settled(page.allowed, page.turn) for key, page in self._pages.items() if not page.under_way}
 
-    def sent(self, key: Key) -> frozenset[str]:
-        """The digests of all packages that were ever sent for the key."""
+    def sent(self, key: KeyT) -> frozenset[str]:
+        """All digests that were ever sent for the key."""
         with self._lock:
             return frozenset(self._pages[key].sent) if key in self._pages else frozenset()
 
-    def _settle(self, key: Key, allowed: frozenset[Content]) -> None:
+    def _settle(self, key: KeyT, allowed: frozenset[ContentT]) -> None:
         page = self._pages[key]
         page.turn += 1
         page.under_way = False
         page.allowed = allowed
+
+
+class Ledger(Book[Key, Content]):
+    """What was promised of packages."""
+
+    def __init__(self) -> None:
+        super().__init__(NOTHING)
