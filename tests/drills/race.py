@@ -16,42 +16,22 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from tests.drills.arrangements import ARRANGEMENTS, Servers, prepared
 from tests.drills.audit import Findings, audit, index, package
 from tests.drills.clients import CLIENTS, Upload, ask, make, remove, send
 from tests.drills.ledger import NOTHING, Content, Key, Ledger, digest
-from tests.drills.places import Bucket, Folder, Kind, Place, s3_server
 from tests.drills.tables import counted, table
-from tests.support import s3server
 from tests.support.http import Got
-from tests.support.postgres import Postgres
-from tests.support.server import running
 
-ARRANGEMENTS: Final = ("threads", "workers", "processes", "replicas-postgres", "replicas-bucket")
 RACES: Final = ("create", "overwrite", "create and delete", "overwrite and delete")
 _LOOKS: Final = 4
 """Requests at once to one server, so that several of its workers answer."""
-
-
-class Servers(NamedTuple):
-    """What takes part in a race.
-
-    Attributes:
-        bases: the addresses of all servers.
-        place: the storage that they share.
-        one_catalog: whether they share a catalog too: then all see an acknowledged write at once, and else as soon as
-            they look at the storage.
-    """
-
-    bases: Sequence[str]
-    place: Place
-    one_catalog: bool
 
 
 @dataclass
@@ -96,37 +76,6 @@ class Result:
             "packages not in the index": len(self.findings.unlisted),
             "leftovers": len(self.findings.leftovers),
         }
-
-
-@contextmanager
-def arranged(arrangement: str, folder: Path, *, s3: s3server.S3 | None = None, database: str = "") -> Iterator[Servers]:
-    """Run the servers of an arrangement; `folder` takes their files.
-
-    Args:
-        arrangement: one of `ARRANGEMENTS`.
-        folder: empty.
-        s3: for replicas, which share a bucket.
-        database: the address of an empty one, for those that share a catalog as well.
-    """
-    place: Place = Folder(folder / "data") if s3 is None else Bucket(s3)
-    common = ["--open-writes", *place.arguments]
-    each: list[list[str]] = {
-        "threads": [["--workers", "1", "--threads", "8"]],
-        "workers": [["--workers", "4"]],
-        "processes": [["--workers", "2"]] * 2,
-        "replicas-postgres": [["--workers", "2", "--catalog", database]] * 2,
-        "replicas-bucket": [["--workers", "2"]] * 2,
-    }[arrangement]
-    with ExitStack() as stack:
-        bases: list[str] = []
-        for number, own in enumerate(each):
-            # Replicas are on machines of their own; processes on one folder share what lies in it.
-            home = folder / f"server-{number}"
-            home.mkdir()
-            state = ["--state-dir", str(home / "state")] if s3 is not None else []
-            server = stack.enter_context(running(home, *common, *own, *state, storage=place.url, env=place.env))
-            bases.append(server.url)
-        yield Servers(bases, place, one_catalog=arrangement != "replicas-bucket")
 
 
 def race(servers: Servers, *, rounds: int, seed: int = 1, races: Sequence[str] = RACES) -> Result:
@@ -252,20 +201,6 @@ def _allowed(before: Content, created: Sequence[Content], deleted: int, *, alter
     return {*created, NOTHING} if deleted else set(created)
 
 
-@contextmanager
-def _prepared(arrangement: str, kind: Kind, folder: Path) -> Iterator[Servers]:
-    with ExitStack() as stack:
-        s3 = database = None
-        if arrangement.startswith("replicas"):
-            s3 = stack.enter_context(s3_server(kind, folder))
-        if arrangement == "replicas-postgres":
-            postgres = Postgres()
-            stack.callback(postgres.remove)
-            postgres.start()
-            database = stack.enter_context(postgres.database())
-        yield stack.enter_context(arranged(arrangement, folder, s3=s3, database=database or ""))
-
-
 def main() -> int:
     """Run the drill from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.drills.race", description=__doc__.splitlines()[0])
@@ -276,7 +211,7 @@ def main() -> int:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="chartrepo-drill-") as temporary,
-        _prepared(options.arrangement, options.s3, Path(temporary)) as servers,
+        prepared(options.arrangement, options.s3, Path(temporary)) as servers,
     ):
         result = race(servers, rounds=options.rounds, seed=options.seed)
     where = f", {options.s3}" if options.arrangement.startswith("replicas") else ""

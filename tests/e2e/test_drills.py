@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drills import faults
+from tests.drills.arrangements import arranged
 from tests.drills.audit import Findings, audit
 from tests.drills.clients import CLIENTS, Upload, ask, make, note_upload, send
 from tests.drills.faults import Scene, suffer
@@ -18,7 +19,7 @@ from tests.drills.kill import kill_loop
 from tests.drills.ledger import Content, Key, Ledger, digest
 from tests.drills.memory import LARGEST, crowd
 from tests.drills.places import Bucket, Folder
-from tests.drills.race import arranged, race
+from tests.drills.race import race
 from tests.support import s3server, tools
 from tests.support.faultproxy import LOST_REQUEST, SILENCE_UNHEARD, SLOW_DOWN, Fault
 from tests.support.postgres import Postgres
