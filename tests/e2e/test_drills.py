@@ -19,7 +19,7 @@ from tests.drills.kill import kill_loop
 from tests.drills.ledger import Content, Key, Ledger, digest
 from tests.drills.memory import LARGEST, crowd
 from tests.drills.places import Bucket, Folder
-from tests.drills.race import race
+from tests.drills.race import OCI_RACES, race
 from tests.support import s3server, tools
 from tests.support.faultproxy import LOST_REQUEST, SILENCE_UNHEARD, SLOW_DOWN, Fault
 from tests.support.postgres import Postgres
@@ -74,6 +74,23 @@ class TestRaces:
     ) -> None:
         with arranged("replicas-bucket", tmp_path, s3=real_s3) as servers:
             assert race(servers, rounds=ROUNDS).problems == []
+
+
+class TestRacesOfPushes:
+    """One of those who push or upload a version wins, and both protocols agree who, wherever they are asked."""
+
+    @pytest.mark.parametrize("arrangement", ["threads", "workers", "processes"])
+    def test_on_disk(self, tmp_path: Path, arrangement: str) -> None:
+        with arranged(arrangement, tmp_path) as servers:
+            result = race(servers, rounds=len(OCI_RACES), races=OCI_RACES)
+
+        assert result.problems == []
+        assert result.answers["push 201"] >= CLIENTS
+        assert result.answers["artifact 201"] == result.answers["move 201"] == CLIENTS
+
+    def test_between_replicas_with_one_catalog(self, tmp_path: Path, moto_s3: s3server.S3, postgres_url: str) -> None:
+        with arranged("replicas-postgres", tmp_path, s3=moto_s3, database=postgres_url) as servers:
+            assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
 
 
 class TestFaults:
