@@ -107,8 +107,39 @@ def _note_unexpected(ledger: Ledger, key: Key, got: Got | None) -> None:
         ledger.strange.append(f"{key.path}: the answer was {got.status} {got.text[:200]}")
 
 
-class Client(threading.Thread):
-    """Writes until it is told to stop. No other client touches its keys.
+class Writer(threading.Thread):
+    """Writes until it is told to stop. No other writer touches its keys.
+
+    Args:
+        number: of the writer, from 0.
+        base: gives the address of the server to ask next.
+        seed: of all choices.
+    """
+
+    def __init__(self, number: int, base: Callable[[], str], *, seed: int) -> None:
+        super().__init__(name=f"client-{number}", daemon=True)
+        self._number = number
+        self._base = base
+        self._chance = random.Random(f"{seed}-{number}")
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Let it finish its request and end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            got = self._act()
+            if got is None or got.status >= 500:
+                self._stopping.wait(_PAUSE)
+
+    def _act(self) -> Got | None:
+        """Do one thing, and return the last answer."""
+        raise NotImplementedError
+
+
+class Client(Writer):
+    """Uploads, overwrites and deletes; see `Writer`.
 
     Args:
         number: of the client, from 0.
@@ -121,24 +152,10 @@ class Client(threading.Thread):
     def __init__(
         self, number: int, base: Callable[[], str], ledger: Ledger, *, seed: int, size: int | None = None
     ) -> None:
-        super().__init__(name=f"client-{number}", daemon=True)
-        self._number = number
-        self._base = base
+        super().__init__(number, base, seed=seed)
         self._ledger = ledger
-        self._chance = random.Random(f"{seed}-{number}")
         self._size = size
         self._keys: list[Key] = []
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        """Let it finish its request and end."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            got = self._act()
-            if got is None or got.status >= 500:
-                self._stopping.wait(_PAUSE)
 
     def _act(self) -> Got | None:
         choice = self._chance.random()
