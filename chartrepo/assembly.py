@@ -122,6 +122,8 @@ def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground
                 f"the folder {str(folder)!r} for the server's state cannot be made ({error.strerror}): "
                 "set state_dir to a folder that it may write"
             ) from None
+    if writable:
+        _make_state_beside_packages(found)
     safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
     identifier = _storage_id(found.state, settings.state_dir, fresh=secrets.token_hex(_ID_BYTES))
     return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
@@ -177,7 +179,16 @@ def keep_storage_id(settings: Settings, ground: Ground) -> None:
     """
     with contextlib.suppress(OSError):  # the id may lie beside the packages
         make_private(settings.state_dir)
-    _storage_id(storages(settings, ground).state, settings.state_dir, fresh=ground.storage_id)
+    found = storages(settings, ground)
+    _make_state_beside_packages(found)
+    _storage_id(found.state, settings.state_dir, fresh=ground.storage_id)
+
+
+def _make_state_beside_packages(found: Storages) -> None:
+    """Make the folder for what all servers of a storage share, wherever the state of this one is."""
+    if found.folder is not None:
+        with contextlib.suppress(OSError):  # it may be read-only
+            make_private(found.folder)
 
 
 def _storage_id(state: Storage, folder: Path, *, fresh: str) -> str:

@@ -14,7 +14,7 @@ from chartrepo.configuration import load
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.settings import Settings
 from storage import s3, s3_answers
-from storage.base import Abilities, Misconfigured, Unavailable
+from storage.base import ABSENT, Abilities, Misconfigured, Unavailable
 from storage.local import LocalStorage
 
 
@@ -22,6 +22,21 @@ from storage.local import LocalStorage
 def settings(tmp_path: Path) -> Settings:
     defaults = load({}, {}, Path.read_text).settings
     return replace(defaults, storage=Folder(tmp_path / "data"), state_dir=tmp_path / "state")
+
+
+def test_blobs_can_be_sent_in_pieces_where_the_state_is_elsewhere(settings: Settings) -> None:
+    ground = assembly.prepare(settings, writable=True)
+
+    state = assembly.storages(settings, ground).state
+    state.put("oci-uploads/abc/1.0", b"a piece", condition=ABSENT)
+    assert [info.key for info in state.list("oci-uploads/")] == ["oci-uploads/abc/1.0"]
+
+
+def test_servers_with_a_state_of_their_own_know_one_id_of_their_storage(settings: Settings, tmp_path: Path) -> None:
+    other = replace(settings, state_dir=tmp_path / "other")
+
+    first, second = (assembly.prepare(each, writable=True) for each in (settings, other))
+    assert first.storage_id == second.storage_id
 
 
 class TestAFolderThatMayOnlyBeRead:
