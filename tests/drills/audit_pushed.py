@@ -27,6 +27,7 @@ from tests.drills.pushes import (
 from tests.support.oci_contents import digest_of
 
 _FOLDER: Final = "_oci/"
+_TEMPORARY: Final = "/.chartrepo-"
 _KINDS: Final = {"_blobs": BLOBS, "_manifests": MANIFESTS, "_tags": "tags"}
 
 
@@ -133,7 +134,9 @@ def audit_garbage(place: Place, book: Pushed, findings: Findings) -> None:
     for path, data in place.objects():
         if path.startswith(_FOLDER):
             found = _object(path, data)
-            if found is None:
+            if _TEMPORARY in path:
+                findings.leftovers.add(f"{path}: of a writer that was killed")
+            elif found is None:
                 findings.garbage.add(f"{path}: it should not be there")
             else:
                 held[found.name].append(found)

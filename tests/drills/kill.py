@@ -4,6 +4,9 @@
 
 The exit status is 0 where nothing that was acknowledged is lost, nothing is half there, and every start found its own
 way. What lies under the keys of requests that got no answer may be either state; see `tests.drills.ledger`.
+
+With `--pushers 8` so many clients push, as `tests.drills.pushers` says: charts, tags, artifacts, pieces of blobs.
+At the end two runs of `chartrepo gc --grace 0` leave exactly what is reachable.
 """
 
 import argparse
@@ -23,14 +26,19 @@ from pathlib import Path
 from typing import Final
 
 from tests.drills.audit import Findings, audit, look
-from tests.drills.clients import CLIENTS, Client, ask
+from tests.drills.audit_pushed import audit_faces, audit_garbage, audit_pushed, look_pushed
+from tests.drills.clients import CLIENTS, Client, Writer, ask
 from tests.drills.ledger import Ledger
 from tests.drills.places import Place, opened
+from tests.drills.pushers import Pusher
+from tests.drills.pushes import MANIFESTS, Pushed
 from tests.drills.tables import counted, table
 from tests.support.processes import ServerError, free_port
 from tests.support.server import Server, command, environment, start
 
 _EXPECTED: Final = {"provenance", "waiting"}
+_SAMPLE: Final = 60
+"""Items that are looked at right after each start."""
 _LIVES: Final = (0.05, 1.5)
 """The least and the most seconds between a server's being ready and the next kill."""
 
@@ -40,7 +48,8 @@ class Result:
     """What a kill loop did and found.
 
     Attributes:
-        ledger: what was acknowledged.
+        ledger: what was acknowledged of packages.
+        book: what was acknowledged of what was pushed.
         findings: what of that does not hold.
         killed: how many workers, and how many whole servers.
         starts: seconds that each start took until it was ready.
@@ -49,6 +58,7 @@ class Result:
     """
 
     ledger: Ledger = field(default_factory=Ledger)
+    book: Pushed = field(default_factory=Pushed)
     findings: Findings = field(default_factory=Findings)
     killed: dict[str, int] = field(default_factory=lambda: {"workers": 0, "servers": 0})
     starts: list[float] = field(default_factory=list)
@@ -59,21 +69,23 @@ class Result:
     def problems(self) -> list[str]:
         """Every broken promise, as sentences."""
         checked = [f"chartrepo check: {self.checked}"] if self.checked else []
-        return [*self.findings.broken, *self.ledger.strange, *self.failed, *checked]
+        return [*self.findings.broken, *self.ledger.strange, *self.book.strange, *self.failed, *checked]
 
     def rows(self) -> dict[str, object]:
         """The counts, for people."""
         return {
             "kills": counted(self.killed),
             "acknowledged": counted(self.ledger.acknowledged),
-            "without an answer": self.ledger.doubtful,
+            "acknowledged of OCI": counted(self.book.acknowledged),
+            "without an answer": self.ledger.doubtful + self.book.doubtful,
             "looks under load": self.findings.looks,
             "lost": len(self.findings.lost),
             "half": len(self.findings.half),
             "wrong bytes": len(self.findings.wrong_bytes),
             "index entries without package": len(self.findings.entries_without_package),
             "packages not in the index": len(self.findings.unlisted),
-            "wrong answers": len(self.ledger.strange),
+            "garbage after gc": len(self.findings.garbage),
+            "wrong answers": len(self.ledger.strange) + len(self.book.strange),
             "leftovers (nobody is shown them)": len(self.findings.leftovers),
             "starts, slowest in s": f"{len(self.starts)}, {max(self.starts, default=0):.1f}",
             "starts that needed a hand": len(self.failed),
@@ -82,7 +94,14 @@ class Result:
 
 
 def kill_loop(
-    place: Place, folder: Path, *, kills: int, server: str = "gunicorn", seed: int = 1, clients: int = CLIENTS
+    place: Place,
+    folder: Path,
+    *,
+    kills: int,
+    server: str = "gunicorn",
+    seed: int = 1,
+    clients: int = CLIENTS,
+    pushers: int = 0,
 ) -> Result:
     """Kill a server again and again under load, and compare all it shows with what it promised.
 
@@ -93,24 +112,30 @@ def kill_loop(
         server: gunicorn or granian.
         seed: of all choices; when a kill meets the server, the machine decides.
         clients: how many write at a time.
+        pushers: how many of these push; the others upload.
     """
     result = Result()
     chance = random.Random(seed)
     site = _Site(place, folder, server, result)
     try:
         site.start()
-        with _under_load(site.base, result, seed=seed, clients=clients):
+        with _under_load(site.base, result, seed=seed, uploaders=clients - pushers, pushers=pushers):
             for number in range(kills):
                 time.sleep(chance.uniform(*_LIVES))
                 if number % 2:
                     site.kill_all()
                     site.start()
+                    look_pushed(site.base, result.book, result.findings, chance, sample=_SAMPLE)
                 else:
                     site.kill_worker(chance)
             time.sleep(_LIVES[1])
         # What the last killed one left between storage and catalog, a sync puts right; it was asked for.
         site.settle()
         audit([site.base], result.ledger, place, result.findings)
+        audit_pushed([site.base], result.book, result.findings)
+        audit_faces([site.base], result.ledger, result.findings)
+        if pushers:
+            _collect(site, place, result)
         site.stop()
     except ServerError as error:
         result.failed.append(str(error))
@@ -118,6 +143,16 @@ def kill_loop(
         site.drop()
     result.checked = site.check()
     return result
+
+
+def _collect(site: "_Site", place: Place, result: Result) -> None:
+    """Collect garbage, and see that all is there but what is dead."""
+    for _ in range(2):
+        site.collect()
+    audit([site.base], result.ledger, place, result.findings)
+    audit_pushed([site.base], result.book, result.findings, kinds=[MANIFESTS])
+    audit_faces([site.base], result.ledger, result.findings)
+    audit_garbage(place, result.book, result.findings)
 
 
 class _Site:
@@ -173,25 +208,33 @@ class _Site:
         if got is None or got.status != 200:
             raise ServerError(f"no sync at the end: {got}")
 
+    def collect(self) -> None:
+        done = self._run("gc", "--grace", "0")
+        if done.returncode != 0:
+            raise ServerError(f"gc ended with {done.returncode}: {done.stderr[-2000:]}")
+
     def check(self) -> str:
-        arguments = ["--storage", self._place.url, *self._arguments[-2:], *self._place.arguments]
-        done = subprocess.run(
-            command("check", "--json", *arguments),
-            env=environment(self._place.env),
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._run("check", "--json")
         if done.returncode not in {0, 1}:
             return f"status {done.returncode}: {done.stderr[-2000:]}"
         # Whoever replaces a signed package without signing anew leaves the old signature; our clients do.
         faults = [each for each in json.loads(done.stdout)["findings"] if each["kind"] not in _EXPECTED]
         return "; ".join(f"{each['kind']} {each['key']}: {each['message']}" for each in faults[:20])
 
+    def _run(self, *what: str) -> subprocess.CompletedProcess[str]:
+        arguments = ["--storage", self._place.url, *self._arguments[-2:], *self._place.arguments]
+        return subprocess.run(
+            command(*what, *arguments),
+            env=environment(self._place.env),
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
 
 @contextmanager
-def _under_load(base: str, result: Result, *, seed: int, clients: int) -> Iterator[None]:
+def _under_load(base: str, result: Result, *, seed: int, uploaders: int, pushers: int) -> Iterator[None]:
     """Let clients write, and somebody look, until the end of the block."""
     over = threading.Event()
 
@@ -199,8 +242,12 @@ def _under_load(base: str, result: Result, *, seed: int, clients: int) -> Iterat
         chance = random.Random(seed)
         while not over.wait(0.2):
             look(base, result.ledger, result.findings, chance)
+            look_pushed(base, result.book, result.findings, chance)
 
-    threads = [Client(number, lambda: base, result.ledger, seed=seed) for number in range(clients)]
+    threads: list[Writer] = [
+        *(Client(number, lambda: base, result.ledger, seed=seed) for number in range(uploaders)),
+        *(Pusher(number, lambda: base, result.ledger, result.book, seed=seed) for number in range(pushers)),
+    ]
     watcher = threading.Thread(target=watch, daemon=True)
     for thread in (*threads, watcher):
         thread.start()
@@ -221,13 +268,22 @@ def main() -> int:
     parser.add_argument("--storage", choices=["local", "moto", "versitygw"], default="local")
     parser.add_argument("--server", choices=["gunicorn", "granian"], default="gunicorn")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
+    parser.add_argument("--pushers", type=int, default=0, help=f"how many of the {CLIENTS} clients push")
     parser.add_argument("--keep", type=Path, help="an empty folder for all files, which then stay")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chartrepo-drill-") as temporary:
         folder = options.keep or Path(temporary)
         with opened(options.storage, folder) as place:
-            result = kill_loop(place, folder, kills=options.kills, server=options.server, seed=options.seed)
-    title = f"kill loop: {options.storage}, {options.server}, {CLIENTS} clients, seed {options.seed}"
+            result = kill_loop(
+                place,
+                folder,
+                kills=options.kills,
+                server=options.server,
+                seed=options.seed,
+                pushers=options.pushers,
+            )
+    clients = f"{CLIENTS} clients, {options.pushers} of which push"
+    title = f"kill loop: {options.storage}, {options.server}, {clients}, seed {options.seed}"
     print(table(title, result.rows()))  # noqa: T201 - this is what the command says
     for problem in result.problems[:50]:
         print(f"! {problem}")  # noqa: T201

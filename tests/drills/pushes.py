@@ -50,6 +50,11 @@ class Pushed(Book[Item, str]):
     def __init__(self) -> None:
         super().__init__(NONE)
 
+    def count(self, kind: str) -> None:
+        """Count what leaves nothing under any item."""
+        with self._lock:
+            self.acknowledged[kind] += 1
+
 
 @dataclass
 class Pulled:

@@ -49,6 +49,25 @@ class TestKills:
         assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS).problems == []
 
 
+class TestKillsUnderPushes:
+    """The same for what is pushed; and in the end gc leaves what is reachable, and nothing else."""
+
+    @pytest.mark.parametrize("kind", ["gunicorn", "granian"])
+    def test_on_disk(self, tmp_path: Path, kind: str) -> None:
+        result = kill_loop(Folder(tmp_path / "data"), tmp_path, kills=KILLS, server=kind, pushers=CLIENTS - 2)
+
+        assert result.problems == []
+        assert result.ledger.acknowledged["pushes"]
+        assert result.book.acknowledged["tags"]
+
+    def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
+        assert kill_loop(Bucket(moto_s3), tmp_path, kills=KILLS, pushers=CLIENTS - 2).problems == []
+
+    @pytest.mark.real_s3
+    def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
+        assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS, pushers=CLIENTS - 2).problems == []
+
+
 class TestRaces:
     """One of the uploads of a version wins, and every worker of every server agrees who."""
 
