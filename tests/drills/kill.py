@@ -10,33 +10,28 @@ At the end two runs of `chartrepo gc --grace 0` leave exactly what is reachable.
 """
 
 import argparse
-import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tests.drills.audit import Findings, audit, look
 from tests.drills.audit_pushed import audit_faces, audit_garbage, audit_pushed, look_pushed
-from tests.drills.clients import CLIENTS, Client, Writer, ask
+from tests.drills.clients import CLIENTS, Client, Writer
 from tests.drills.ledger import Ledger
 from tests.drills.places import Place, opened
 from tests.drills.pushers import Pusher
 from tests.drills.pushes import MANIFESTS, Pushed
+from tests.drills.sites import Site
 from tests.drills.tables import counted, table
-from tests.support.processes import ServerError, free_port
-from tests.support.server import Server, command, environment, start
+from tests.support.processes import ServerError
 
-_EXPECTED: Final = {"provenance", "waiting"}
 _SAMPLE: Final = 60
 """Items that are looked at right after each start."""
 _LIVES: Final = (0.05, 1.5)
@@ -116,7 +111,8 @@ def kill_loop(
     """
     result = Result()
     chance = random.Random(seed)
-    site = _Site(place, folder, server, result)
+    site = Site(place, folder, server)
+    result.killed, result.starts = site.killed, site.starts
     try:
         site.start()
         with _under_load(site.base, result, seed=seed, uploaders=clients - pushers, pushers=pushers):
@@ -145,92 +141,14 @@ def kill_loop(
     return result
 
 
-def _collect(site: "_Site", place: Place, result: Result) -> None:
+def _collect(site: Site, place: Place, result: Result) -> None:
     """Collect garbage, and see that all is there but what is dead."""
     for _ in range(2):
-        site.collect()
+        site.collect(0)
     audit([site.base], result.ledger, place, result.findings)
     audit_pushed([site.base], result.book, result.findings, kinds=[MANIFESTS])
     audit_faces([site.base], result.ledger, result.findings)
     audit_garbage(place, result.book, result.findings)
-
-
-class _Site:
-    """The server under test, always at the same address."""
-
-    def __init__(self, place: Place, folder: Path, server: str, result: Result) -> None:
-        self._place = place
-        self._folder = folder
-        self._port = free_port()
-        self._result = result
-        self._arguments = ("--open-writes", "--server", server, "--workers", "2", "--state-dir", str(folder / "state"))
-        self._server: Server | None = None
-        self.base = f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        began = time.monotonic()
-        self._server = start(
-            self._folder,
-            *self._arguments,
-            *self._place.arguments,
-            storage=self._place.url,
-            port=self._port,
-            env=self._place.env,
-        )
-        self._server.wait_until_ready()
-        self._result.starts.append(time.monotonic() - began)
-
-    def kill_all(self) -> None:
-        if self._server is not None:
-            self._server.kill()
-            self._result.killed["servers"] += 1
-
-    def stop(self) -> None:
-        """Let it end in order; that it came through kills must not show."""
-        if self._server is not None:
-            self._server.terminate()
-
-    def drop(self) -> None:
-        if self._server is not None:
-            self._server.kill()
-
-    def kill_worker(self, chance: random.Random) -> None:
-        if self._server is None:
-            return
-        if self._server.process.status is not None:
-            raise ServerError(f"the server ended by itself:\n{self._server.log[-2000:]}")
-        with suppress(ProcessLookupError):
-            os.kill(chance.choice(self._server.workers), signal.SIGKILL)
-            self._result.killed["workers"] += 1
-
-    def settle(self) -> None:
-        got = ask("POST", f"{self.base}/api/sync")
-        if got is None or got.status != 200:
-            raise ServerError(f"no sync at the end: {got}")
-
-    def collect(self) -> None:
-        done = self._run("gc", "--grace", "0")
-        if done.returncode != 0:
-            raise ServerError(f"gc ended with {done.returncode}: {done.stderr[-2000:]}")
-
-    def check(self) -> str:
-        done = self._run("check", "--json")
-        if done.returncode not in {0, 1}:
-            return f"status {done.returncode}: {done.stderr[-2000:]}"
-        # Whoever replaces a signed package without signing anew leaves the old signature; our clients do.
-        faults = [each for each in json.loads(done.stdout)["findings"] if each["kind"] not in _EXPECTED]
-        return "; ".join(f"{each['kind']} {each['key']}: {each['message']}" for each in faults[:20])
-
-    def _run(self, *what: str) -> subprocess.CompletedProcess[str]:
-        arguments = ["--storage", self._place.url, *self._arguments[-2:], *self._place.arguments]
-        return subprocess.run(
-            command(*what, *arguments),
-            env=environment(self._place.env),
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
 
 @contextmanager
