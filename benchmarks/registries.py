@@ -133,26 +133,27 @@ def _parse(arguments: Sequence[str]) -> Plan:
 
 def run(plan: Plan, folder: Path) -> dict[str, Values]:
     """Measure all registries."""
-    with ExitStack() as stack:
-        subjects = [stack.enter_context(_started(plan, command, folder)) for command in plan.commands]
-        if plan.distribution is not None:
-            subjects.append(stack.enter_context(_distribution(plan.distribution, folder)))
-        results: dict[str, Values] = {subject.name: {} for subject in subjects}
-        for measure in (_blobs, _manifests, _tags, _pushes, _large):
-            for name, values in measure(plan, subjects, folder).items():
-                results[name] |= values
-                for title, value in values.items():
-                    shown = "-" if value.value is None else f"{value.value:.4g}"
-                    print(f"{name}, {title}: {shown} {value.unit} {value.reason}", file=sys.stderr)
-        return results
+    results: dict[str, Values] = {}
+    for measures, versions in (((_blobs, _pushes, _large), 0), ((_tags,), plan.tags)):
+        with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
+            subjects = [stack.enter_context(_started(each, versions, Path(place))) for each in plan.commands]
+            if plan.distribution is not None:
+                subjects.append(stack.enter_context(_distribution(plan.distribution, Path(place))))
+            for measure in measures:
+                for name, values in measure(plan, subjects, Path(place)).items():
+                    results.setdefault(name, {}).update(values)
+                    for title, value in values.items():
+                        shown = "-" if value.value is None else f"{value.value:.4g}"
+                        print(f"{name}, {title}: {shown} {value.unit} {value.reason}", file=sys.stderr)
+    return results
 
 
 @contextmanager
-def _started(plan: Plan, command: Command, folder: Path) -> Iterator[Subject]:
-    """Start one of ours on as many versions of a chart as are to be listed."""
+def _started(command: Command, versions: int, folder: Path) -> Iterator[Subject]:
+    """Start one of ours on so many versions of a chart."""
     own = folder / command.name
     (own / "state").mkdir(parents=True)
-    corpus = Corpus(charts.own_template(), count=plan.tags, per_chart=plan.tags)
+    corpus = Corpus(charts.own_template(), count=versions, per_chart=versions or 1)
     (own / "packages").mkdir()
     corpus.write(own / "packages")
     port = servers.free_port()
@@ -160,7 +161,7 @@ def _started(plan: Plan, command: Command, folder: Path) -> Iterator[Subject]:
     with Server(words, port, own / "log", own) as server:
         servers.wait_for_port(server, seconds=_START_SECONDS)
         load.wait_for(f"{server.url}/readyz", seconds=_START_SECONDS)
-        yield Subject(command.name, server, chart=next(corpus.releases()).chart)
+        yield Subject(command.name, server, chart=next((release.chart for release in corpus.releases()), ""))
 
 
 @contextmanager
@@ -212,16 +213,6 @@ def _blobs(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
 
 def _rate(subject: Subject, path: str) -> float:
     return load.get_rate(subject.server.url, [path], seconds=3).per_second
-
-
-def _manifests(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
-    """GETs of a manifest by its tag."""
-    for subject in subjects:
-        with closing(subject.client("bench/small")) as client:
-            client.push_manifest("one", _artifact(client))
-    title = "manifest by tag, GET"
-    found = _each(plan, subjects, title, "/s", lambda subject, _: _rate(subject, "/v2/bench/small/manifests/one"))
-    return _values(found, title, "/s", max)
 
 
 def _artifact(client: RegistryClient) -> dict[str, object]:

@@ -283,7 +283,13 @@ def registry(settings: Settings, ground: Ground, repositories: Repositories, sta
     blobs = Blobs(repositories)
     return Registry(
         blobs=blobs,
-        uploads=Uploads(state, blobs, key=ground.storage_id.encode(), lifetime=settings.oci_upload_expires),
+        uploads=Uploads(
+            state,
+            blobs,
+            key=ground.storage_id.encode(),
+            lifetime=settings.oci_upload_expires,
+            limit=settings.max_blob_size,
+        ),
         manifests=Manifests(
             repositories,
             blobs,

@@ -20,13 +20,14 @@ The root repository has no folder. Everything private lies in a storage of its o
 
     storage-id                               a random name, by which a catalog knows its storage
     snapshot.jsonl.gz                        what the catalog knew, for servers whose own disk is lost at each start
-    oci-uploads/<abc>/<uuid>.<offset>        a piece of a blob that is being uploaded
-    oci-uploads/<abc>/<uuid>.ended           says that the upload is over
+    oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
+    oci-uploads/<ab>/<uuid>.ended            says that the upload is over
 """
 
 from typing import Final, NamedTuple
 
-from chartrepo.core.oci import ALGORITHMS, Digest
+from chartrepo.core.errors import DigestInvalid
+from chartrepo.core.oci import Digest, is_name, is_tag, parse_digest
 
 PACKAGE_SUFFIX: Final = ".tgz"
 PROVENANCE_SUFFIX: Final = ".tgz.prov"
@@ -162,20 +163,23 @@ def oci_place(storage_key: str) -> OciPlace | None:
     """Return what lies under a key for which `is_oci`; None where it is nothing of ours."""
     parts = storage_key.removeprefix(OCI_PREFIX).split("/")
     match parts:
-        case [*path, kind, tag] if kind == _TAGS and path:
+        case [*path, kind, tag] if kind == _TAGS and is_name("/".join(path)) and is_tag(tag):
             return TagPlace("/".join(path), tag)
-        case [*path, kind, algorithm, encoded] if kind in (_BLOBS, _MANIFESTS) and path and algorithm in ALGORITHMS:
-            digest = Digest(algorithm, encoded.removesuffix(_CONDEMNED))
+        case [*path, kind, algorithm, encoded] if kind in (_BLOBS, _MANIFESTS) and is_name("/".join(path)):
+            condemned = kind == _BLOBS and encoded.endswith(_CONDEMNED)
+            try:
+                digest = parse_digest(f"{algorithm}:{encoded.removesuffix(_CONDEMNED) if condemned else encoded}")
+            except DigestInvalid:
+                return None
             if kind == _MANIFESTS:
                 return ManifestPlace("/".join(path), digest)
-            make = CondemnedPlace if encoded.endswith(_CONDEMNED) else BlobPlace
-            return make("/".join(path), digest)
+            return CondemnedPlace("/".join(path), digest) if condemned else BlobPlace("/".join(path), digest)
     return None
 
 
 def upload_prefix(upload: str) -> str:
     """Return what the state's keys of one upload of a blob begin with; `upload` is a UUID."""
-    return f"{UPLOADS_PREFIX}{upload[-3:]}/{upload}."
+    return f"{UPLOADS_PREFIX}{upload[-2:]}/{upload}."
 
 
 def chunk_key(upload: str, offset: int) -> str:

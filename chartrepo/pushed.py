@@ -104,10 +104,15 @@ def read_manifest(storage: Storage, path: str, digest: Digest) -> tuple[bytes, S
 
     Raises:
         NotFound: there is none.
+        ManifestInvalid: it is not of this digest: hands put it there.
         Unavailable: the storage does not answer.
     """
-    with storage.open(layout.manifest_key(path, digest)) as reader:
-        return reader.read(manifests.MAX_BYTES + 1), reader.info.state
+    key = layout.manifest_key(path, digest)
+    with storage.open(key) as reader:
+        data, state = reader.read(manifests.MAX_BYTES + 1), reader.info.state
+    if oci.digest_of(data, digest.algorithm) != digest:
+        raise ManifestInvalid(f"{key} is not what its name says: push the manifest again, or remove the file")
+    return data, state
 
 
 def read_manifest_record(storage: Storage, path: str, digest: Digest, *, loose: bool) -> ManifestRecord:
@@ -115,12 +120,10 @@ def read_manifest_record(storage: Storage, path: str, digest: Digest, *, loose: 
 
     Raises:
         NotFound: there is none.
-        ManifestInvalid: it is none, or not of this digest: hands put it there.
+        ManifestInvalid: it is none, or not of this digest.
         Unavailable: the storage does not answer.
     """
     data, _ = read_manifest(storage, path, digest)
-    if oci.digest_of(data, digest.algorithm) != digest:
-        raise ManifestInvalid(f"{layout.manifest_key(path, digest)} is not what its name says: remove it")
     return manifest_record(path, digest, data, manifests.parse(data), loose=loose)
 
 
@@ -146,7 +149,7 @@ def read_tag(storage: Storage, path: str, tag: str) -> TagRecord:
         digest, package, provenance = oci.parse_digest(said["manifest"]), said.get("package"), said.get("provenance")
         for found in filter(None, (package, provenance)):
             oci.parse_digest(f"{oci.ALGORITHMS[0]}:{found}")
-    except (ValueError, KeyError, TypeError, AttributeError, ChartrepoError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ChartrepoError):
         raise ManifestInvalid(f"{key} names no manifest: push the tag again, or remove the file") from None
     return TagRecord(path, tag, str(digest), package or None, provenance or None, state)
 

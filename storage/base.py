@@ -180,12 +180,21 @@ class Storage(Protocol):
         ...
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
     ) -> ObjectInfo:
         """Store the bytes of `source` (a file is read from where it stands to its end) under `key`.
 
         A stream may be of any length: it is read in pieces, and never held as a whole by a storage that lasts. Whatever
         its `read` raises passes through as it is, and nothing was written then.
+
+        What is not `durable` may be forgotten in a power cut, though never by the death of a process: it is for what
+        only saves trouble, and a disk need not be waited for.
 
         `published` is in seconds since the epoch, brought into 0 to `LAST_SECOND`; now when None. An answer that got
         lost on the way is not mistaken for a lost race: a driver recognises its own write.

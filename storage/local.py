@@ -193,18 +193,25 @@ class LocalStorage:
             _fail(error, "use the folder", self._root)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
     ) -> ObjectInfo:
         """See `storage.base.Storage`. The file's mtime is `published`, with an arbitrary fraction of a second."""
         keys.check(key)
         target = self.path(key)
         with _translated("write", key):
-            descriptor, temporary = self._temporary(target)
+            descriptor, temporary = self._temporary(target, durable=durable)
         try:
             _write(descriptor, source, key)
             with _translated("write", key):
                 _stamp(descriptor, int(time.time()) if published is None else as_published(published))
-                os.fsync(descriptor)
+                if durable:
+                    os.fsync(descriptor)
                 if condition is ABSENT:
                     info = _info(key, os.fstat(descriptor))
                     self._create(temporary, target, key)
@@ -216,7 +223,8 @@ class LocalStorage:
                 os.close(descriptor)
             with suppress(OSError):
                 os.unlink(temporary)
-        _settle(target, key)
+        if durable:
+            _settle(target, key)
         return info
 
     def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
@@ -317,12 +325,12 @@ class LocalStorage:
 
     # Writing
 
-    def _temporary(self, target: str) -> tuple[int, str]:
-        """Make an empty file beside `target`, in a folder that outlives a power cut, and open it."""
+    def _temporary(self, target: str, *, durable: bool = True) -> tuple[int, str]:
+        """Make an empty file beside `target`, in a folder that outlives a power cut if `durable`, and open it."""
         folder = os.path.dirname(target)
         path = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}{_SUFFIX}"
         self._check_root()
-        if folder in self._durable:
+        if folder in self._durable or not durable:
             with suppress(FileNotFoundError):
                 return os.open(path, _CREATE, self._file_mode), path
             self._durable.clear()  # somebody removed it by hand

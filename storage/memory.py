@@ -70,7 +70,13 @@ class MemoryStorage:
         return Abilities(description="memory, gone with this process", conditional_writes=writable)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,  # noqa: ARG002 - the contract's arguments
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         keys.check(key)

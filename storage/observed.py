@@ -30,11 +30,17 @@ class ObservedStorage:
             return self.inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
     ) -> ObjectInfo:
         """See `storage.base.Storage`."""
         with self._watch("put"):
-            return self.inner.put(key, source, condition=condition, published=published)
+            return self.inner.put(key, source, condition=condition, published=published, durable=durable)
 
     def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
         """See `storage.base.Storage`. Where the origin is watched too, this is a call to this storage alone."""

@@ -293,9 +293,15 @@ class S3Storage:
         return Abilities(where, conditional_writes=writable and self._conditional)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,  # noqa: ARG002 - the contract's arguments
     ) -> ObjectInfo:
-        """See `storage.base.Storage`."""
+        """See `storage.base.Storage`. A bucket keeps whatever it took."""
         keys.check(key)
         published = int(time.time()) if published is None else as_published(published)
         body = _body(source)

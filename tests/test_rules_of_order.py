@@ -95,11 +95,17 @@ class Eventful:
         return self._inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
     ) -> ObjectInfo:
         self.asked.append(Asked("put", key, condition))
         self._happen(self._before, "put", key)
-        info = self._inner.put(key, source, condition=condition, published=published)
+        info = self._inner.put(key, source, condition=condition, published=published, durable=durable)
         self._happen(self._after, "put", key)
         return info
 

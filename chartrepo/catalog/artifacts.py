@@ -52,6 +52,11 @@ class Held:
         row = self._lock.one(self._queries.who_needs, {"name": self._name, "digest": str(digest)})
         return None if row is None else str(row[0])
 
+    def needs_blob_of(self, package: str) -> bool:
+        """Return whether a manifest needs a package (SHA-256 in hex) that is not the manifest of that very package."""
+        values = {"name": self._name, "digest": f"{_SHA256}:{package}", "chart": package}
+        return self._lock.one(self._queries.others_that_need, values) is not None
+
     def put_manifest(self, record: ManifestRecord) -> None:
         """Say that the storage holds a manifest."""
         self._run(self._queries.drop_needs, {"name": self._name, "manifest": record.digest})
@@ -149,6 +154,8 @@ class Artifacts:
 
     def referrers(self, name: Name, subject: str, *, after: str, limit: int) -> list[ManifestRecord]:
         """Return the pushed manifests that are about another one, by digest, beginning behind the digest `after`."""
+        if not is_text(after):
+            return []
         values = {**_of(name), "subject": subject, "last": after, "limit": limit}
         with self._reading() as session:
             return [to_manifest(row) for row in session.rows(self._queries.referrers, values)]

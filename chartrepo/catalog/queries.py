@@ -229,6 +229,7 @@ class Queries:
 
         # chart: the name of the chart
         of_chart = packages.c.name == sa.bindparam("chart")
+        of_digest: sa.BindParameter[str] = sa.bindparam("chart")
         self.contents = self._text(found.where(_where(contents, "digest", "repository"), of_chart))
         self.contents_anywhere = self._text(found.where(_where(contents, "digest")).limit(_ONE).offset(_ZERO))
         # last, limit
@@ -266,6 +267,15 @@ class Queries:
         self.needs = self._text(sa.select(needs.c.name, needs.c.manifest, needs.c.digest))
         self.who_needs = self._text(
             sa.select(needs.c.manifest).where(_where(needs, "name", "digest")).limit(_ONE).offset(_ZERO)
+        )
+        # chart: a SHA-256 in hex; name, digest: of a blob
+        self.others_that_need = self._text(
+            sa.select(needs.c.manifest)
+            .join(manifests, sa.and_(manifests.c.name == needs.c.name, manifests.c.digest == needs.c.manifest))
+            .where(_where(needs, "name", "digest"))
+            .where(sa.or_(manifests.c.chart.is_(None), manifests.c.chart != of_digest))
+            .limit(_ONE)
+            .offset(_ZERO)
         )
         self.names_that_need = self._text(sa.select(needs.c.name).where(_where(needs, "digest")).distinct())
         # last: a digest

@@ -103,11 +103,12 @@ def contents_of(record: PackageRecord) -> list[dict[str, Any]]:
     if oci.tag_of(record.version) is None or not oci.has_name(record.repository, record.name):
         return []
     metadata = made_manifests.metadata_of(record.entry_json)
+    config = made_manifests.config(metadata)
     package = Part(record.digest, record.size)
     found = [
         (ContentKind.PACKAGE, bytes.fromhex(record.digest)),
-        (ContentKind.CONFIG, _sha256(made_manifests.config(metadata))),
-        (ContentKind.MANIFEST, _sha256(made_manifests.manifest(metadata, package))),
+        (ContentKind.CONFIG, _sha256(config)),
+        (ContentKind.MANIFEST, _sha256(made_manifests.manifest(metadata, package, config_data=config))),
     ]
     if record.provenance_digest is not None:
         signature = Part(record.provenance_digest, record.provenance_size)

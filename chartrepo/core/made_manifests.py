@@ -39,15 +39,18 @@ def config(metadata: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(metadata).encode()
 
 
-def manifest(metadata: Mapping[str, Any], package: Part, provenance: Part | None = None) -> bytes:
+def manifest(
+    metadata: Mapping[str, Any], package: Part, provenance: Part | None = None, *, config_data: bytes | None = None
+) -> bytes:
     """Return the manifest of a package.
 
     Args:
         metadata: as `ChartVersion.metadata` has it.
         package: the chart's `.tgz`, its digest SHA-256 in hex.
         provenance: its `.prov`, where it has one that counts.
+        config_data: what `config` makes of the metadata, where that is at hand.
     """
-    data = config(metadata)
+    data = config(metadata) if config_data is None else config_data
     layers = [_descriptor(oci.HELM_CHART, package)]
     if provenance is not None:
         layers.append(_descriptor(oci.HELM_PROVENANCE, provenance))

@@ -68,6 +68,11 @@ class Name(NamedTuple):
 
     repository: str
     chart: str
+    prefix: str = ""
+    """What comes before both in addresses; clients know the name with it alone."""
+
+    def __str__(self) -> str:
+        return f"{self.prefix}/{self.path}" if self.prefix else self.path
 
     @property
     def path(self) -> str:
@@ -105,7 +110,7 @@ def parse_name(text: str, prefix: str) -> Name:
         NameInvalid: it can never name an OCI repository.
         NameUnknown: it does not begin with the prefix.
     """
-    if len(text) > MAX_NAME or not _NAME.fullmatch(text):
+    if not is_name(text):
         raise NameInvalid(
             f"{shown(text)} cannot name an OCI repository: use small letters and digits in parts joined by '/', with "
             f"single '.', '_' or '-' between them, {MAX_NAME} characters at most"
@@ -116,9 +121,14 @@ def parse_name(text: str, prefix: str) -> Name:
         text = text[len(prefix) + 1 :]
     repository, _, chart = text.rpartition("/")
     try:
-        return Name(check_repository(repository), chart)
+        return Name(check_repository(repository), chart, prefix)
     except InvalidName as error:
         raise NameInvalid(str(error)) from None
+
+
+def is_name(path: str) -> bool:
+    """Return whether this can be the `Name.path` of an OCI repository."""
+    return len(path) <= MAX_NAME and _NAME.fullmatch(path) is not None
 
 
 def split_name(path: str) -> Name:
@@ -130,7 +140,7 @@ def split_name(path: str) -> Name:
 def has_name(repository: str, chart: str) -> bool:
     """Return whether a chart has an OCI name: Helm takes capitals and spaces, which no such name has."""
     path = Name(repository, chart).path
-    return len(path) <= MAX_NAME and _CHART.fullmatch(chart) is not None and _NAME.fullmatch(path) is not None
+    return _CHART.fullmatch(chart) is not None and is_name(path)
 
 
 def is_tag(text: str) -> bool:

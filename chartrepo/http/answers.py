@@ -26,6 +26,7 @@ class Answer:
         still: tells, without waiting for anything, whether the same request would be answered like this now; None
             where that cannot be told.
         by_path: whether only the path decides what this answer is, and no query or header.
+        afterwards: what is to be done once it has been sent, in which the client has no interest.
     """
 
     status: int
@@ -34,6 +35,7 @@ class Answer:
     length: int = 0
     still: Callable[[], bool] | None = None
     by_path: bool = False
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
 
 
 def json_answer(status: int, value: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:

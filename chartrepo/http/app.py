@@ -160,4 +160,4 @@ def _answer_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
-        return respond(internal_error(logs.request_id.get()))
+        return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

@@ -172,10 +172,12 @@ class Front:
             return exchange.say(error)
         except Exception:
             log.exception("a read failed in a way that nobody foresaw")
-            return internal_error(exchange.request_id)
+            return internal_error(exchange.request_id, oci=exchange.say is oci_errors.answer)
 
     def _find(self, exchange: _Exchange) -> Answer | None:
         environ = exchange.environ
+        if is_oci(environ["PATH_INFO"]):
+            exchange.say = oci_errors.answer
         path = decode(environ["PATH_INFO"])
         if is_oci(path):
             return self._find_oci(exchange, path)
@@ -197,7 +199,6 @@ class Front:
 
     def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
         environ = exchange.environ
-        exchange.say = oci_errors.answer
         environ["PATH_INFO"] = path.encode().decode("latin-1")
         found = target(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
         if found is None or found.endpoint not in {Endpoint.BLOB, Endpoint.MANIFEST}:
@@ -332,6 +333,7 @@ def _close(body: Iterable[bytes]) -> None:
         close()
 
 
-def internal_error(request_id: str) -> Answer:
+def internal_error(request_id: str, *, oci: bool) -> Answer:
     """Return the answer to a request that failed in a way nobody foresaw; the log has the rest."""
-    return json_answer(500, {"error": f"internal error: look for request {request_id} in the server's log"})
+    message = f"internal error: look for request {request_id} in the server's log"
+    return oci_errors.say(500, "UNKNOWN", message) if oci else json_answer(500, {"error": message})

@@ -1,7 +1,9 @@
 """The OCI distribution API, but for the reads in `chartrepo.http.oci_reads`."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import IO, Final
 from urllib.parse import quote, urlencode
 
@@ -29,6 +31,8 @@ from chartrepo.http.oci_reads import DIGEST, VERSION
 from chartrepo.metrics import Unmeasured
 from chartrepo.registry import Page, Registry
 from storage.base import StorageError
+
+log = logging.getLogger(__name__)
 
 _RANGE: Final = re.compile(r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]+|\*))?", re.ASCII)
 """A chunk's Content-Range. The specification has no unit in it; whoever writes one means the same."""
@@ -109,6 +113,8 @@ class Oci:
         response = respond(answer)
         if not answer.length:
             del response.headers["Content-Type"]
+        for work in answer.afterwards:
+            response.call_on_close(work)
         return response
 
     def _allowed(self, endpoint: Endpoint) -> str:
@@ -227,7 +233,16 @@ class Oci:
             headers.append(("OCI-Subject", str(put.subject)))
         if tags:
             headers.append(("OCI-Tag", ", ".join(put.tags)))
-        return Answer(201, headers)
+        answer = Answer(201, headers)
+        if put.twice is not None:
+            answer.afterwards.append(partial(self._tidy, name, put.twice))
+        return answer
+
+    def _tidy(self, name: Name, package: str) -> None:
+        try:
+            self._manifests.tidy(name, package)
+        except (ChartrepoError, StorageError) as error:
+            log.warning("the blob of a package that was published is left to gc: %s", error)
 
     def _delete_manifest(self, found: Target) -> Answer:
         self._check_delete()

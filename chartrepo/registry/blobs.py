@@ -14,7 +14,7 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.repository import Repositories
 from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
 
-_SENT_ANEW: Final = 64 * 1024 * 1024
+WRITTEN_ANEW: Final = 64 * 1024 * 1024
 """Bytes of a blob up to which a copy is written anew. It is of now then, and gc takes it for what it is."""
 _PARTS: Final = frozenset({ContentKind.PACKAGE, ContentKind.CONFIG, ContentKind.PROVENANCE})
 
@@ -145,6 +145,12 @@ class Blobs:
 
     # ---- writing
 
+    def keep(self, name: Name, digest: Digest) -> None:
+        """See that a blob lies by itself, and not as a part of a package alone."""
+        if self.loose_size(name, digest) is None:
+            with suppress(AlreadyExists):
+                self._copy(layout.blob_key(name.path, digest), name, digest)
+
     def spare(self, path: str, digest: Digest) -> None:
         """Take back that a blob is going to be removed, for it was sent again."""
         if self.is_condemned(path, digest):
@@ -163,7 +169,7 @@ class Blobs:
             return False  # sent again, it is new, and not removed
         key = layout.blob_key(name.path, digest)
         with suppress(AlreadyExists):
-            if (self.loose_size(source, digest) or 0) <= _SENT_ANEW:
+            if (self.loose_size(source, digest) or 0) <= WRITTEN_ANEW:
                 return self._copy(key, source, digest)
             try:
                 self.storage.copy(key, layout.blob_key(source.path, digest))
@@ -230,4 +236,4 @@ def _size(content: Content) -> int:
 
 
 def _unknown(name: Name, digest: Digest) -> BlobUnknown:
-    return BlobUnknown(f"{name.path} has no blob {digest}")
+    return BlobUnknown(f"{name} has no blob {digest}")

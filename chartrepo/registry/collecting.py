@@ -241,7 +241,10 @@ class _Collection:
 
     def _judge(self, digest: Digest, info: ObjectInfo, *, needed: bool) -> None:
         # A copy of a published package is left where a server died while it published: once is enough.
-        if digest.algorithm == oci.ALGORITHMS[0] and self._is_published(digest.hex):
+        by_others = any(
+            str(digest) in record.needs and record.chart != digest.hex for record in self._manifests.values()
+        )
+        if digest.algorithm == oci.ALGORITHMS[0] and not by_others and self._is_published(digest.hex):
             if self._age(info) >= self._collector.grace:
                 self._remove_blob(digest, info)
                 if not self._collector.dry_run:

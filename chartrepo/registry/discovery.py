@@ -48,7 +48,7 @@ class Discovery:
         wanted = _ALL if limit is None else limit
         found = self.catalog.artifacts.tags(name, after=after, limit=wanted + 1)
         if not found and not self.catalog.artifacts.knows(name):
-            raise NameUnknown(f"there is no OCI repository {name.path!r} here")
+            raise NameUnknown(f"there is no OCI repository {str(name)!r} here")
         return _page(found, wanted)
 
     def names(self, *, after: str, limit: int | None) -> Page:

@@ -6,9 +6,10 @@ show the same versions at every moment: this module asks for the package first, 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import BinaryIO, Final, NamedTuple
 
@@ -41,6 +42,7 @@ from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
 log = logging.getLogger(__name__)
 
 _PIECE: Final = 256 * 1024
+_ABOUT_A_DIGEST: Final = re.compile(r"sha(256|512)-[0-9a-f]{64}")
 _MADE: Final = frozenset({ContentKind.MANIFEST, ContentKind.SIGNED_MANIFEST})
 
 
@@ -75,12 +77,33 @@ class PutManifest(NamedTuple):
         subject: what it is about, if it is about a manifest.
         tags: that name it now.
         published: the version that was published by it, if one was.
+        twice: the package (SHA-256 in hex) that lies as a blob besides, for `Manifests.tidy`; None for none.
     """
 
     digest: Digest
     subject: Digest | None
     tags: tuple[str, ...]
     published: Published | None
+    twice: str | None
+
+
+class _Pushed(NamedTuple):
+    digest: Digest
+    data: bytes
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _OfPushes:
+    """Is told what a push replaces. Of what it publishes the push itself takes care."""
+
+    manifests: "Manifests"
+
+    def published(self, package: PackageRecord) -> None:
+        pass
+
+    def deleted(self, package: PackageRecord) -> None:
+        self.manifests.deleted(package)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +154,8 @@ class Manifests:
 
     def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
         if not self._artifacts.knows(name):
-            return NameUnknown(f"there is no OCI repository {name.path!r} here")
-        return ManifestUnknown(f"{name.path} has no manifest {reference[:140]!r}")
+            return NameUnknown(f"there is no OCI repository {str(name)!r} here")
+        return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
 
     def _by_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
         return self._pushed(name, digest) or self._made_with_digest(name, digest)
@@ -142,9 +165,12 @@ class Manifests:
         look = self.repositories.look
         try:
             data, state = pushed.read_manifest(self._storage, name.path, digest)
+            manifest = manifests.parse(data)
         except NotFound:
             return None
-        manifest = manifests.parse(data)
+        except ManifestInvalid as error:
+            log.warning("%s", error)
+            return None
         key = layout.manifest_key(name.path, digest)
         package_there: Callable[[], bool] | None = None
         if manifest.chart is not None:
@@ -155,6 +181,12 @@ class Manifests:
         if look is not None:
             still = _all(lambda: look(key) == state, package_there)
         return FoundManifest(data, manifest.media_type, digest, still)
+
+    def _pushed_bytes(self, name: Name, digest: Digest) -> bytes | None:
+        try:
+            return pushed.read_manifest(self._storage, name.path, digest)[0]
+        except (NotFound, ManifestInvalid):
+            return None
 
     def _package_there(self, name: Name, package: Digest) -> Callable[[], bool] | None:
         """Return what tells whether the package of a manifest still can be had; None where it cannot be had now."""
@@ -173,14 +205,23 @@ class Manifests:
     def _made_with_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
         for content in self._artifacts.contents(name, digest):
             if content.kind in _MADE:
-                found = self._made(content.package, signed=content.kind is ContentKind.SIGNED_MANIFEST)
+                package = content.package
+                unchanged = self.repositories.watch(package.repository, package.file)
+                found = self._made(package, unchanged, signed=content.kind is ContentKind.SIGNED_MANIFEST)
                 if found.digest == digest:
                     return found
         return None
 
-    def _made(self, package: PackageRecord, *, signed: bool) -> FoundManifest:
-        """Return the manifest of a package that nobody pushed, or that was pushed with another one."""
-        unchanged = self.repositories.watch(package.repository, package.file)
+    def _made(
+        self, package: PackageRecord, unchanged: Callable[[State], bool] | None, *, signed: bool
+    ) -> FoundManifest:
+        """Return the manifest of a package that nobody pushed, or that was pushed with another one.
+
+        Args:
+            package: what it is made from.
+            unchanged: what `Repositories.watch` gave.
+            signed: whether its provenance is in it.
+        """
         signature = None
         if signed and package.provenance_digest is not None:
             signature = Part(package.provenance_digest, package.provenance_size)
@@ -191,6 +232,8 @@ class Manifests:
         return FoundManifest(data, oci.IMAGE_MANIFEST, oci.digest_of(data), still)
 
     def _by_tag(self, name: Name, tag: str) -> FoundManifest | None:
+        # Before the package is looked up: what comes to it in between, a provenance say, is a change.
+        unchanged = self.repositories.watch(name.repository, layout.package_file(name.chart, oci.version_of(tag)))
         package = self._version(name, tag)
         record = self._tag(name, tag)
         if package is None:
@@ -204,7 +247,7 @@ class Manifests:
                 package.provenance_digest,
             ):
                 found = self._pushed(name, oci.parse_digest(record.digest))
-            found = found or self._made(package, signed=package.signed)
+            found = found or self._made(package, unchanged, signed=package.signed)
         return None if found is None else self._while_tagged(found, name, tag, record)
 
     def _while_tagged(self, found: FoundManifest, name: Name, tag: str, record: TagRecord | None) -> FoundManifest:
@@ -270,18 +313,17 @@ class Manifests:
             chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
             versions_of = {tag: self._publishes(name, tag, chart) for tag in wanted}
             self._check_aliases(name, [tag for tag, version in versions_of.items() if version is None])
-            self._store(name, digest, data, manifest)
             published = None
-            for tag, version in versions_of.items():
-                if version is not None and manifest.chart is not None:
-                    published = self._publish(name, manifest.chart, file, chart)
-                self._store_tag(name, tag, digest, version)
-        return PutManifest(digest, manifest.subject, wanted, published)
+            if manifest.chart is not None and any(versions_of.values()):
+                published = self._publish(name, manifest.chart, file, chart)
+        loose = self._store(name, _Pushed(digest, data, manifest), versions_of)
+        twice = manifest.chart.package.digest.hex if manifest.chart is not None and loose else None
+        return PutManifest(digest, manifest.subject, wanted, published, twice if any(versions_of.values()) else None)
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
             return
-        if tags and all(tag.startswith(("sha256-", "sha512-")) for tag in tags):
+        if tags and all(_ABOUT_A_DIGEST.match(tag) for tag in tags):
             return  # signatures and lists of referrers, as they were kept before there was `subject`
         raise ManifestInvalid(
             "manifest: this server takes charts, and what is about one (with a subject), for oci_artifacts is set to "
@@ -303,14 +345,14 @@ class Manifests:
                 size = self.blobs.size(name, blob.digest)
             except BlobUnknown:
                 raise ManifestBlobUnknown(
-                    f"the manifest needs the blob {blob.digest}, which {name.path} does not have: send it first"
+                    f"the manifest needs the blob {blob.digest}, which {name} does not have: send it first"
                 ) from None
             _check_size(blob, size)
         for each in manifest.manifests:
             found = self._by_digest(name, each.digest)
             if found is None:
                 raise ManifestBlobUnknown(
-                    f"the manifest needs the manifest {each.digest}, which {name.path} does not have: send it first"
+                    f"the manifest needs the manifest {each.digest}, which {name} does not have: send it first"
                 )
             _check_size(each, len(found.data))
 
@@ -363,13 +405,33 @@ class Manifests:
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
-    def _store(self, name: Name, digest: Digest, data: bytes, manifest: Manifest) -> None:
+    def _store(self, name: Name, each: _Pushed, tags: Mapping[str, str | None]) -> bool:
+        """Write a manifest and its tags, which may be versions of packages; return whether its package is a blob."""
         with self._artifacts.holding(name.path) as held:
-            self._check_needs(name, manifest)  # now nobody removes them any more
-            with suppress(AlreadyExists):
-                self._storage.put(layout.manifest_key(name.path, digest), data, condition=ABSENT)
-            loose = manifest.chart is not None and self._is_loose(name, manifest.chart.package.digest)
-            held.put_manifest(pushed.manifest_record(name.path, digest, data, manifest, loose=loose))
+            self._check_needs(name, each.manifest)  # now nobody removes them any more
+            self._keep_parts(name, each.manifest)
+            key = layout.manifest_key(name.path, each.digest)
+            try:
+                self._storage.put(key, each.data, condition=ABSENT)
+            except AlreadyExists:
+                if self._pushed_bytes(name, each.digest) is None:  # hands put something else there
+                    self._storage.put(key, each.data, condition=ANYWAY)
+            chart = each.manifest.chart
+            loose = chart is not None and self._is_loose(name, chart.package.digest)
+            held.put_manifest(pushed.manifest_record(name.path, each.digest, each.data, each.manifest, loose=loose))
+            for tag, package in tags.items():
+                self._store_tag(held, name, tag, each.digest, package)
+        return loose
+
+    def _keep_parts(self, name: Name, manifest: Manifest) -> None:
+        """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
+
+        A chart's own package is the exception: with it goes the manifest.
+        """
+        own = manifest.chart.package.digest if manifest.chart is not None else None
+        for blob in manifest.blobs:
+            if blob.digest != own:
+                self.blobs.keep(name, blob.digest)
 
     def _is_loose(self, name: Name, package: Digest) -> bool:
         return self.blobs.loose_size(name, package) is not None
@@ -387,12 +449,16 @@ class Manifests:
             self._add_provenance(name, signature)  # pushed again: nothing of the package changes
             return None
         try:
-            return self.repositories.publish(name.repository, file, signature, examined=chart)
+            repositories = replace(self.repositories, companion=_OfPushes(self))
+            return repositories.publish(name.repository, file, signature, examined=chart)
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
             if error.digest != parts.package.digest.hex:
-                raise
+                raise AlreadyPublished(
+                    f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
+                    digest=error.digest,
+                ) from None
         self._add_provenance(name, signature)
         return None
 
@@ -412,19 +478,27 @@ class Manifests:
                 if reader.read() != signature:
                     raise
 
-    def _store_tag(self, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+    def _store_tag(self, held: Held, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+        beside = None
+        if package is not None:
+            published = self._version(name, tag)
+            if published is None or published.digest != package:
+                return  # deleted, or replaced, since it was published
+            beside = published.provenance_digest
+        content = pushed.tag_content(str(digest), package, beside)
+        state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
+        held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
+
+    def tidy(self, name: Name, package: str) -> None:
+        """Remove the blob of a package (SHA-256 in hex) that is published, and lies under its own key too.
+
+        gc would do it as well. So it can wait until a push was answered.
+        """
         with self._artifacts.holding(name.path) as held:
-            beside = None
-            if package is not None:
-                published = self._version(name, tag)
-                if published is None or published.digest != package:
-                    return  # deleted, or replaced, since it was published
-                beside = published.provenance_digest
-            content = pushed.tag_content(str(digest), package, beside)
-            state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
-            held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
-            if package is not None:
-                self._remove_loose(held, name, package)
+            if self.blobs.package(name, package) is not None and not held.needs_blob_of(package):
+                with suppress(NotFound):
+                    self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
+                held.set_loose(package, loose=False)
 
     # ---- deleting
 
@@ -465,22 +539,14 @@ class Manifests:
     def published(self, package: PackageRecord) -> None:
         """Take note of a package that was published: where it lies as a blob too, once is enough."""
         name = Name(package.repository, package.name)
-        if not any(record.loose for record in self._artifacts.of_package(name, package.digest)):
-            return
-        with self._artifacts.holding(name.path) as held:
-            if self.blobs.package(name, package.digest) is not None:
-                self._remove_loose(held, name, package.digest)
+        if any(record.loose for record in self._artifacts.of_package(name, package.digest)):
+            self.tidy(name, package.digest)
 
     def deleted(self, package: PackageRecord) -> None:
         """Take note of a package that was deleted, or replaced by another: what was pushed for it goes with it."""
         name = Name(package.repository, package.name)
         if self._artifacts.of_package(name, package.digest):
             self._forget_manifests_of(name, package)
-
-    def _remove_loose(self, held: Held, name: Name, package: str) -> None:
-        with suppress(NotFound):
-            self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
-        held.set_loose(package, loose=False)
 
     def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
         """Remove the manifests of a package that is gone; gc would do it, where this does not come to its end."""

@@ -18,10 +18,10 @@ from typing import Final, Literal, NamedTuple, overload
 
 from chartrepo import layout
 from chartrepo.core import oci
-from chartrepo.core.errors import BlobUnknown, ChunkOutOfOrder, DigestInvalid, UploadUnknown
+from chartrepo.core.errors import BlobUnknown, BodyTooLarge, ChunkOutOfOrder, DigestInvalid, UploadUnknown
 from chartrepo.core.oci import Digest, Hash, Name
 from chartrepo.examine import Readable
-from chartrepo.registry.blobs import Blobs
+from chartrepo.registry.blobs import WRITTEN_ANEW, Blobs
 from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, Storage, StorageError
 
 _PIECE: Final = 1024 * 1024
@@ -70,6 +70,7 @@ class Uploads:
         blobs: where they end.
         key: known to all servers of this storage: nobody else makes the names of uploads.
         lifetime: seconds after which an upload that did not end is forgotten.
+        limit: bytes of a blob, however many requests bring it; None for any number.
         clock: seconds since the epoch.
     """
 
@@ -77,6 +78,7 @@ class Uploads:
     blobs: Blobs
     key: bytes
     lifetime: float
+    limit: int | None = None
     clock: Callable[[], float] = time.time
     _hashes: _Hashes = field(default_factory=_Hashes)
 
@@ -107,11 +109,13 @@ class Uploads:
         Raises:
             UploadUnknown: there is no such upload.
             ChunkOutOfOrder: it begins at another byte than the next one.
+            BodyTooLarge: the blob is larger than may be; what came before is kept.
             NoSpace, Unavailable: not now.
             Whatever `source` raises, after all that came before is kept.
         """
         received = _end(self._chunks(name, upload))
         _check_start(start, received)
+        source = self._bounded(source, received)
         first = source.read(_PIECE)
         if not first:
             return received
@@ -135,6 +139,7 @@ class Uploads:
             UploadUnknown: there is no such upload.
             ChunkOutOfOrder: the last piece begins at another byte than the next one.
             DigestInvalid: the bytes have another digest; the upload can go on.
+            BodyTooLarge: the blob is larger than may be.
             NoSpace, Unavailable: not now.
             Whatever `source` raises.
         """
@@ -143,6 +148,7 @@ class Uploads:
             self._check_done(name, upload, source, digest)
             return
         received = _end(chunks)
+        source = self._bounded(source, received)
         first = source.read(_PIECE)
         if first or start is not None:
             _check_start(start, received)
@@ -191,6 +197,9 @@ class Uploads:
                     self.state.delete(info.key)
                     removed += 1
         return removed
+
+    def _bounded(self, source: Readable, received: int) -> Readable:
+        return source if self.limit is None else _Bounded(source, self.limit, received)
 
     # ---- names
 
@@ -256,11 +265,13 @@ class Uploads:
         with suppress(AlreadyExists):
             self.blobs.storage.copy(key, chunk.key, origin=self.state)
             return
+        if chunk.size > WRITTEN_ANEW:
+            return
         with self.state.open(chunk.key) as reader:  # as if new, so that gc leaves it alone for a while
             self.blobs.storage.put(key, reader, condition=ANYWAY)
 
     def _end(self, upload: str, chunks: Sequence[_Chunk]) -> None:
-        self.state.put(layout.ended_key(upload), b"", condition=ANYWAY)
+        self.state.put(layout.ended_key(upload), b"", condition=ANYWAY, durable=False)
         for chunk in chunks:
             with suppress(NotFound):
                 self.state.delete(chunk.key)
@@ -281,6 +292,22 @@ class Uploads:
             size += len(piece)
         if size and found.hexdigest() != digest.hex:
             raise _unknown(upload)
+
+
+class _Bounded:
+    """A source of a blob of which something has come already, that fails where the blob becomes too large."""
+
+    def __init__(self, source: Readable, limit: int, received: int) -> None:
+        self._source = source
+        self._limit = limit
+        self._received = received
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        self._received += len(piece)
+        if self._received > self._limit:
+            raise BodyTooLarge(f"the blob is larger than {self._limit} bytes: raise max_blob_size to allow it")
+        return piece
 
 
 class _AsFarAsItCame:

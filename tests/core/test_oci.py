@@ -62,7 +62,8 @@ class TestNames:
             oci.parse_name(text, "")
 
     @pytest.mark.parametrize(
-        ("text", "name"), [("charts/web", Name("", "web")), ("charts/charts/web", Name("charts", "web"))]
+        ("text", "name"),
+        [("charts/web", Name("", "web", "charts")), ("charts/charts/web", Name("charts", "web", "charts"))],
     )
     def test_the_prefix_is_taken_off_once(self, text: str, name: Name) -> None:
         assert oci.parse_name(text, "charts") == name

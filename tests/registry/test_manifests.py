@@ -130,7 +130,7 @@ class TestAVersionThatIsThere:
         push(site, "app", APP, "1.0.0")
         answer = push(site, "app", NEWER, "1.0.0")
         assert said(answer) == (409, "DENIED")
-        assert message(answer) == "app-1.0.0.tgz already exists"
+        assert message(answer).startswith("app-1.0.0.tgz already exists and is another package: ")
         assert site.get("/charts/app-1.0.0.tgz").data == APP
         assert pull(site, "app", "1.0.0").package == APP
 

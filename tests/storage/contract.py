@@ -115,6 +115,12 @@ class StorageContract:
             assert reader.info == put
         assert (put.key, put.size, put.published) == ("team/app-1.0.0.tgz", size, 1_600_000_000)
 
+    def test_what_need_not_outlive_a_power_cut_is_there_all_the_same(self, storage: Storage, replica: Storage) -> None:
+        storage.put("new/folder/a", b"one", condition=ANYWAY, durable=False)
+        storage.put("new/folder/a", b"two", condition=ANYWAY, durable=False)
+        with replica.open("new/folder/a") as reader:
+            assert reader.read() == b"two"
+
     def test_another_driver_sees_what_was_put(self, storage: Storage, replica: Storage) -> None:
         put = storage.put("app.tgz", b"bytes", condition=ABSENT)
         assert replica.stat("app.tgz") == put

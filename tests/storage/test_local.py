@@ -438,6 +438,16 @@ def test_a_file_that_is_overwritten_in_place_is_not_read_as_a_whole(
 # Durability
 
 
+def test_what_need_not_outlive_a_power_cut_waits_for_no_disk(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.put("folder/a", b"one", condition=ABSENT)
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("the disk was waited for"))
+    storage.put("folder/b", b"two", condition=ABSENT, durable=False)
+    storage.put("folder/b", b"three", condition=ANYWAY, durable=False)
+    assert storage.open("folder/b").read() == b"three"
+
+
 def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_answer(
     storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

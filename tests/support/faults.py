@@ -72,10 +72,16 @@ class FaultyStorage:
             return self._inner.check(writable=writable)
 
     def put(
-        self, key: str, source: bytes | Readable, *, condition: Condition, published: int | None = None
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
     ) -> ObjectInfo:
         with self._fault("put", key):
-            return self._inner.put(key, source, condition=condition, published=published)
+            return self._inner.put(key, source, condition=condition, published=published, durable=durable)
 
     def copy(self, key: str, source: str, *, origin: Storage | None = None) -> ObjectInfo:
         with self._fault("copy", key):
