@@ -122,11 +122,14 @@ def put_manifest(base: str, name: str, manifest: Content, reference: str) -> Got
     return answered(lambda: repository(base, name).put_manifest(manifest, reference))
 
 
-def push(base: str, name: str, bundle: Bundle, *tags: str) -> Got | None:
-    """Push as Helm does: blobs that are not there, manifests by digest, tags; the first no, or the last answer."""
+def push(base: str, name: str, bundle: Bundle, *tags: str, ask_first: bool = True) -> Got | None:
+    """Push as Helm does: blobs that are not there, manifests by digest, tags; the first no, or the last answer.
+
+    Without `ask_first` all blobs are sent, whether they are there or not.
+    """
     for content in bundle.all_blobs():
-        got = has_blob(base, name, content)
-        if got is not None and got.status == 404:
+        got = has_blob(base, name, content) if ask_first else None
+        if not ask_first or (got is not None and got.status == 404):
             got = send_blob(base, name, content)
         if got is None or got.status >= 300:
             return got
