@@ -258,21 +258,39 @@ class _Collection:
             return
         if self._age(info) < self._collector.grace:
             return
-        if mark is None:
-            self._condemn(digest, info)
+        if mark is None and not self._condemn(digest, info):
+            return
         if self._collector.grace <= (0.0 if mark is None else self._age(mark)):
             self._remove_blob(digest, info)
 
-    def _condemn(self, digest: Digest, info: ObjectInfo) -> None:
+    def _condemn(self, digest: Digest, info: ObjectInfo) -> bool:
+        """Mark a blob, and return whether it stays marked."""
+        if not self._collector.dry_run:
+            key = layout.condemned_key(self._name.path, digest)
+            with suppress(AlreadyExists):
+                self._storage.put(key, b"", condition=ABSENT)
+            if not self._is_as_listed(info):
+                # Whoever sent it again before it was marked found no mark to take away.
+                self._delete(key)
+                return False
         if self._collector.grace > 0:
             self._done.condemned += 1
             self._done.condemned_bytes += info.size
-        if not self._collector.dry_run:
-            with suppress(AlreadyExists):
-                self._storage.put(layout.condemned_key(self._name.path, digest), b"", condition=ABSENT)
+        return True
+
+    def _is_as_listed(self, info: ObjectInfo) -> bool:
+        """Return whether a blob is still the one that was judged, and not one that was sent again since."""
+        try:
+            now = self._storage.stat(info.key)
+        except NotFound:
+            return False
+        return now.state == info.state and self._age(now) >= self._collector.grace
 
     def _remove_blob(self, digest: Digest, info: ObjectInfo) -> None:
         if not self._collector.dry_run:
+            # The state of the same bytes is the same in a bucket, so that age has to tell that they were sent again.
+            if not self._is_as_listed(info):
+                return
             try:
                 self._storage.delete(info.key, state=State(info.state))
             except NotFound:

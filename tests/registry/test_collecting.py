@@ -1,0 +1,92 @@
+"""Garbage is collected beside clients that go on: each moment that matters, one by one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from chartrepo import layout
+from chartrepo.core import oci
+from chartrepo.registry import Blobs, Collected, Collector
+from storage.base import ABSENT, Condition, NotFound, ObjectInfo, Readable, State, Storage
+from tests.support.faults import FaultyStorage
+from tests.support.oci_contents import digest_of
+from tests.support.pushes import blob, put_blob
+from tests.support.repositories import NOW, Shop
+from tests.support.site import Site
+
+NAME = "team/app"
+DATA = b"a blob that nothing needs"
+DIGEST = oci.parse_digest(digest_of(DATA))
+KEY = layout.blob_key(NAME, DIGEST)
+MARK = layout.condemned_key(NAME, DIGEST)
+GRACE = 100
+
+
+class Bucket(FaultyStorage):
+    """A storage in which the same bytes are always in the same state, and something happens at certain moments.
+
+    Attributes:
+        before_put: by key, what happens before it is written.
+        listed: what happens after each time that all was listed, in turn.
+    """
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.before_put: dict[str, Callable[[], object]] = {}
+        self.listed: list[Callable[[], object]] = []
+
+    def put(
+        self,
+        key: str,
+        source: bytes | Readable,
+        *,
+        condition: Condition,
+        published: int | None = None,
+        durable: bool = True,
+    ) -> ObjectInfo:
+        self.before_put.pop(key, lambda: None)()
+        return super().put(key, source, condition=condition, published=published, durable=durable)
+
+    def stat(self, key: str) -> ObjectInfo:
+        return replace(super().stat(key), state=State("the same"))
+
+    def delete(self, key: str, *, state: State | None = None) -> None:
+        super().delete(key)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        found = [replace(info, state=State("the same")) for info in super().list(prefix)]
+        if prefix == layout.name_prefix(NAME) and self.listed:
+            self.listed.pop(0)()
+        yield from found
+
+
+def collect(shop: Shop, storage: Storage, *, grace: float = GRACE) -> Collected:
+    """Collect garbage as of when what was published at `NOW` is as old as the grace."""
+    blobs = Blobs(replace(shop.repositories, packages=storage))
+    return Collector(blobs, grace=grace, clock=lambda: NOW + grace).collect()
+
+
+def test_a_blob_that_is_sent_again_right_before_it_is_condemned_is_there(site: Site, shop: Shop) -> None:
+    shop.put(KEY, DATA, published=NOW)
+    storage = Bucket(shop.inner)
+    storage.before_put[MARK] = lambda: put_blob(site, NAME, DATA)
+
+    assert collect(shop, storage).condemned == 0
+    assert blob(site, NAME, str(DIGEST)) == DATA
+
+
+def test_a_blob_that_is_sent_again_right_before_it_is_removed_stays(site: Site, shop: Shop) -> None:
+    shop.put(KEY, DATA, published=NOW)
+    shop.inner.put(MARK, b"", condition=ABSENT, published=NOW)
+    storage = Bucket(shop.inner)
+
+    def send_again() -> None:
+        """As a replica with a catalog of its own does, which does not wait for this one's lock."""
+        shop.put(KEY, DATA, published=NOW + GRACE)
+        with suppress(NotFound):
+            shop.inner.delete(MARK)
+
+    storage.listed = [lambda: None, send_again]  # it is listed before anybody has to wait, too
+
+    assert collect(shop, storage).blobs == 0
+    assert blob(site, NAME, str(DIGEST)) == DATA
