@@ -549,10 +549,13 @@ class Manifests:
             self._forget_manifests_of(name, package)
 
     def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
-        """Remove the manifests of a package that is gone; gc would do it, where this does not come to its end."""
+        """Remove the manifests of a package that is gone, though a copy of it may lie as a blob: see `tidy`.
+
+        Where this does not come to its end, gc removes those of which no copy is left.
+        """
         for record in self._artifacts.of_package(name, package.digest):
             with self._artifacts.holding(name.path) as held:
-                if self._package_there(name, Digest(oci.ALGORITHMS[0], package.digest)) is None:
+                if self.blobs.package(name, package.digest) is None:
                     self._forget(held, name, oci.parse_digest(record.digest))
 
     def _delete_manifest(self, name: Name, digest: Digest) -> None:

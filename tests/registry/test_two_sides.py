@@ -79,6 +79,14 @@ class TestAliases:
         site.upload(APP)
         assert tags(site, "app") == ["1.0.0"]
 
+    def test_what_was_pushed_goes_with_its_version_though_the_blob_was_not_tidied_up_yet(self, site: Site) -> None:
+        push(site, "app", APP, "1.0.0", "latest")
+        pushed = find(site, "app", "1.0.0")
+        put_blob(site, "app", APP)
+        site.delete(PACKAGE)
+        assert find(site, "app", pushed) == find(site, "app", "latest") == ""
+        assert push(site, "app", APP, "1.0.0").status_code == 201
+
     def test_what_was_pushed_for_a_replaced_package_goes_with_it(self, site: Site, shop: Shop) -> None:
         push(site, "app", APP, "1.0.0", "latest")
         assert site.upload(package(values="other: 1\n"), "/api/charts?force").status_code == 201
