@@ -308,7 +308,7 @@ class Manifests:
         digest, wanted = _reference(reference, data, tags)
         manifest = manifests.parse(data, content_type)
         self._check_allowed(manifest, wanted)
-        self._check_needs(name, manifest)
+        self._check_needs_twice(name, manifest)
         with self.new_file() as file:
             chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
             versions_of = {tag: self._publishes(name, tag, chart) for tag in wanted}
@@ -338,6 +338,14 @@ class Manifests:
                 raise AlreadyPublished(
                     f"the tag {tag} is the version of {package.file}, and this is not its manifest: choose another tag"
                 )
+
+    def _check_needs_twice(self, name: Name, manifest: Manifest) -> None:
+        """Do as `_check_needs`, and look again before a refusal: gc takes a mark back that came too late."""
+        try:
+            self._check_needs(name, manifest)
+        except ManifestBlobUnknown:
+            with self._artifacts.holding(name.path):
+                self._check_needs(name, manifest)
 
     def _check_needs(self, name: Name, manifest: Manifest) -> None:
         for blob in manifest.blobs:

@@ -1,16 +1,18 @@
 """Garbage is collected beside clients that go on: each moment that matters, one by one."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from threading import Thread
 
 from chartrepo import layout
 from chartrepo.core import oci
 from chartrepo.registry import Blobs, Collected, Collector
 from storage.base import ABSENT, Condition, NotFound, ObjectInfo, Readable, State, Storage
-from tests.support.faults import FaultyStorage
-from tests.support.oci_contents import digest_of
-from tests.support.pushes import blob, put_blob
+from tests.support.faults import Call, FaultyStorage
+from tests.support.oci_contents import Content, artifact, digest_of
+from tests.support.pushes import blob, put_blob, put_manifest
 from tests.support.repositories import NOW, Shop
 from tests.support.site import Site
 
@@ -27,12 +29,14 @@ class Bucket(FaultyStorage):
 
     Attributes:
         before_put: by key, what happens before it is written.
+        after_put: the same, after it was.
         listed: what happens after each time that all was listed, in turn.
     """
 
     def __init__(self, inner: Storage) -> None:
         super().__init__(inner)
         self.before_put: dict[str, Callable[[], object]] = {}
+        self.after_put: dict[str, Callable[[], object]] = {}
         self.listed: list[Callable[[], object]] = []
 
     def put(
@@ -45,7 +49,9 @@ class Bucket(FaultyStorage):
         durable: bool = True,
     ) -> ObjectInfo:
         self.before_put.pop(key, lambda: None)()
-        return super().put(key, source, condition=condition, published=published, durable=durable)
+        info = super().put(key, source, condition=condition, published=published, durable=durable)
+        self.after_put.pop(key, lambda: None)()
+        return info
 
     def stat(self, key: str) -> ObjectInfo:
         return replace(super().stat(key), state=State("the same"))
@@ -90,3 +96,26 @@ def test_a_blob_that_is_sent_again_right_before_it_is_removed_stays(site: Site, 
 
     assert collect(shop, storage).blobs == 0
     assert blob(site, NAME, str(DIGEST)) == DATA
+
+
+def test_a_manifest_is_not_refused_while_its_blob_is_condemned_too_late(site: Site, shop: Shop) -> None:
+    shop.put(KEY, DATA, published=NOW)
+    bundle = artifact(layer=Content(DATA))
+    put_blob(site, NAME, bundle.blobs[0].data)
+    storage = Bucket(shop.inner)
+    answers: list[int] = []
+    client = Thread(target=lambda: answers.append(put_manifest(site, NAME, bundle.manifest).status_code))
+
+    def push_between() -> None:
+        """Begin a push, and go on when it has found the mark."""
+        shop.storage.calls.clear()
+        client.start()
+        while Call("stat", MARK) not in shop.storage.calls:
+            time.sleep(0.001)
+
+    storage.before_put[MARK] = lambda: put_blob(site, NAME, DATA)
+    storage.after_put[MARK] = push_between
+    collect(shop, storage)
+    client.join()
+
+    assert answers == [201]
