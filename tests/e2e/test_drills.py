@@ -14,6 +14,7 @@ from tests.drills import faults
 from tests.drills.arrangements import arranged
 from tests.drills.audit import Findings, audit
 from tests.drills.clients import CLIENTS, Upload, ask, make, note_upload, send
+from tests.drills.collect import collect_beside
 from tests.drills.faults import Scene, suffer
 from tests.drills.kill import kill_loop
 from tests.drills.ledger import Content, Key, Ledger, digest
@@ -66,6 +67,25 @@ class TestKillsUnderPushes:
     @pytest.mark.real_s3
     def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
         assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS, pushers=CLIENTS - 2).problems == []
+
+
+class TestCollecting:
+    """Beside gc nothing acknowledged is ever missing, and after it nothing dead is there."""
+
+    @pytest.mark.parametrize("grace", [0, 2])
+    def test_on_disk(self, tmp_path: Path, grace: float) -> None:
+        result = collect_beside(Folder(tmp_path / "data"), tmp_path, seconds=8, grace=grace)
+
+        assert result.problems == []
+        assert result.collected["runs"]
+        assert result.book.acknowledged["deletes"]
+
+    def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
+        assert collect_beside(Bucket(moto_s3), tmp_path, seconds=8, grace=0).problems == []
+
+    @pytest.mark.real_s3
+    def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
+        assert collect_beside(Bucket(real_s3), tmp_path, seconds=8, grace=0).problems == []
 
 
 class TestRaces:
