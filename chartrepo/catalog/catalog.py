@@ -105,6 +105,36 @@ class Building:
                 self._session.run_many(self._queries.put_set_aside, aside)
 
 
+class _Check:
+    """Tells from a row that begins as `Queries.catalog` says whether the catalog may be used.
+
+    Args:
+        storage_id: names the storage that the catalog has to be of.
+    """
+
+    def __init__(self, storage_id: str) -> None:
+        self._storage_id = storage_id
+
+    def __call__(self, row: Row | None) -> Row:
+        """Return the row, if it may.
+
+        Raises:
+            CatalogIncomplete: it is not built yet.
+            CatalogMisconfigured: it was made for another storage.
+        """
+        if row is None:
+            raise CatalogIncomplete("the catalog was not built yet: try again soon")
+        _, complete, storage = row[:3]
+        if storage != self._storage_id:
+            raise CatalogMisconfigured(
+                f"the catalog was made for another storage ({storage!r}, not {self._storage_id!r}): "
+                "give each storage a catalog of its own"
+            )
+        if not complete:
+            raise CatalogIncomplete("the catalog is being built: try again soon")
+        return row
+
+
 class Catalog:
     """What was read out of the packages of one storage. Safe to share between threads, and to use after a fork.
 
@@ -132,6 +162,7 @@ class Catalog:
         self._queries = queries
         self._storage_id = storage_id
         self._clock = clock
+        self._check = _Check(storage_id)
         self.artifacts = Artifacts(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
@@ -300,20 +331,6 @@ class Catalog:
     def _mark(self, row: Row | None) -> Mark:
         catalog, _complete, _storage, revision = self._check(row)
         return Mark(catalog, revision or 0)
-
-    def _check(self, row: Row | None) -> Row:
-        """Return a row that begins as `Queries.catalog` says, if the catalog may be used."""
-        if row is None:
-            raise CatalogIncomplete("the catalog was not built yet: try again soon")
-        _, complete, storage = row[:3]
-        if storage != self._storage_id:
-            raise CatalogMisconfigured(
-                f"the catalog was made for another storage ({storage!r}, not {self._storage_id!r}): "
-                "give each storage a catalog of its own"
-            )
-        if not complete:
-            raise CatalogIncomplete("the catalog is being built: try again soon")
-        return row
 
     # ---- writing
 

@@ -394,4 +394,5 @@ class SQLite:
 
     def close(self) -> None:
         """Close the connections that are idle; those in use are closed when they are given back."""
+        self._seen = None
         self._pool.close()
