@@ -282,6 +282,34 @@ class Repositories:
             raise _no_file(file)
         return served
 
+    def find_current(self, repository: str, file: str) -> Served:
+        """Do as `find_package`, for the package that lies in storage now: another server may have written since."""
+        served = self.find_package(repository, file)
+        if self._state(layout.key(repository, file)) != served.state:
+            return self._served_after_all(repository, file, file)
+        return served
+
+    def learn(self, repository: str, chart: str) -> bool:
+        """Look for packages of a chart that others wrote, where the storage is a bucket; return whether any were found.
+
+        Replicas that share nothing but a bucket know each other's packages by their keys at once, and by their digests
+        from then on. Servers on one folder share their catalog too.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        if self.look is not None:
+            return False
+        learned = False
+        for info in self.packages.list(layout.key(repository, f"{chart}-")):
+            place = layout.place(info.key)
+            if place.repository != repository or not layout.is_package(place.file):
+                continue
+            served = self.catalog.package(repository, place.file)
+            if served is None or served.state != info.state:
+                learned = isinstance(self.refresh(repository, place.file), PackageRecord) or learned
+        return learned
+
     def open_package(self, repository: str, file: str) -> Opened:
         """Open a package, in the state that the catalog knows, so that the index and the bytes agree.
 

@@ -64,7 +64,7 @@ class Blobs:
         try:
             reader = self.storage.open(key)
         except NotFound:
-            return self._open_part(name, digest)
+            return self._open_part_after_all(name, digest)
         if look is None:
             return OpenBlob(reader.info.size, reader)
         state, condemned = reader.info.state, layout.condemned_key(name.path, digest)
@@ -110,6 +110,14 @@ class Blobs:
     def _parts(self, name: Name, digest: Digest) -> list[Content]:
         contents = self.repositories.catalog.artifacts.contents(name, digest)
         return [content for content in contents if content.kind in _PARTS]
+
+    def _open_part_after_all(self, name: Name, digest: Digest) -> OpenBlob:
+        try:
+            return self._open_part(name, digest)
+        except BlobUnknown:
+            if not self.repositories.learn(name.repository, name.chart):
+                raise
+        return self._open_part(name, digest)
 
     def _open_part(self, name: Name, digest: Digest) -> OpenBlob:
         """Open a part of a package, in the state that the catalog knows."""

@@ -158,7 +158,10 @@ class Manifests:
         return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
 
     def _by_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
-        return self._pushed(name, digest) or self._made_with_digest(name, digest)
+        found = self._pushed(name, digest) or self._made_with_digest(name, digest)
+        if found is None and self.repositories.learn(name.repository, name.chart):
+            found = self._pushed(name, digest) or self._made_with_digest(name, digest)
+        return found
 
     def _pushed(self, name: Name, digest: Digest) -> FoundManifest | None:
         """Return a manifest that was pushed; None where there is none, or the package is gone that it is of."""
@@ -269,7 +272,7 @@ class Manifests:
             return None
         file = layout.package_file(name.chart, version)
         try:
-            served = self.repositories.find_package(name.repository, file)
+            served = self.repositories.find_current(name.repository, file)
         except FileNotFound:
             return None
         if (served.name, served.version) != (name.chart, version):
@@ -340,10 +343,14 @@ class Manifests:
                 )
 
     def _check_needs_twice(self, name: Name, manifest: Manifest) -> None:
-        """Do as `_check_needs`, and look again before a refusal: gc takes a mark back that came too late."""
+        """Do as `_check_needs`, and look again before a refusal.
+
+        gc takes a mark back that came too late, and another replica may have published the package that was a blob.
+        """
         try:
             self._check_needs(name, manifest)
         except ManifestBlobUnknown:
+            self.repositories.learn(name.repository, name.chart)
             with self._artifacts.holding(name.path):
                 self._check_needs(name, manifest)
 

@@ -131,6 +131,17 @@ class TestRacesOfPushes:
         with arranged("replicas-postgres", tmp_path, s3=moto_s3, database=postgres_url) as servers:
             assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
 
+    def test_between_replicas_that_share_nothing_but_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
+        with arranged("replicas-bucket", tmp_path, s3=moto_s3) as servers:
+            assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
+
+    @pytest.mark.real_s3
+    def test_between_replicas_that_share_nothing_but_a_bucket_of_a_real_gateway(
+        self, tmp_path: Path, real_s3: s3server.S3
+    ) -> None:
+        with arranged("replicas-bucket", tmp_path, s3=real_s3) as servers:
+            assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
+
 
 class TestFaults:
     """What is at hand is served, the rest says why not, and all works again without a start."""
