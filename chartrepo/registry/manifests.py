@@ -539,10 +539,15 @@ class Manifests:
             self._delete_version(name, package)
         with self._artifacts.holding(name.path) as held:
             record = self._tag(name, tag)
-            if record is not None:
+            if record is not None and not self._is_of_a_version(name, record):
                 _forget_tag(self._storage, held, record)
         if package is None and (record is None or record.package is not None):
             raise self._unknown(name, tag)
+
+    def _is_of_a_version(self, name: Name, record: TagRecord) -> bool:
+        """Return whether a tag was pushed with a version that is there: it was published since another was deleted."""
+        package = self._version(name, record.tag)
+        return package is not None and record.package == package.digest
 
     def _delete_version(self, name: Name, package: PackageRecord) -> None:
         with suppress(VersionNotFound):  # somebody else deleted it first

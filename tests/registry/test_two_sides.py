@@ -2,14 +2,19 @@
 
 import json
 
+import pytest
+
 from chartrepo.core import oci
+from chartrepo.repository import Repositories
 from tests.registry.test_manifests import SIGNATURE, holding, keys
 from tests.support.oci_contents import Content, artifact, digest_of, index
 from tests.support.packages import package
 from tests.support.pushes import (
     APP,
+    NEWER,
     blob,
     find,
+    manifest_of,
     message,
     pull,
     push,
@@ -98,6 +103,23 @@ class TestAliases:
         site.upload(APP)
         assert site.delete("/v2/app/manifests/1.0.0").status_code == 202
         assert find(site, "app", "1.0.0") == ""
+
+
+def test_a_tag_that_is_pushed_while_its_version_is_being_deleted_names_what_was_pushed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(site, "app", APP, "1.0.0")
+    delete = Repositories.delete
+    answers: list[int] = []
+
+    def delete_and_push(repositories: Repositories, repository: str, name: str, version: str) -> None:
+        delete(repositories, repository, name, version)
+        answers.append(push(site, "app", NEWER, "1.0.0").status_code)
+
+    monkeypatch.setattr(Repositories, "delete", delete_and_push)
+    assert site.delete("/v2/app/manifests/1.0.0").status_code == 202
+    assert answers == [201]
+    assert find(site, "app", "1.0.0") == manifest_of(NEWER).digest
 
 
 class TestWhatIsNeeded:
