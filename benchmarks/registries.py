@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -202,17 +203,14 @@ def _values(found: dict[str, list[float]], title: str, unit: str, best: Callable
 
 def _blobs(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
     """GETs of a small blob."""
-    paths: dict[str, str] = {}
-    for subject in subjects:
+
+    def rate(subject: Subject, _round: int) -> float:
         with closing(subject.client("bench/small")) as client:
-            paths[subject.name] = f"/v2/bench/small/blobs/{client.push_blob(bytes(_SMALL))}"
+            path = f"/v2/bench/small/blobs/{client.push_blob(bytes(_SMALL))}"
+        return load.get_rate(subject.server.url, [path], seconds=3).per_second
+
     title = f"blob of {_SMALL} bytes, GET"
-    found = _each(plan, subjects, title, "/s", lambda subject, _: _rate(subject, paths[subject.name]))
-    return _values(found, title, "/s", max)
-
-
-def _rate(subject: Subject, path: str) -> float:
-    return load.get_rate(subject.server.url, [path], seconds=3).per_second
+    return _values(_each(plan, subjects, title, "/s", rate), title, "/s", max)
 
 
 def _artifact(client: RegistryClient) -> dict[str, object]:
@@ -248,7 +246,7 @@ def _tags(plan: Plan, subjects: Sequence[Subject], _folder: Path) -> Found:
                 with load.timed() as took:
                     answer = client.request("GET", "tags/list")
                 times.append(took.seconds * 1000)
-            if len(json.loads(answer.body)["tags"]) < min(plan.tags, 100):
+            if answer.status != HTTPStatus.OK or len(json.loads(answer.body)["tags"]) < min(plan.tags, 100):
                 raise LoadFailedError(f"tags/list gave {answer.body[:100]!r}")
             return statistics.median(times)
 
