@@ -180,7 +180,8 @@ def keep_storage_id(settings: Settings, ground: Ground) -> None:
     with contextlib.suppress(OSError):  # the id may lie beside the packages
         make_private(settings.state_dir)
     found = storages(settings, ground)
-    _make_state_beside_packages(found)
+    if writing_asked_by(settings):
+        _make_state_beside_packages(found)
     _storage_id(found.state, settings.state_dir, fresh=ground.storage_id)
 
 
