@@ -62,11 +62,11 @@ class TestKillsUnderPushes:
         assert result.book.acknowledged["tags"]
 
     def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(moto_s3), tmp_path, kills=KILLS, pushers=CLIENTS - 2).problems == []
+        assert kill_loop(Bucket(moto_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
 
     @pytest.mark.real_s3
     def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS, pushers=CLIENTS - 2).problems == []
+        assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
 
 
 class TestCollecting:
@@ -81,11 +81,11 @@ class TestCollecting:
         assert result.book.acknowledged["deletes"]
 
     def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        assert collect_beside(Bucket(moto_s3), tmp_path, seconds=8, grace=0).problems == []
+        assert collect_beside(Bucket(moto_s3), tmp_path, seconds=4, grace=0).problems == []
 
     @pytest.mark.real_s3
     def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
-        assert collect_beside(Bucket(real_s3), tmp_path, seconds=8, grace=0).problems == []
+        assert collect_beside(Bucket(real_s3), tmp_path, seconds=4, grace=0).problems == []
 
 
 class TestRaces:
