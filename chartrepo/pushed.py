@@ -22,7 +22,7 @@ _READS_AT_ONCE: Final = 8
 _MAX_TAG: Final = 4096
 
 
-Record = TypeVar("Record", ManifestRecord, TagRecord)
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +183,18 @@ def read_all(
         return record
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        for found in pool.map(lambda place: _told(lambda: manifest(place)), sorted(listing.manifests)):
+        for found in pool.map(lambda place: told(lambda: manifest(place)), sorted(listing.manifests)):
             if isinstance(found, ManifestRecord):
                 yield with_looseness(found, listing)
-        yield from filter(None, pool.map(lambda place: _told(lambda: tag(place)), sorted(listing.tags)))
+        yield from filter(None, pool.map(lambda place: told(lambda: tag(place)), sorted(listing.tags)))
 
 
-def _told(read: Callable[[], Record]) -> Record | None:
-    """Return what could be read; None, with a word in the log, where it is gone, or makes no sense."""
+def told(read: Callable[[], Found]) -> Found | None:
+    """Return what could be read; None where it is not there, or, with a word in the log, where it makes no sense."""
     try:
         return read()
     except NotFound:
-        return None  # removed since it was listed
+        return None
     except ManifestInvalid as error:
         log.warning("%s", error)
         return None

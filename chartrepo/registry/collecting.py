@@ -5,21 +5,18 @@ mark beside it: from then on nobody is told that it is there, so that whoever ne
 mark away. What is still condemned, and still needed by nothing, when the grace is over is removed.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from chartrepo import layout, pushed
 from chartrepo.catalog import Held, ManifestRecord, TagRecord
 from chartrepo.core import oci
-from chartrepo.core.errors import ManifestInvalid
 from chartrepo.core.oci import Digest, Name
 from chartrepo.registry.blobs import Blobs
 from storage.base import ABSENT, AlreadyExists, Changed, NotFound, ObjectInfo, State, Storage
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -115,16 +112,13 @@ class Collector:
     def _read(
         self, path: str, found: _Found, known: Mapping[Digest, ManifestRecord]
     ) -> Iterator[tuple[Digest, ManifestRecord]]:
+        def read(digest: Digest) -> ManifestRecord:
+            return pushed.read_manifest_record(self._storage, path, digest, loose=False)
+
         for digest in found.manifests:
-            if digest in known:
-                yield digest, known[digest]
-                continue
-            try:
-                yield digest, pushed.read_manifest_record(self._storage, path, digest, loose=False)
-            except NotFound:
-                continue
-            except ManifestInvalid as error:
-                log.warning("%s", error)
+            record = known.get(digest) or pushed.told(partial(read, digest))
+            if record is not None:
+                yield digest, record
 
 
 class _Collection:
@@ -165,13 +159,7 @@ class _Collection:
     # ---- manifests and tags
 
     def _tag(self, tag: str) -> TagRecord | None:
-        try:
-            return pushed.read_tag(self._storage, self._name.path, tag)
-        except NotFound:
-            return None
-        except ManifestInvalid as error:
-            log.warning("%s", error)
-            return None
+        return pushed.told(lambda: pushed.read_tag(self._storage, self._name.path, tag))
 
     def _is_dead(self, digest: Digest) -> bool:
         """Return whether a manifest is of a package that is gone, so that nobody can get it any more."""

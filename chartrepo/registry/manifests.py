@@ -280,13 +280,7 @@ class Manifests:
         return self.blobs.package(name, served.digest)
 
     def _tag(self, name: Name, tag: str) -> TagRecord | None:
-        try:
-            return pushed.read_tag(self._storage, name.path, tag)
-        except NotFound:
-            return None
-        except ManifestInvalid as error:
-            log.warning("%s", error)
-            return None
+        return pushed.told(lambda: pushed.read_tag(self._storage, name.path, tag))
 
     # ---- pushing
 
