@@ -8,15 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chartrepo.core import oci
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.core.foreign_index import seconds
 from chartrepo.core.messages import shown
-
-CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
-PACKAGES: Final = ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip")
-"""The second is what Helm wrote while this was an experiment."""
-
-PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 
 _DIGEST: Final = re.compile("sha256:([0-9a-f]{64})")
 _NAME: Final = re.compile("[A-Za-z0-9._-]{1,250}")
@@ -76,19 +71,21 @@ def pushed_chart(data: bytes) -> PushedChart | None:
     if not isinstance(document, dict):
         raise InvalidManifestError("its manifest is no object")
     config = document.get("config")
-    if not isinstance(config, dict) or config.get("mediaType") != CONFIG:
+    if not isinstance(config, dict) or config.get("mediaType") != oci.HELM_CONFIG:
         return None
     layers = document.get("layers")
     layers = [each for each in layers if isinstance(each, dict)] if isinstance(layers, list) else []
-    package = next((blob for kind in PACKAGES if (blob := _blob(layers, kind)) is not None), None)
+    package = next((blob for kind in oci.HELM_CHARTS if (blob := _blob(layers, kind)) is not None), None)
     if package is None:
-        raise InvalidManifestError(f"its manifest has no layer of the media type {PACKAGES[0]}: push the chart again")
+        raise InvalidManifestError(
+            f"its manifest has no layer of the media type {oci.HELM_CHART}: push the chart again"
+        )
     said = document.get("annotations")
     annotations = said if isinstance(said, dict) else {}
     created, not_a_time = _created(annotations.get("org.opencontainers.image.created"))
     return PushedChart(
         package=package,
-        provenance=_blob(layers, PROVENANCE),
+        provenance=_blob(layers, oci.HELM_PROVENANCE),
         name=_text(annotations.get("org.opencontainers.image.title"), _NAME),
         version=_text(annotations.get("org.opencontainers.image.version"), _VERSION),
         created=created,

@@ -197,7 +197,7 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 def _chart(layers: tuple[Descriptor, ...]) -> ChartParts:
     """Return the parts of a chart, as `helm pull` looks for them."""
-    packages = [each for each in layers if each.media_type in (oci.HELM_CHART, oci.HELM_CHART_LEGACY)]
+    packages = [each for each in layers if each.media_type in oci.HELM_CHARTS]
     provenance = [each for each in layers if each.media_type == oci.HELM_PROVENANCE]
     if len(packages) != 1:
         raise _invalid(

@@ -20,7 +20,8 @@ DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 HELM_CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
 HELM_CHART: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
-HELM_CHART_LEGACY: Final = "application/tar+gzip"
+HELM_CHARTS: Final = (HELM_CHART, "application/tar+gzip")
+"""The second is what Helm wrote while this was an experiment."""
 HELM_PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 
 MAX_NAME: Final = 255
@@ -181,6 +182,11 @@ def parse_digest(text: str) -> Digest:
 def is_digest(text: str) -> bool:
     """Return whether a reference is meant as a digest, and not as a tag."""
     return ":" in text
+
+
+def sha256(encoded: str) -> Digest:
+    """Return the digest that index and catalog know by its hexadecimal digits alone."""
+    return Digest(ALGORITHMS[0], encoded)
 
 
 def new_hash(algorithm: str) -> Hash:

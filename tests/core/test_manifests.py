@@ -125,7 +125,7 @@ class TestCharts:
         assert read(chart(described(oci.HELM_CHART, B), described("x/y"))).chart == ChartParts(package, None)
 
     def test_the_media_type_of_helms_experiment_is_known(self) -> None:
-        found = read(chart(described(oci.HELM_CHART_LEGACY, B))).chart
+        found = read(chart(described(oci.HELM_CHARTS[1], B))).chart
         assert found is not None
         assert str(found.package.digest) == B
 
