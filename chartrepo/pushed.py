@@ -96,7 +96,7 @@ def with_looseness(record: ManifestRecord, listing: PushedListing) -> ManifestRe
     """Return a record that says of its chart's package what a listing shows: whether it lies as a blob."""
     if record.chart is None:
         return record
-    return replace(record, loose=(record.name, f"{oci.ALGORITHMS[0]}:{record.chart}") in listing.blobs)
+    return replace(record, loose=(record.name, str(oci.sha256(record.chart))) in listing.blobs)
 
 
 def read_manifest(storage: Storage, path: str, digest: Digest) -> tuple[bytes, State]:
@@ -148,7 +148,7 @@ def read_tag(storage: Storage, path: str, tag: str) -> TagRecord:
         said = json.loads(data)
         digest, package, provenance = oci.parse_digest(said["manifest"]), said.get("package"), said.get("provenance")
         for found in filter(None, (package, provenance)):
-            oci.parse_digest(f"{oci.ALGORITHMS[0]}:{found}")
+            oci.parse_digest(str(oci.sha256(found)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ChartrepoError):
         raise ManifestInvalid(f"{key} names no manifest: push the tag again, or remove the file") from None
     return TagRecord(path, tag, str(digest), package or None, provenance or None, state)
@@ -187,6 +187,19 @@ def read_all(
             if isinstance(found, ManifestRecord):
                 yield with_looseness(found, listing)
         yield from filter(None, pool.map(lambda place: told(lambda: tag(place)), sorted(listing.tags)))
+
+
+def is_there(storage: Storage, key: str) -> bool:
+    """Return whether an object lies under a key.
+
+    Raises:
+        Unavailable: the storage does not answer.
+    """
+    try:
+        storage.stat(key)
+    except NotFound:
+        return False
+    return True
 
 
 def told(read: Callable[[], Found]) -> Found | None:

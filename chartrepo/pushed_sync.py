@@ -10,7 +10,7 @@ from chartrepo.catalog import Catalog, Held
 from chartrepo.core import oci
 from chartrepo.core.errors import ManifestInvalid
 from chartrepo.core.oci import Digest
-from chartrepo.pushed import PushedListing
+from chartrepo.pushed import PushedListing, is_there
 from storage.base import NotFound, Storage, StorageError
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _refresh_manifest(packages: Storage, held: Held, path: str, digest: Digest) 
     except NotFound:
         held.drop_manifest(str(digest))
         return
-    loose = record.chart is not None and _is_there(packages, layout.blob_key(path, Digest("sha256", record.chart)))
+    loose = record.chart is not None and is_there(packages, layout.blob_key(path, oci.sha256(record.chart)))
     held.put_manifest(replace(record, loose=loose))
 
 
@@ -87,11 +87,3 @@ def _refresh_tag(packages: Storage, held: Held, path: str, tag: str) -> None:
         held.put_tag(pushed.read_tag(packages, path, tag))
     except NotFound:
         held.drop_tag(tag)
-
-
-def _is_there(packages: Storage, key: str) -> bool:
-    try:
-        packages.stat(key)
-    except NotFound:
-        return False
-    return True

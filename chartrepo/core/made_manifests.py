@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from chartrepo.core import oci
 from chartrepo.core.manifests import MAX_BYTES
-from chartrepo.core.oci import Descriptor, Digest
+from chartrepo.core.oci import Descriptor
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TITLE: Final = "org.opencontainers.image.title"
@@ -73,7 +73,7 @@ def manifest(
 
 
 def _descriptor(media_type: str, part: Part) -> Descriptor:
-    return Descriptor(media_type, Digest(oci.ALGORITHMS[0], part.digest), part.size)
+    return Descriptor(media_type, oci.sha256(part.digest), part.size)
 
 
 def _own_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:

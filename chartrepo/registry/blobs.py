@@ -11,6 +11,7 @@ from chartrepo.catalog import Content, ContentKind, PackageRecord
 from chartrepo.core import made_manifests, oci
 from chartrepo.core.errors import BlobUnknown, FileNotFound, NotDeletable
 from chartrepo.core.oci import Digest, Name
+from chartrepo.pushed import is_there
 from chartrepo.repository import Repositories
 from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
 
@@ -94,15 +95,11 @@ class Blobs:
 
     def is_condemned(self, path: str, digest: Digest) -> bool:
         """Return whether gc is going to remove a blob."""
-        try:
-            self.storage.stat(layout.condemned_key(path, digest))
-        except NotFound:
-            return False
-        return True
+        return is_there(self.storage, layout.condemned_key(path, digest))
 
     def package(self, name: Name, package: str) -> PackageRecord | None:
         """Return the published package of a chart that has this SHA-256 (in hex)."""
-        for content in self.repositories.catalog.artifacts.contents(name, Digest(oci.ALGORITHMS[0], package)):
+        for content in self.repositories.catalog.artifacts.contents(name, oci.sha256(package)):
             if content.kind is ContentKind.PACKAGE and content.package.digest == package:
                 return content.package
         return None

@@ -166,13 +166,10 @@ class _Collection:
         package = self._manifests[digest].chart
         if package is None or not self._is_old_manifest(digest):
             return False
-        return self._blob_of(package) not in self._found.blobs and not self._is_published(package)
+        return oci.sha256(package) not in self._found.blobs and not self._is_published(package)
 
     def _is_published(self, package: str) -> bool:
         return self._collector.blobs.package(self._name, package) is not None
-
-    def _blob_of(self, package: str) -> Digest:
-        return Digest(oci.ALGORITHMS[0], package)
 
     def _is_old_manifest(self, digest: Digest) -> bool:
         return self._age(self._found.manifests[digest]) >= self._collector.grace

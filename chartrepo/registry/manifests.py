@@ -506,7 +506,7 @@ class Manifests:
         with self._artifacts.holding(name.path) as held:
             if self.blobs.package(name, package) is not None and not held.needs_blob_of(package):
                 with suppress(NotFound):
-                    self._storage.delete(layout.blob_key(name.path, Digest(oci.ALGORITHMS[0], package)))
+                    self._storage.delete(layout.blob_key(name.path, oci.sha256(package)))
                 held.set_loose(package, loose=False)
 
     # ---- deleting
