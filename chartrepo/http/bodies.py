@@ -163,6 +163,8 @@ class Body:
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
+        if self._announced is not None:
+            size = min(size, self._announced - self._taken)  # for which a server may make room
         try:
             piece = self._read_within(size, left)
         except (OSError, ValueError, TooManyBodies):

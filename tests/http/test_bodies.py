@@ -57,6 +57,18 @@ class TestSize:
         taken = body(readers, b"abcdef", announced=6)
         assert [taken.read(4), taken.read(0), taken.read(4), taken.read(4)] == [b"abcd", b"", b"ef", b""]
 
+    def test_a_server_is_asked_for_no_more_than_was_announced(self, readers: ThreadPoolExecutor) -> None:
+        asked: list[int | None] = []
+
+        class Counting(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                asked.append(size)
+                return super().read(size)
+
+        taken = Body(Counting(bytes(10)), readers, limit=None, announced=10, seconds=5)
+        assert (taken.read(4), taken.read(2**22)) == (bytes(4), bytes(6))
+        assert asked == [4, 6]  # gunicorn's worker makes room for as much as it is asked for
+
     def test_one_that_says_it_is_too_large_is_not_read_at_all(self, readers: ThreadPoolExecutor) -> None:
         source = io.BytesIO(bytes(1000))
         with pytest.raises(BodyTooLarge, match=r"100 bytes: raise max_upload_size"):
