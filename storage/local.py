@@ -212,11 +212,7 @@ class LocalStorage:
                 _stamp(descriptor, int(time.time()) if published is None else as_published(published))
                 if durable:
                     os.fsync(descriptor)
-                if condition is ABSENT:
-                    info = _info(key, os.fstat(descriptor))
-                    self._create(temporary, target, key)
-                else:
-                    info = self._replace(descriptor, temporary, target, key, condition)
+                info = self._name(descriptor, temporary, target, key, condition)
         finally:
             # The bytes are on the disk or given up, so that an error in closing has nothing to say.
             with suppress(OSError):
@@ -390,6 +386,19 @@ class LocalStorage:
                     os.unlink(temporary)
         _settle(target, key)
         return info
+
+    def _name(self, descriptor: int, temporary: str, target: str, key: str, condition: Condition) -> ObjectInfo:
+        """Give the finished file its name, as far as the condition allows."""
+        if not isinstance(condition, Matching):
+            info = _info(key, os.fstat(descriptor))
+            try:
+                self._create(temporary, target, key)
+            except AlreadyExists:
+                if condition is ABSENT:
+                    raise
+            else:
+                return info
+        return self._replace(descriptor, temporary, target, key, condition)
 
     def _create(self, temporary: str, target: str, key: str) -> None:
         """Give the finished file its name, unless that is taken."""

@@ -815,12 +815,18 @@ def test_errors_of_the_source_are_not_the_storages(storage: LocalStorage, tmp_pa
 def test_a_failed_write_closes_what_it_opened(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     storage.put("k", b"bytes", condition=ABSENT)
     before = open_descriptors()
-    failures: list[tuple[str, Condition]] = [("write", ABSENT), ("fsync", ANYWAY), ("link", ABSENT), ("rename", ANYWAY)]
-    for call, condition in failures:
+    failures: list[tuple[str, str, Condition]] = [
+        ("write", "other", ABSENT),
+        ("fsync", "other", ANYWAY),
+        ("link", "other", ABSENT),
+        ("link", "other", ANYWAY),
+        ("rename", "k", ANYWAY),
+    ]
+    for call, key, condition in failures:
         with monkeypatch.context() as patch:
             refuse(patch, call, errno.EIO)
             with pytest.raises(Unavailable):
-                storage.put("other", b"bytes", condition=condition)
+                storage.put(key, b"bytes", condition=condition)
     with pytest.raises(Changed):
         storage.open("k", state=State("another"))
     assert open_descriptors() == before
