@@ -13,7 +13,7 @@ from enum import Enum
 from typing import BinaryIO, NamedTuple, Protocol
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, Exclusive, PackageRecord, Served, SetAside
+from chartrepo.catalog import Catalog, Change, Exclusive, PackageRecord, Served, SetAside
 from chartrepo.core import provenance
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -68,10 +68,20 @@ class Overwrite(Enum):
 
 
 class Published(NamedTuple):
-    """An acknowledged publication, and whether it replaced a package."""
+    """An acknowledged publication.
+
+    Attributes:
+        record: the package.
+        over: what it replaced, if anything.
+    """
 
     record: PackageRecord
-    replaced: bool
+    over: PackageRecord | SetAside | None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether it replaced a package."""
+        return self.over is not None
 
 
 class _Stored(NamedTuple):
@@ -146,6 +156,7 @@ class Repositories:
         published: int | None = None,
         reserved: bool = False,
         examined: Examined | None = None,
+        beside: Callable[[PackageRecord], Change] | None = None,
     ) -> Published:
         """Publish a package, and its provenance where given; durable and visible to every reader on return.
 
@@ -161,6 +172,8 @@ class Repositories:
             published: when it was published elsewhere, in seconds since the epoch; now when None.
             reserved: also take what Helm accepts though an upload of it is refused; the record then warns of it.
             examined: what `admit` said of the package, where it was asked before.
+            beside: stores what goes with the package, as soon as that is in storage; what it returns is written to the
+                catalog in the same transaction. It is not called where somebody replaces the package meanwhile.
 
         Raises:
             InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
@@ -186,13 +199,15 @@ class Repositories:
             except Changed:  # somebody who may has replaced or deleted it already
                 self._refresh(entry, repository, file)
                 made = record(repository, examined, info=stored.info, signature=None)
-                return Published(made, stored.over is not None)
+                return Published(made, stored.over)
             made = record(repository, examined, info=stored.info, signature=found)
             entry.record(made)
-        if isinstance(stored.over, PackageRecord) and stored.over.digest != made.digest:
-            self._tell_deleted(stored.over)
+            if beside is not None:
+                entry.with_it(beside(made))
+        done = Published(made, stored.over)
+        self.tell_replaced(done)
         self._tell_published(made)
-        return Published(made, stored.over is not None)
+        return done
 
     def publish_provenance(self, repository: str, signature: bytes, *, force: bool = False) -> None:
         """Publish the provenance of a package that is there, or will come.
@@ -359,6 +374,11 @@ class Repositories:
         """
         with self.catalog.exclusive(repository, file) as entry:
             return self._refresh(entry, repository, file, reread=reread)
+
+    def tell_replaced(self, published: Published) -> None:
+        """Tell the companion of a package that is gone for another one. `publish` does so where it has a companion."""
+        if isinstance(published.over, PackageRecord) and published.over.digest != published.record.digest:
+            self._tell_deleted(published.over)
 
     # ---- steps
 

@@ -2,6 +2,7 @@
 
 from chartrepo.catalog.artifacts import Artifacts, Held
 from chartrepo.catalog.catalog import Building, Catalog, Changes, Record, open_catalog, sqlite_file
+from chartrepo.catalog.engine import Change
 from chartrepo.catalog.exclusive import Exclusive
 from chartrepo.catalog.records import (
     Content,
@@ -21,6 +22,7 @@ __all__ = [
     "Artifacts",
     "Building",
     "Catalog",
+    "Change",
     "Changes",
     "Content",
     "ContentKind",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from chartrepo.catalog.engine import Engine, KeyLock, Row, Session
+from chartrepo.catalog.engine import Change, Engine, KeyLock, Lock, Row, Session
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.records import Content, ContentKind, ManifestRecord, TagRecord
 from chartrepo.catalog.rows import (
@@ -36,7 +36,7 @@ class Held:
         self._lock = lock
         self._queries = queries
         self._name = name
-        self._changes: list[Callable[[Session], None]] = []
+        self._changes: list[Change] = []
 
     def manifest(self, digest: str) -> ManifestRecord | None:
         """Return what is known of a manifest."""
@@ -87,10 +87,15 @@ class Held:
         """Whether anything was said."""
         return bool(self._changes)
 
-    def write(self, session: Session) -> None:
-        """Write what was said."""
-        for change in self._changes:
-            change(session)
+    def take(self) -> Change:
+        """Return what writes all that was said so far, for whoever writes something else at the same time."""
+        taken, self._changes = self._changes, []
+
+        def write(session: Session) -> None:
+            for change in taken:
+                change(session)
+
+        return write
 
     def _run(self, statement: str, values: dict[str, Any]) -> None:
         self._changes.append(lambda session: session.run(statement, values))
@@ -216,13 +221,13 @@ class Artifacts:
     def holding(self, name: str) -> Iterator[Held]:
         """Hold the lock on one OCI repository, and write what is said when the block ends; also where it raises.
 
-        Locks are not to be nested.
+        Inside the block packages may be published and looked up, and no other OCI repository be held.
 
         Raises:
             CatalogIncomplete: before the block, or after it when a rebuild began meanwhile.
             CatalogFull: what was said was not written.
         """
-        with self._engine.locking(f"oci {name}".encode()) as lock:
+        with self._engine.locking(f"oci {name}".encode(), Lock.NAME) as lock:
             self._check(lock.one(self._queries.catalog))
             held = Held(lock, self._queries, name)
 
@@ -230,7 +235,7 @@ class Artifacts:
                 if held.told:
                     with lock.writing() as session:
                         self._check(session.one(self._queries.catalog))
-                        held.write(session)
+                        held.take()(session)
 
             try:
                 yield held

@@ -341,8 +341,8 @@ class Catalog:
         It is durable and seen by everybody then. It is written too when the block raises: what is recorded is what the
         storage holds, whatever was refused afterwards. Then the block's error is raised, even if the writing fails.
 
-        Locks are not to be nested. Others may break the lock (a connection lost, a folder of locks removed), so storage
-        is written with conditions all the same.
+        No other lock may be taken inside the block. Others may break the lock (a connection lost, a folder of locks
+        removed), so storage is written with conditions all the same.
 
         Args:
             repository: or a folder that can be none.

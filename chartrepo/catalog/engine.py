@@ -1,11 +1,14 @@
 """What the catalog needs of a database, whichever it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum
 from typing import Any, Protocol
 
 Row = Sequence[Any]
 Values = Mapping[str, Any]
+Change = Callable[["Session"], None]
+"""Writes something, in the transaction of a session."""
 
 
 class Session(Protocol):
@@ -32,8 +35,17 @@ class Session(Protocol):
         ...
 
 
+class Lock(Enum):
+    """What a lock is on. Whoever holds one on a name may take one on a key; nothing else is to be nested."""
+
+    NAME = "name"
+    """An OCI repository."""
+    KEY = "key"
+    """A storage key of a package."""
+
+
 class KeyLock(Protocol):
-    """The lock on one storage key, held."""
+    """A lock, held."""
 
     def one(self, statement: str, values: Values = ..., /) -> Row | None:
         """Run a statement that reads; return its only row, or None."""
@@ -75,8 +87,8 @@ class Engine(Protocol):
         """Open a transaction that sees the catalog as it is at the first statement, whatever is written meanwhile."""
         ...
 
-    def locking(self, key: bytes) -> AbstractContextManager[KeyLock]:
-        """Hold the lock on a storage key, against all who use this catalog."""
+    def locking(self, key: bytes, group: Lock = ..., /) -> AbstractContextManager[KeyLock]:
+        """Hold the lock on a storage key, or on what else `group` says, against all who use this catalog."""
         ...
 
     def attempt(self, name: str) -> AbstractContextManager[bool]:

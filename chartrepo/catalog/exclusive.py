@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from chartrepo.catalog.engine import KeyLock, Session
+from chartrepo.catalog.engine import Change, KeyLock, Session
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.records import PackageRecord, SetAside
 from chartrepo.catalog.rows import (
@@ -30,6 +30,7 @@ class Exclusive:
         self._file = file
         self._now = _read(lock, queries, repository, file)
         self._told = False
+        self._others: list[Change] = []
 
     def package(self) -> PackageRecord | None:
         """Return what is known of the package, or what was recorded since; None where it is not known to be served."""
@@ -53,6 +54,11 @@ class Exclusive:
         """Say that the storage holds no such package."""
         self._say(None)
 
+    def with_it(self, change: Change) -> None:
+        """Have something else written with what is recorded, in the same transaction."""
+        self._others.append(change)
+        self._told = True
+
     @property
     def told(self) -> bool:
         """Whether anything was recorded, be it what was found: the catalog may have been rebuilt since."""
@@ -62,7 +68,9 @@ class Exclusive:
         """Write what was recorded, as something that came to be at `now`, in seconds since the epoch."""
         found = _read(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
         if found != self._now:
-            _Change(session, self._queries, self._repository, self._file).make(found, self._now, now)
+            _Replacement(session, self._queries, self._repository, self._file).make(found, self._now, now)
+        for change in self._others:
+            change(session)
 
     def _say(self, package: PackageRecord | SetAside | None) -> None:
         self._now = package
@@ -82,7 +90,7 @@ def _read(source: KeyLock | Session, queries: Queries, repository: str, file: st
     return None if row is None else to_set_aside(row)
 
 
-class _Change:
+class _Replacement:
     def __init__(self, session: Session, queries: Queries, repository: str, file: str) -> None:
         self._session = session
         self._queries = queries

@@ -37,13 +37,13 @@ class LockFolder:
         self._patience = patience
 
     @contextmanager
-    def key(self, key: bytes) -> Iterator[None]:
-        """Hold the lock on a storage key. Keys share 256 files, so hold one at a time.
+    def key(self, key: bytes, group: str = "key") -> Iterator[None]:
+        """Hold the lock on a key. The keys of a group share 256 files, so hold one of each group at a time.
 
         Raises:
             CatalogUnavailable: others held it for too long, or the file cannot be made.
         """
-        descriptor = self._acquire(f"key-{stripe_of(key):02x}", self._patience)
+        descriptor = self._acquire(f"{group}-{stripe_of(key):02x}", self._patience)
         if descriptor is None:
             raise CatalogUnavailable("another upload of this package, or one beside it, takes too long: try again soon")
         try:

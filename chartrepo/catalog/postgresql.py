@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
-from chartrepo.catalog.engine import Row, Values
+from chartrepo.catalog.engine import Lock, Row, Values
 from chartrepo.catalog.pool import Pool
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.schema import SCHEMA_VERSION, tables
@@ -191,8 +191,8 @@ class PostgreSQL:
             yield _Session(connection)
 
     @contextmanager
-    def locking(self, key: bytes) -> Iterator[_KeyLock]:
-        """Hold the lock on a storage key in the transaction that will write, against all who use the database."""
+    def locking(self, key: bytes, group: Lock = Lock.KEY) -> Iterator[_KeyLock]:  # noqa: ARG002 - no two share one
+        """Hold a lock in the transaction that will write, against all who use the database."""
         with self._transaction(_BEGIN_WRITING) as connection:
             connection.execute(_LOCK, {"key": _number(f"{self._storage_id} {key.hex()}")})
             yield _KeyLock(connection)

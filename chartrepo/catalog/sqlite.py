@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlalchemy.dialects import sqlite as dialect
 
 from chartrepo.catalog.announced import Announced
-from chartrepo.catalog.engine import Row, Values
+from chartrepo.catalog.engine import Lock, Row, Values
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.generations import ANNOUNCED, Companions, Generations, Identity, Stamp, companions_of, identity
 from chartrepo.catalog.locks import LockFolder, stripe_of
@@ -213,9 +213,9 @@ class SQLite:
             self._pool.give(connection)
 
     @contextmanager
-    def locking(self, key: bytes) -> Iterator[_KeyLock]:
-        """Hold the lock on a storage key, against threads and processes of this machine."""
-        with self._locks.key(key):
+    def locking(self, key: bytes, group: Lock = Lock.KEY) -> Iterator[_KeyLock]:
+        """Hold a lock, against threads and processes of this machine."""
+        with self._locks.key(key, group.value):
             yield _KeyLock(self, stripe_of(key))
 
     @contextmanager

@@ -5,6 +5,7 @@ these bytes, as long as the same `.prov` lies beside them, else through one that
 show the same versions at every moment: this module asks for the package first, and for what was pushed only then.
 """
 
+import io
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from enum import Enum
 from typing import BinaryIO, Final, NamedTuple
 
 from chartrepo import layout, pushed
-from chartrepo.catalog import Artifacts, Content, ContentKind, Held, PackageRecord, TagRecord
+from chartrepo.catalog import Artifacts, Change, Content, ContentKind, Held, PackageRecord, TagRecord
 from chartrepo.core import made_manifests, manifests, oci, provenance, versions
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -87,23 +88,29 @@ class PutManifest(NamedTuple):
     twice: str | None
 
 
-class _Pushed(NamedTuple):
+class _Push(NamedTuple):
+    """A manifest that is pushed, while its OCI repository is held.
+
+    Attributes:
+        held: the OCI repository.
+        name: of it.
+        digest: of the manifest.
+        data: its bytes.
+        manifest: what they say.
+        tags: that it gets; with each the package (SHA-256 in hex) that it is the version of, if it is one.
+    """
+
+    held: Held
+    name: Name
     digest: Digest
     data: bytes
     manifest: Manifest
+    tags: Mapping[str, str | None]
 
-
-@dataclass(frozen=True, slots=True)
-class _OfPushes:
-    """Is told what a push replaces. Of what it publishes the push itself takes care."""
-
-    manifests: "Manifests"
-
-    def published(self, package: PackageRecord) -> None:
-        pass
-
-    def deleted(self, package: PackageRecord) -> None:
-        self.manifests.deleted(package)
+    @property
+    def publishes(self) -> bool:
+        """Whether it publishes a version."""
+        return any(self.tags.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,17 +312,22 @@ class Manifests:
         digest, wanted = _reference(reference, data, tags)
         manifest = manifests.parse(data, content_type)
         self._check_allowed(manifest, wanted)
-        self._check_needs_twice(name, manifest)
+        published, twice = None, False
         with self.new_file() as file:
             chart = self._take_chart(name, manifest.chart, file) if manifest.chart is not None else None
-            versions_of = {tag: self._publishes(name, tag, chart) for tag in wanted}
-            self._check_aliases(name, [tag for tag, version in versions_of.items() if version is None])
-            published = None
-            if manifest.chart is not None and any(versions_of.values()):
-                published = self._publish(name, manifest.chart, file, chart)
-        loose = self._store(name, _Pushed(digest, data, manifest), versions_of)
-        twice = manifest.chart.package.digest.hex if manifest.chart is not None and loose else None
-        return PutManifest(digest, manifest.subject, wanted, published, twice if any(versions_of.values()) else None)
+            tagged = {tag: self._publishes(name, tag, chart) for tag in wanted}
+            self._check_aliases(name, [tag for tag, version in tagged.items() if version is None])
+            with self._artifacts.holding(name.path) as held:
+                self._check_needs_twice(name, manifest)  # now nobody removes them any more
+                self._keep_parts(name, manifest)
+                push = _Push(held, name, digest, data, manifest, tagged)
+                if chart is not None and push.publishes:
+                    published, twice = self._publish(push, file, chart)
+                else:
+                    self._store(push)
+        if published is not None:
+            self.repositories.tell_replaced(published)
+        return PutManifest(digest, manifest.subject, wanted, published, chart.digest if chart and twice else None)
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
@@ -337,25 +349,20 @@ class Manifests:
                 )
 
     def _check_needs_twice(self, name: Name, manifest: Manifest) -> None:
-        """Do as `_check_needs`, and look again before a refusal.
-
-        gc takes a mark back that came too late, and another replica may have published the package that was a blob.
-        """
+        """Do as `_check_needs`, and look again before a refusal: another replica may have published what was a blob."""
         try:
             self._check_needs(name, manifest)
         except ManifestBlobUnknown:
-            self.repositories.learn(name.repository, name.chart)
-            with self._artifacts.holding(name.path):
-                self._check_needs(name, manifest)
+            if not self.repositories.learn(name.repository, name.chart):
+                raise
+            self._check_needs(name, manifest)
 
     def _check_needs(self, name: Name, manifest: Manifest) -> None:
         for blob in manifest.blobs:
             try:
                 size = self.blobs.size(name, blob.digest)
             except BlobUnknown:
-                raise ManifestBlobUnknown(
-                    f"the manifest needs the blob {blob.digest}, which {name} does not have: send it first"
-                ) from None
+                raise _needs_blob(name, blob) from None
             _check_size(blob, size)
         for each in manifest.manifests:
             found = self._by_digest(name, each.digest)
@@ -381,7 +388,7 @@ class Manifests:
                 f"the provenance has {parts.provenance.size} bytes, and {provenance.MAX_BYTES} are the most: "
                 "push the .prov that `helm package --sign` made"
             )
-        self._copy(name, parts.package.digest, file)
+        self._copy(name, parts.package, file)
         try:
             examined = self.repositories.admit(file)
             if parts.provenance is not None:
@@ -394,15 +401,13 @@ class Manifests:
             raise ManifestInvalid(str(error)) from None
         return examined
 
-    def _copy(self, name: Name, digest: Digest, file: BinaryIO) -> None:
+    def _copy(self, name: Name, wanted: Descriptor, file: BinaryIO) -> None:
         try:
-            blob = self.blobs.open(name, digest)
+            blob = self.blobs.open(name, wanted.digest)
         except BlobUnknown:
-            raise ManifestBlobUnknown(f"the blob {digest} is gone again: send it once more") from None
-        if blob.reader is None:
-            file.write(blob.data)
-            return
-        with blob.reader as reader:
+            raise _needs_blob(name, wanted) from None
+        with blob.reader or io.BytesIO(blob.data) as reader:
+            _check_size(wanted, blob.size)
             while piece := reader.read(_PIECE):
                 file.write(piece)
 
@@ -410,27 +415,29 @@ class Manifests:
         if parts.provenance is None:
             return b""
         with self.new_file() as file:
-            self._copy(name, parts.provenance.digest, file)
+            self._copy(name, parts.provenance, file)
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
-    def _store(self, name: Name, each: _Pushed, tags: Mapping[str, str | None]) -> bool:
-        """Write a manifest and its tags, which may be versions of packages; return whether its package is a blob."""
-        with self._artifacts.holding(name.path) as held:
-            self._check_needs(name, each.manifest)  # now nobody removes them any more
-            self._keep_parts(name, each.manifest)
-            key = layout.manifest_key(name.path, each.digest)
-            try:
-                self._storage.put(key, each.data, condition=ABSENT)
-            except AlreadyExists:
-                if self._pushed_bytes(name, each.digest) is None:  # hands put something else there
-                    self._storage.put(key, each.data, condition=ANYWAY)
-            chart = each.manifest.chart
-            loose = chart is not None and self._is_loose(name, chart.package.digest)
-            held.put_manifest(pushed.manifest_record(name.path, each.digest, each.data, each.manifest, loose=loose))
-            for tag, package in tags.items():
-                self._store_tag(held, name, tag, each.digest, package)
-        return loose
+    def _store(self, push: _Push, package: PackageRecord | None = None) -> None:
+        """Write a manifest and its tags.
+
+        Args:
+            push: of it.
+            package: that it publishes, where that is known to lie under its key; else it is looked up.
+        """
+        path, parts = push.name.path, push.manifest.chart
+        key = layout.manifest_key(path, push.digest)
+        try:
+            self._storage.put(key, push.data, condition=ABSENT)
+        except AlreadyExists:
+            if self._pushed_bytes(push.name, push.digest) is None:  # hands put something else there
+                self._storage.put(key, push.data, condition=ANYWAY)
+        # Of what is published now `tidy` removes the blob in a moment.
+        loose = parts is not None and package is None and self._is_loose(push.name, parts.package.digest)
+        push.held.put_manifest(pushed.manifest_record(path, push.digest, push.data, push.manifest, loose=loose))
+        for tag, version_of in push.tags.items():
+            self._store_tag(push, tag, version_of, package)
 
     def _keep_parts(self, name: Name, manifest: Manifest) -> None:
         """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
@@ -451,25 +458,52 @@ class Manifests:
             return None
         return chart.digest if oci.tag_of(chart.package.chart.version) == tag else None
 
-    def _publish(self, name: Name, parts: ChartParts, file: BinaryIO, chart: Examined | None) -> Published | None:
-        """Put the package under its own key; None where it is there already."""
-        signature = self._provenance(name, parts) if parts.provenance is not None else None
-        if self.blobs.package(name, parts.package.digest.hex) is not None:
-            self._add_provenance(name, signature)  # pushed again: nothing of the package changes
-            return None
+    def _publish(self, push: _Push, file: BinaryIO, chart: Examined) -> tuple[Published | None, bool]:
+        """Put the package of a manifest under its own key, and store the manifest.
+
+        Returns:
+            What was published, None where it was there already; and whether the package lies as a blob besides.
+        """
+        parts = push.manifest.chart
+        signature = self._provenance(push.name, parts) if parts is not None and parts.provenance is not None else None
+        twice = self._is_loose(push.name, oci.sha256(chart.digest))
+        published, stored = None, False
+
+        def beside(package: PackageRecord) -> Change:
+            nonlocal stored
+            self._store(push, package)
+            stored = True
+            return push.held.take()
+
+        if self.blobs.package(push.name, chart.digest) is None:
+            published = self._publish_package(push.name, file, chart, signature, beside)
+        if published is None:
+            self._add_provenance(push.name, signature)  # pushed again: nothing of the package changes
+        if not stored:
+            self._store(push)
+        return published, twice
+
+    def _publish_package(
+        self,
+        name: Name,
+        file: BinaryIO,
+        chart: Examined,
+        signature: bytes | None,
+        beside: Callable[[PackageRecord], Change],
+    ) -> Published | None:
+        """Publish a package; None where it is there already."""
+        repositories = replace(self.repositories, companion=None)  # which would wait for the lock that is held here
         try:
-            repositories = replace(self.repositories, companion=_OfPushes(self))
-            return repositories.publish(name.repository, file, signature, examined=chart)
+            return repositories.publish(name.repository, file, signature, examined=chart, beside=beside)
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
-            if error.digest != parts.package.digest.hex:
-                raise AlreadyPublished(
-                    f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
-                    digest=error.digest,
-                ) from None
-        self._add_provenance(name, signature)
-        return None
+            if error.digest == chart.digest:
+                return None
+            raise AlreadyPublished(
+                f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
+                digest=error.digest,
+            ) from None
 
     def _add_provenance(self, name: Name, signature: bytes | None) -> None:
         """Put a provenance beside a package that was there already.
@@ -487,16 +521,17 @@ class Manifests:
                 if reader.read() != signature:
                     raise
 
-    def _store_tag(self, held: Held, name: Name, tag: str, digest: Digest, package: str | None) -> None:
+    def _store_tag(self, push: _Push, tag: str, version_of: str | None, published: PackageRecord | None) -> None:
         beside = None
-        if package is not None:
-            published = self._version(name, tag)
-            if published is None or published.digest != package:
+        if version_of is not None:
+            published = published or self._version(push.name, tag)
+            if published is None or published.digest != version_of:
                 return  # deleted, or replaced, since it was published
             beside = published.provenance_digest
-        content = pushed.tag_content(str(digest), package, beside)
-        state = self._storage.put(layout.tag_key(name.path, tag), content, condition=ANYWAY).state
-        held.put_tag(TagRecord(name.path, tag, str(digest), package, beside, state))
+        path, digest = push.name.path, str(push.digest)
+        content = pushed.tag_content(digest, version_of, beside)
+        state = self._storage.put(layout.tag_key(path, tag), content, condition=ANYWAY).state
+        push.held.put_tag(TagRecord(path, tag, digest, version_of, beside, state))
 
     def tidy(self, name: Name, package: str) -> None:
         """Remove the blob of a package (SHA-256 in hex) that is published, and lies under its own key too.
@@ -507,7 +542,8 @@ class Manifests:
             if self.blobs.package(name, package) is not None and not held.needs_blob_of(package):
                 with suppress(NotFound):
                     self._storage.delete(layout.blob_key(name.path, oci.sha256(package)))
-                held.set_loose(package, loose=False)
+                if any(record.loose for record in self._artifacts.of_package(name, package)):
+                    held.set_loose(package, loose=False)
 
     # ---- deleting
 
@@ -643,6 +679,10 @@ def _forget_tag(storage: Storage, held: Held, record: TagRecord) -> None:
     with suppress(NotFound):
         storage.delete(layout.tag_key(record.name, record.tag))
     held.drop_tag(record.tag)
+
+
+def _needs_blob(name: Name, blob: Descriptor) -> ManifestBlobUnknown:
+    return ManifestBlobUnknown(f"the manifest needs the blob {blob.digest}, which {name} does not have: send it first")
 
 
 def _check_size(descriptor: Descriptor, size: int) -> None:

@@ -198,3 +198,21 @@ class TestBuilding:
         with pytest.raises(RuntimeError):
             fail()
         assert catalog.artifacts.manifest(WEB, manifest().digest) is not None
+
+    def test_a_package_can_be_published_while_its_oci_repository_is_held(self, catalog: Catalog) -> None:
+        with catalog.artifacts.holding(WEB.path):
+            for number in range(300):  # more than there are files of locks on keys
+                with catalog.exclusive("team", f"web-{number}.0.0.tgz") as entry:
+                    assert entry.package() is None
+
+    def test_what_is_said_can_be_written_with_a_package(self, catalog: Catalog) -> None:
+        made = package("web", repository="team")
+        with catalog.artifacts.holding(WEB.path) as held:
+            with catalog.exclusive(made.repository, made.file) as entry:
+                entry.record(made)
+                held.put_manifest(manifest())
+                held.put_tag(tag("latest", manifest().digest))
+                entry.with_it(held.take())
+                assert tags(catalog) == []
+            assert tags(catalog) == ["1.0.0", "latest"]
+            assert not held.told

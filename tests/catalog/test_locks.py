@@ -43,6 +43,12 @@ def test_whoever_waits_gets_the_lock(folder: Path) -> None:
     assert order == ["first", "second"]
 
 
+def test_locks_of_two_groups_do_not_keep_each_other_out(folder: Path) -> None:
+    locks = LockFolder(folder, patience=0)
+    with locks.key(b"a", "name"), locks.key(b"a", "key"), pytest.raises(CatalogUnavailable), locks.key(b"a", "name"):
+        pytest.fail("the block was entered")
+
+
 def test_a_lock_is_given_back_when_its_block_fails(folder: Path) -> None:
     locks = LockFolder(folder, patience=0)
     for _ in range(2):

@@ -1,16 +1,18 @@
 """Garbage is collected beside clients that go on: each moment that matters, one by one."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from threading import Thread
+from threading import Event, Thread, current_thread
+
+import pytest
 
 from chartrepo import layout
+from chartrepo.catalog.locks import LockFolder
 from chartrepo.core import oci
 from chartrepo.registry import Blobs, Collected, Collector
 from storage.base import ABSENT, Condition, NotFound, ObjectInfo, Readable, State, Storage
-from tests.support.faults import Call, FaultyStorage
+from tests.support.faults import FaultyStorage
 from tests.support.oci_contents import Content, artifact, digest_of
 from tests.support.pushes import blob, put_blob, put_manifest
 from tests.support.repositories import NOW, Shop
@@ -98,7 +100,9 @@ def test_a_blob_that_is_sent_again_right_before_it_is_removed_stays(site: Site, 
     assert blob(site, NAME, str(DIGEST)) == DATA
 
 
-def test_a_manifest_is_not_refused_while_its_blob_is_condemned_too_late(site: Site, shop: Shop) -> None:
+def test_a_manifest_is_not_refused_while_its_blob_is_condemned_too_late(
+    site: Site, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.put(KEY, DATA, published=NOW)
     bundle = artifact(layer=Content(DATA))
     put_blob(site, NAME, bundle.blobs[0].data)
@@ -106,13 +110,21 @@ def test_a_manifest_is_not_refused_while_its_blob_is_condemned_too_late(site: Si
     answers: list[int] = []
     client = Thread(target=lambda: answers.append(put_manifest(site, NAME, bundle.manifest).status_code))
 
-    def push_between() -> None:
-        """Begin a push, and go on when it has found the mark."""
-        shop.storage.calls.clear()
-        client.start()
-        while Call("stat", MARK) not in shop.storage.calls:
-            time.sleep(0.001)
+    waits = Event()
+    acquire = LockFolder._acquire
 
+    def acquire_and_tell(folder: LockFolder, name: str, patience: float) -> int | None:
+        if current_thread() is client:
+            waits.set()
+        return acquire(folder, name, patience)
+
+    def push_between() -> None:
+        """Begin a push, and go on when it waits, or has been refused for the mark."""
+        client.start()
+        while not waits.wait(0.01) and client.is_alive():
+            pass
+
+    monkeypatch.setattr(LockFolder, "_acquire", acquire_and_tell)
     storage.before_put[MARK] = lambda: put_blob(site, NAME, DATA)
     storage.after_put[MARK] = push_between
     collect(shop, storage)
