@@ -5,7 +5,9 @@ answer that lies in memory the ways there and back cost more than the answer: th
 each turn wakes one. So the thread that watches the connections, here called the loop, answers such requests itself, and
 does so too while all threads of the pool wait for a storage that is silent. What would make it wait goes to the pool:
 an answer that is not at hand, and what a client does not take at once. Connections without a whole request, and those
-that are to end, stay with the loop and take no thread.
+that are to end, stay with the loop and take no thread. Only where nobody waits for one does a thread keep a connection
+for a moment: a client that pushes sends its next request as soon as it has its answer, and the ways to the loop and
+back cost as much as a short request.
 
 gunicorn parses the requests and writes the answers, as it does in the pool. How its worker keeps its connections is not
 part of its public interface; pyproject.toml names the release that this was made for.
@@ -13,6 +15,7 @@ part of its public interface; pyproject.toml names the release that this was mad
 
 import errno
 import logging
+import select
 import socket
 import time
 from collections import deque
@@ -40,6 +43,8 @@ _END_OF_HEADERS: Final = b"\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _REQUEST_SECONDS: Final = 30
 """How long a request may take until its headers are there, from the connection or from its first bytes."""
+_NEXT_WITHIN_MS: Final = 2
+"""How long a thread that has nothing else to do waits for the next request of the connection that it just answered."""
 _LINGER_SECONDS: Final = 2
 """How long a client may take to notice that its connection ends: closed at once, it might not see its answer."""
 _ACCEPT_AGAIN_AFTER: Final = 1.0
@@ -67,6 +72,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._lingering: deque[_Connection] = deque()
+        self._in_line: deque[_Connection] = deque()
         self._accept_again = 0.0
 
     # ---- coming
@@ -186,7 +192,35 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         response.close()
         return not response.should_close()
 
+    def enqueue_req(self, conn: _Connection) -> None:
+        """Hand a connection to the pool."""
+        self._in_line.append(conn)
+        super().enqueue_req(conn)
+
     # ---- in the pool
+
+    def handle(self, conn: _Connection) -> bool:
+        """Answer requests of a connection as long as they follow each other closely; return whether it stays open."""
+        self._in_line.popleft()  # whichever it is: they are counted, from several threads
+        stays: bool = super().handle(conn)
+        while stays and self._next_is_here(conn):
+            conn.parser = getattr(conn.parser, "parser", conn.parser)
+            stays = super().handle(conn)
+        return stays
+
+    def _next_is_here(self, conn: _Connection) -> bool:
+        """Wait a moment for the next request, unless other connections wait; return whether its headers are here."""
+        if not self.alive or self._in_line:
+            return False
+        unreader = conn.parser.unreader
+        if not unreader.buf.getvalue():  # else a body was read on into it
+            poll = select.poll()
+            poll.register(conn.sock, select.POLLIN)
+            if not poll.poll(_NEXT_WITHIN_MS):
+                return False
+            conn.sock.settimeout(0)
+            unreader.unread(_received(conn.sock) or b"")  # the loop finds an end by itself
+        return _END_OF_HEADERS in unreader.buf.getvalue()
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
         """Answer a request, of which bodies have not been read."""

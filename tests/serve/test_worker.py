@@ -3,8 +3,10 @@
 import http.client
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -195,6 +197,36 @@ def test_the_half_of_a_next_request_takes_no_thread(server: Server) -> None:
         assert fetch(server, "/health")
         connection.sendall(b"alth HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answers(connection, 1)[0][0] == 200
+
+
+def test_a_next_request_that_does_not_go_on_takes_no_thread(server: Server) -> None:
+    with raw(server) as connection:
+        for path in ("/health", "/readyz", "/api/charts/app"):
+            connection.sendall(asked(path))
+            assert answers(connection, 1)[0][0] == 200
+            connection.sendall(b"GET /he")
+            assert fetch(server, "/health")
+            connection.sendall(b"alth HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert answers(connection, 1)[0][0] == 200
+
+
+def test_a_client_with_many_requests_in_a_row_lets_others_have_their_turn(server: Server) -> None:
+    over = threading.Event()
+
+    def ask_on() -> int:
+        count = 0
+        with raw(server) as connection:
+            while not over.is_set():
+                connection.sendall(asked("/health"))
+                assert answers(connection, 1)[0][0] == 200
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        counts = [pool.submit(ask_on) for _ in range(2)]
+        assert all(fetch(server, "/health") for _ in range(50))
+        over.set()
+        assert all(each.result() > 10 for each in counts)
 
 
 @pytest.mark.parametrize(
