@@ -124,9 +124,14 @@ def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground
             ) from None
     if writable:
         _make_state_beside_packages(found)
-    safe = abilities.conditional_writes or settings.single_writer or settings.catalog.startswith("postgresql")
+    safe = abilities.conditional_writes or not _has_strangers(settings)
     identifier = _storage_id(found.state, settings.state_dir, fresh=secrets.token_hex(_ID_BYTES))
     return Ground(identifier, abilities.description, abilities.conditional_writes, safe, abilities.marked)
+
+
+def _has_strangers(settings: Settings) -> bool:
+    """Return whether servers may write to the storage that do not share its catalog."""
+    return not (settings.single_writer or settings.catalog.startswith("postgresql"))
 
 
 def _checked(packages: Storage, settings: Settings, *, writable: bool, asked_by: str = "") -> Abilities:
@@ -269,6 +274,7 @@ def repositories(settings: Settings, ground: Ground, found: Storages | None = No
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
         look=None if _may_hang(settings) else found.look,
+        strangers=_has_strangers(settings),
     )
 
 

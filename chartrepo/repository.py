@@ -133,6 +133,7 @@ class Repositories:
         writes_are_safe: whether two writers are kept apart: by the storage's conditions, or by the set-up.
         clock: seconds since the epoch.
         look: gives the state of a package by its key for next to nothing; None where the storage has no such way.
+        strangers: whether servers may write to this storage that do not share its catalog.
         companion: told of what becomes of packages; None for nobody.
     """
 
@@ -142,6 +143,7 @@ class Repositories:
     writes_are_safe: bool = True
     clock: Callable[[], float] = time.time
     look: Callable[[str], State | None] | None = None
+    strangers: bool = True
     companion: Companion | None = None
 
     # ---- writing
@@ -305,7 +307,7 @@ class Repositories:
         return served
 
     def learn(self, repository: str, chart: str) -> bool:
-        """Look for packages of a chart that others wrote, where the storage is a bucket; return whether any were found.
+        """Look in a bucket for packages of a chart that strangers wrote; return whether any were found.
 
         Replicas that share nothing but a bucket know each other's packages by their keys at once, and by their digests
         from then on. Servers on one folder share their catalog too.
@@ -313,15 +315,14 @@ class Repositories:
         Raises:
             CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
         """
-        if self.look is not None:
+        if self.look is not None or not self.strangers:
             return False
-        learned = False
+        known, learned = self.catalog.states_of_chart(repository, chart), False
         for info in self.packages.list(layout.key(repository, f"{chart}-")):
             place = layout.place(info.key)
             if place.repository != repository or not layout.is_package(place.file):
                 continue
-            served = self.catalog.package(repository, place.file)
-            if served is None or served.state != info.state:
+            if known.get(place.file) != info.state:
                 learned = isinstance(self.refresh(repository, place.file), PackageRecord) or learned
         return learned
 

@@ -300,6 +300,18 @@ class Catalog:
             for repository, file, state, _reason in session.stream(self._queries.set_aside):
                 yield Known(to_name(repository), to_name(file), state, None, served=False)
 
+    def states_of_chart(self, repository: str, chart: str) -> dict[str, str]:
+        """Return the states of a chart's packages by file name; also of those of other charts that begin as it does.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        values = {"repository": repository, "first": f"{chart}-", "end": f"{chart}."}  # '.' comes next to '-'
+        aside = {one.file: one.state for one in self.set_aside(repository) if one.file.startswith(f"{chart}-")}
+        with self._reading() as session:
+            served = {file: state for file, state in session.rows(self._queries.states_of_files, values)}  # noqa: C416
+        return aside | served
+
     def records(self) -> Iterator[PackageRecord | SetAside]:
         """Give everything that `Building.load` takes, in no order, as it was when the first one was asked for.
 

@@ -109,6 +109,11 @@ class Queries:
         self.package_states = self._text(
             sa.select(*_columns(packages, "repository", "file", "state", "provenance_state"))
         )
+        # repository, first, end: names of files, of which the last one is not among the answers
+        of_files = sa.and_(packages.c.file >= sa.bindparam("first"), packages.c.file < sa.bindparam("end"))
+        self.states_of_files = self._text(
+            sa.select(packages.c.file, packages.c.state).where(_where(packages, "repository"), of_files)
+        )
         self.one_set_aside = self._text(sa.select(set_aside).where(_where(set_aside, "repository", "file")))
         self.set_aside = self._text(sa.select(set_aside).order_by(set_aside.c.repository, set_aside.c.file))
 

@@ -125,6 +125,27 @@ def test_all_states_are_told_for_comparing_with_a_listing(catalog: Catalog) -> N
     ]
 
 
+def test_the_states_of_one_chart_are_told(catalog: Catalog) -> None:
+    record(
+        catalog,
+        package(state="s1"),
+        package(version="2.0.0", state="s2"),
+        package("app-other", state="s3"),
+        package("app2"),
+        package("ap"),
+        package(repository="t"),
+        aside("app-x.tgz"),
+        aside("bad-1.0.0.tgz"),
+    )
+    assert catalog.states_of_chart("", "app") == {
+        "app-1.0.0.tgz": "s1",
+        "app-2.0.0.tgz": "s2",
+        "app-other-1.0.0.tgz": "s3",
+        "app-x.tgz": "state-1",
+    }
+    assert catalog.states_of_chart("", "nothing") == {}
+
+
 def test_a_listing_of_states_that_is_given_up_holds_nothing_back(catalog: Catalog) -> None:
     build(catalog, *(package(version=f"1.{number}.0") for number in range(3)))
     states = catalog.states()

@@ -1,5 +1,6 @@
 """Replicas that share nothing but a bucket: each has a catalog of its own, and learns of the others when asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,14 @@ def test_a_package_is_taken_again_that_another_replica_published_since_it_was_se
     assert put_manifest(other, "app", manifest).status_code == 201
     assert put_manifest(other, "app", manifest, "1.0.0").status_code == 201
     assert manifest.digest != manifest_of(APP).digest
+
+
+@pytest.mark.parametrize(("strangers", "looks"), [(True, 1), (False, 0)])
+def test_a_bucket_is_searched_for_a_digest_only_where_strangers_write(
+    shop: Shop, *, strangers: bool, looks: int
+) -> None:
+    shop.publish(APP)
+    repositories = replace(shop.repositories, look=None, strangers=strangers)
+    shop.storage.calls.clear()
+    assert not repositories.learn("", "app")
+    assert [call.operation for call in shop.storage.calls] == ["list"] * looks  # what is known is not opened
