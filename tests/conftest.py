@@ -113,3 +113,23 @@ def real_gateway(_gateway: s3server.Gateway, s3_credentials: None) -> s3server.G
 def real_s3(real_gateway: s3server.Gateway) -> s3server.S3:
     """A real S3 server: its address and a maker of buckets, with credentials in the environment."""
     return real_gateway.s3
+
+
+@pytest.fixture(scope="session")
+def best_s3_server(request: pytest.FixtureRequest) -> s3server.S3:
+    """A real S3 server where one can be had, which is in CI for one, and else one that acts like it."""
+    try:
+        s3server.versitygw()
+    except tools.UnobtainableError as problem:
+        if tools.must_be_there():
+            tools.give_up(problem)
+        like_one: s3server.S3 = request.getfixturevalue("_moto")
+        return like_one
+    gateway: s3server.Gateway = request.getfixturevalue("_gateway")
+    return gateway.s3
+
+
+@pytest.fixture
+def best_s3(best_s3_server: s3server.S3, s3_credentials: None) -> s3server.S3:
+    """The same, with credentials in the environment."""
+    return best_s3_server

@@ -42,12 +42,8 @@ class TestKills:
         assert result.ledger.acknowledged["uploads"]
         assert result.findings.looks
 
-    def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(moto_s3), tmp_path, kills=KILLS).problems == []
-
-    @pytest.mark.real_s3
-    def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS).problems == []
+    def test_on_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
+        assert kill_loop(Bucket(best_s3), tmp_path, kills=KILLS).problems == []
 
 
 class TestKillsUnderPushes:
@@ -61,12 +57,8 @@ class TestKillsUnderPushes:
         assert result.ledger.acknowledged["pushes"]
         assert result.book.acknowledged["tags"]
 
-    def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(moto_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
-
-    @pytest.mark.real_s3
-    def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(real_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
+    def test_on_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
+        assert kill_loop(Bucket(best_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
 
 
 class TestCollecting:
@@ -80,12 +72,8 @@ class TestCollecting:
         assert result.collected["runs"]
         assert result.book.acknowledged["deletes"]
 
-    def test_on_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        assert collect_beside(Bucket(moto_s3), tmp_path, seconds=4, grace=0).problems == []
-
-    @pytest.mark.real_s3
-    def test_on_a_bucket_of_a_real_gateway(self, tmp_path: Path, real_s3: s3server.S3) -> None:
-        assert collect_beside(Bucket(real_s3), tmp_path, seconds=4, grace=0).problems == []
+    def test_on_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
+        assert collect_beside(Bucket(best_s3), tmp_path, seconds=4, grace=0).problems == []
 
 
 class TestRaces:
@@ -99,19 +87,12 @@ class TestRaces:
         assert result.problems == []
         assert result.answers["PUT 201"] >= ROUNDS
 
-    def test_between_replicas_with_one_catalog(self, tmp_path: Path, moto_s3: s3server.S3, postgres_url: str) -> None:
-        with arranged("replicas-postgres", tmp_path, s3=moto_s3, database=postgres_url) as servers:
+    def test_between_replicas_with_one_catalog(self, tmp_path: Path, best_s3: s3server.S3, postgres_url: str) -> None:
+        with arranged("replicas-postgres", tmp_path, s3=best_s3, database=postgres_url) as servers:
             assert race(servers, rounds=ROUNDS).problems == []
 
-    def test_between_replicas_that_share_nothing_but_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        with arranged("replicas-bucket", tmp_path, s3=moto_s3) as servers:
-            assert race(servers, rounds=ROUNDS).problems == []
-
-    @pytest.mark.real_s3
-    def test_between_replicas_that_share_nothing_but_a_bucket_of_a_real_gateway(
-        self, tmp_path: Path, real_s3: s3server.S3
-    ) -> None:
-        with arranged("replicas-bucket", tmp_path, s3=real_s3) as servers:
+    def test_between_replicas_that_share_nothing_but_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
+        with arranged("replicas-bucket", tmp_path, s3=best_s3) as servers:
             assert race(servers, rounds=ROUNDS).problems == []
 
 
@@ -127,19 +108,12 @@ class TestRacesOfPushes:
         assert result.answers["push 201"] >= CLIENTS
         assert result.answers["artifact 201"] == result.answers["move 201"] == CLIENTS
 
-    def test_between_replicas_with_one_catalog(self, tmp_path: Path, moto_s3: s3server.S3, postgres_url: str) -> None:
-        with arranged("replicas-postgres", tmp_path, s3=moto_s3, database=postgres_url) as servers:
+    def test_between_replicas_with_one_catalog(self, tmp_path: Path, best_s3: s3server.S3, postgres_url: str) -> None:
+        with arranged("replicas-postgres", tmp_path, s3=best_s3, database=postgres_url) as servers:
             assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
 
-    def test_between_replicas_that_share_nothing_but_a_bucket(self, tmp_path: Path, moto_s3: s3server.S3) -> None:
-        with arranged("replicas-bucket", tmp_path, s3=moto_s3) as servers:
-            assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
-
-    @pytest.mark.real_s3
-    def test_between_replicas_that_share_nothing_but_a_bucket_of_a_real_gateway(
-        self, tmp_path: Path, real_s3: s3server.S3
-    ) -> None:
-        with arranged("replicas-bucket", tmp_path, s3=real_s3) as servers:
+    def test_between_replicas_that_share_nothing_but_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
+        with arranged("replicas-bucket", tmp_path, s3=best_s3) as servers:
             assert race(servers, rounds=len(OCI_RACES), races=OCI_RACES).problems == []
 
 

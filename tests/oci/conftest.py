@@ -31,7 +31,7 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         place: tuple[str, ...] = ()
         storage = None
         if request.param == "s3":
-            s3 = stack.enter_context(s3server.running_moto(folder))
+            s3: s3server.S3 = request.getfixturevalue("best_s3_server")
             storage, place = f"s3://{s3.new_bucket()}", ("--s3-endpoint", s3.endpoint_url)
         arguments = ("--open-writes", "--workers", "2", *place)
         server = stack.enter_context(running(folder, *arguments, storage=storage, env=s3server.CREDENTIALS))
