@@ -88,6 +88,18 @@ class PutManifest(NamedTuple):
     twice: str | None
 
 
+class _Chart(NamedTuple):
+    """The package of a manifest, judged as an upload.
+
+    Attributes:
+        examined: what was read out of it.
+        signature: its provenance, which names it; None for none.
+    """
+
+    examined: Examined
+    signature: bytes | None
+
+
 class _Push(NamedTuple):
     """A manifest that is pushed, while its OCI repository is held.
 
@@ -327,7 +339,9 @@ class Manifests:
                     self._store(push)
         if published is not None:
             self.repositories.tell_replaced(published)
-        return PutManifest(digest, manifest.subject, wanted, published, chart.digest if chart and twice else None)
+        return PutManifest(
+            digest, manifest.subject, wanted, published, chart.examined.digest if chart and twice else None
+        )
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
@@ -372,7 +386,7 @@ class Manifests:
                 )
             _check_size(each, len(found.data))
 
-    def _take_chart(self, name: Name, parts: ChartParts, file: BinaryIO) -> Examined:
+    def _take_chart(self, name: Name, parts: ChartParts, file: BinaryIO) -> _Chart:
         """Read the package of a chart into a file, and judge it as an upload.
 
         Raises:
@@ -389,17 +403,18 @@ class Manifests:
                 "push the .prov that `helm package --sign` made"
             )
         self._copy(name, parts.package, file)
+        signature = None
         try:
             examined = self.repositories.admit(file)
             if parts.provenance is not None:
                 chart = examined.package.chart
-                statement = provenance.parse(self._provenance(name, parts))
+                signature = self._provenance(name, parts.provenance)
                 provenance.check_names_package(
-                    statement, layout.package_file(chart.name, chart.version), examined.digest
+                    provenance.parse(signature), layout.package_file(chart.name, chart.version), examined.digest
                 )
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
-        return examined
+        return _Chart(examined, signature)
 
     def _copy(self, name: Name, wanted: Descriptor, file: BinaryIO) -> None:
         try:
@@ -411,11 +426,9 @@ class Manifests:
             while piece := reader.read(_PIECE):
                 file.write(piece)
 
-    def _provenance(self, name: Name, parts: ChartParts) -> bytes:
-        if parts.provenance is None:
-            return b""
+    def _provenance(self, name: Name, wanted: Descriptor) -> bytes:
         with self.new_file() as file:
-            self._copy(name, parts.provenance, file)
+            self._copy(name, wanted, file)
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
@@ -452,21 +465,20 @@ class Manifests:
     def _is_loose(self, name: Name, package: Digest) -> bool:
         return self.blobs.loose_size(name, package) is not None
 
-    def _publishes(self, name: Name, tag: str, chart: Examined | None) -> str | None:
+    def _publishes(self, name: Name, tag: str, chart: _Chart | None) -> str | None:
         """Return the digest (hex) of the package that a tag is the version of, under its own name; None for others."""
-        if chart is None or chart.package.chart.name != name.chart:
+        if chart is None or chart.examined.package.chart.name != name.chart:
             return None
-        return chart.digest if oci.tag_of(chart.package.chart.version) == tag else None
+        return chart.examined.digest if oci.tag_of(chart.examined.package.chart.version) == tag else None
 
-    def _publish(self, push: _Push, file: BinaryIO, chart: Examined) -> tuple[Published | None, bool]:
+    def _publish(self, push: _Push, file: BinaryIO, chart: _Chart) -> tuple[Published | None, bool]:
         """Put the package of a manifest under its own key, and store the manifest.
 
         Returns:
             What was published, None where it was there already; and whether the package lies as a blob besides.
         """
-        parts = push.manifest.chart
-        signature = self._provenance(push.name, parts) if parts is not None and parts.provenance is not None else None
-        twice = self._is_loose(push.name, oci.sha256(chart.digest))
+        digest = chart.examined.digest
+        twice = self._is_loose(push.name, oci.sha256(digest))
         published, stored = None, False
 
         def beside(package: PackageRecord) -> Change:
@@ -475,30 +487,25 @@ class Manifests:
             stored = True
             return push.held.take()
 
-        if self.blobs.package(push.name, chart.digest) is None:
-            published = self._publish_package(push.name, file, chart, signature, beside)
+        if self.blobs.package(push.name, digest) is None:
+            published = self._publish_package(push.name, file, chart, beside)
         if published is None:
-            self._add_provenance(push.name, signature)  # pushed again: nothing of the package changes
+            self._add_provenance(push.name, chart.signature)  # pushed again: nothing of the package changes
         if not stored:
             self._store(push)
         return published, twice
 
     def _publish_package(
-        self,
-        name: Name,
-        file: BinaryIO,
-        chart: Examined,
-        signature: bytes | None,
-        beside: Callable[[PackageRecord], Change],
+        self, name: Name, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord], Change]
     ) -> Published | None:
         """Publish a package; None where it is there already."""
         repositories = replace(self.repositories, companion=None)  # which would wait for the lock that is held here
         try:
-            return repositories.publish(name.repository, file, signature, examined=chart, beside=beside)
+            return repositories.publish(name.repository, file, chart.signature, examined=chart.examined, beside=beside)
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:
-            if error.digest == chart.digest:
+            if error.digest == chart.examined.digest:
                 return None
             raise AlreadyPublished(
                 f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
