@@ -204,7 +204,6 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         self._in_line.popleft()  # whichever it is: they are counted, from several threads
         stays: bool = super().handle(conn)
         while stays and self._next_is_here(conn):
-            conn.parser = getattr(conn.parser, "parser", conn.parser)
             stays = super().handle(conn)
         return stays
 
