@@ -306,11 +306,12 @@ class Catalog:
         Raises:
             CatalogIncomplete: see the class.
         """
-        values = {"repository": repository, "first": f"{chart}-", "end": f"{chart}."}  # '.' comes next to '-'
-        aside = {one.file: one.state for one in self.set_aside(repository) if one.file.startswith(f"{chart}-")}
+        prefix = f"{chart}-"
+        values = {"repository": repository, "first": prefix, "end": f"{chart}."}  # '.' comes next to '-'
+        states = {one.file: one.state for one in self.set_aside(repository) if one.file.startswith(prefix)}
         with self._reading() as session:
-            served = {file: state for file, state in session.rows(self._queries.states_of_files, values)}  # noqa: C416
-        return aside | served
+            states |= {row[0]: row[1] for row in session.rows(self._queries.states_of_files, values)}
+        return states
 
     def records(self) -> Iterator[PackageRecord | SetAside]:
         """Give everything that `Building.load` takes, in no order, as it was when the first one was asked for.
