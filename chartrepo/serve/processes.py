@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -21,11 +22,12 @@ def deafen_while_booting() -> None:
     A web server's worker is born with its parent's handlers, and a SIGTERM that meets those is lost: the server would
     wait for that worker until it is killed.
     """
-    waiting = {signal.SIGTERM}
-    os.register_at_fork(
-        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, waiting),
-        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, waiting),
-    )
+    mask = threading.local()  # of whichever thread forks
+
+    def block() -> None:
+        mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    os.register_at_fork(before=block, after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask.before))
 
 
 def listen_to_sigterm() -> None:

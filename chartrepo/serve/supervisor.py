@@ -17,6 +17,7 @@ from chartrepo.kinds import is_loopback
 from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
 from chartrepo.serve.greeting import greeting
+from chartrepo.serve.hearing import Hearing
 from chartrepo.serve.listener import address, listen, url
 from chartrepo.serve.pauses import Pauses
 from chartrepo.serve.processes import HANDLED, spawn
@@ -28,7 +29,10 @@ from storage.base import Misconfigured
 log = logging.getLogger(__name__)
 
 _HEARD_AFTER: Final = 0.2
-"""Seconds after which workers have heard that they are to end. A port that is closed before makes granian's hang."""
+"""Seconds that a worker which was told to end takes to turn from the port.
+
+granian's accepts before all else, and never ends where a closed port keeps failing at it.
+"""
 _RESTART_PAUSE: Final = 1.0
 _QUICK_DEATH: Final = 5.0
 _QUICK_DEATHS: Final = 3
@@ -83,6 +87,7 @@ class _Supervisor:
     quick_deaths: dict[str, int] = field(default_factory=dict)
     pauses: dict[str, Pauses] = field(default_factory=lambda: defaultdict(Pauses))
     due: dict[str, float] = field(default_factory=dict)
+    hearing: Hearing = field(init=False)
 
     def run(self) -> None:
         # Blocked before the first fork, so that no child can end unnoticed.
@@ -115,13 +120,17 @@ class _Supervisor:
     def _start(self, name: str) -> None:
         settings, ground, listener = self.settings, self.ground, self.listener
         wishes = Wishes(settings.state_dir)
+        if name == "web":
+            self.hearing = Hearing()
         work = {
-            "web": lambda: run_web(settings, ground, listener, wishes),
+            "web": lambda: run_web(settings, ground, listener, wishes, self.hearing),
             "background": lambda: run_background(settings, ground, wishes),
             "admin": lambda: run_admin(settings, ground, self.admin, url(listener, settings.context_path)),
         }[name]
         self.children[spawn(name, work)] = name
         self.started[name] = time.monotonic()
+        if name == "web":
+            self.hearing.listen()
 
     def _reap(self) -> list[tuple[str, int]]:
         ended: list[tuple[str, int]] = []
@@ -138,6 +147,8 @@ class _Supervisor:
 
         The others are only tried ever less often: without them charts are served all the same.
         """
+        if name == "web":
+            self.hearing.close()
         quick = time.monotonic() - self.started[name] < _QUICK_DEATH
         self.quick_deaths[name] = self.quick_deaths.get(name, 0) + 1 if quick else 0
         if name == "web" and self.quick_deaths[name] >= _QUICK_DEATHS:
@@ -171,11 +182,14 @@ class _Supervisor:
             return 0
         os.kill(pids[0], signal.SIGTERM)
         told = time.monotonic()
+        heard: float | None = None
         while time.monotonic() < told + patience:
             for ended, status in self._reap():
                 if ended == name:
                     return 0 if status in {0, -signal.SIGTERM} else 1
-            if name == "web" and time.monotonic() > told + _HEARD_AFTER:
+            if name == "web" and heard is None and self.hearing.everybody_heard():
+                heard = time.monotonic()
+            if heard is not None and time.monotonic() > heard + _HEARD_AFTER:
                 self._close_port()
             signal.sigtimedwait({signal.SIGCHLD}, _HEARD_AFTER)
         log.warning("the %s process did not end in time: it is killed", name)

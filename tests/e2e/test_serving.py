@@ -260,6 +260,21 @@ class TestEnd:
         finally:
             server.kill()
 
+    def test_a_worker_that_hears_of_the_end_late_ends_all_the_same(self, tmp_path: Path, kind: str) -> None:
+        server = start(tmp_path, "--server", kind, "--workers", "2", "--graceful-timeout", "20")
+        try:
+            server.wait_until_ready()
+            eventually(lambda: len(server.workers) == 2, what="both workers were born")
+            late = psutil.Process(server.workers[-1])
+            late.suspend()
+            server.process.signal(signal.SIGTERM)
+            time.sleep(1)
+            late.resume()
+            assert server.process.wait() == 0
+            assert "refused to gracefully stop" not in server.log
+        finally:
+            server.kill()
+
     def test_no_child_outlives_a_killed_parent(self, tmp_path: Path, kind: str) -> None:
         server = start(tmp_path, "--server", kind)
         try:
