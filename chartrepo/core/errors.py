@@ -150,6 +150,30 @@ class WritesUnsafe(ChartrepoError):
     """The storage cannot keep two writers apart, and nothing else was set up to do so."""
 
 
+class AccessMisconfigured(ChartrepoError):
+    """A file that says who may do what cannot be used. The message has a line for each thing that is wrong.
+
+    Attributes:
+        problems: all of these, each a sentence that names the place, the value and the remedy, and never a hash.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class PermissionsInvalid(AccessMisconfigured):
+    """Permissions that cannot be read."""
+
+
+class UsersInvalid(AccessMisconfigured):
+    """A file of users that cannot be read, or that breaks a rule."""
+
+
+class PasswordUnchecked(ChartrepoError):
+    """A password of which nobody could tell whether it is right: memory is short. Try again soon."""
+
+
 def in_full(error: Exception) -> str:
     """Return the sentence of an error for those who run the server."""
     return error.detail if isinstance(error, CatalogUnavailable) else str(error)

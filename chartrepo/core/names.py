@@ -21,6 +21,7 @@ MAX_LENGTH: Final = 200
 """In characters. A key of 1,024 bytes (S3) has room for it beside any package file."""
 
 _SEGMENT = r"[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*"
+_PART = re.compile(_SEGMENT)
 _REPOSITORY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
@@ -44,3 +45,8 @@ def check_repository(text: str) -> str:
             f"{text!r} cannot name a repository: the server answers at /{first} itself, choose another name"
         )
     return text
+
+
+def is_part(text: str) -> bool:
+    """Return whether this can be a segment of a repository's name, in some place."""
+    return _PART.fullmatch(text) is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from chartrepo.core.errors import InvalidName
-from chartrepo.core.names import MAX_LENGTH, RESERVED_FIRST_SEGMENTS, check_repository
+from chartrepo.core.names import MAX_LENGTH, RESERVED_FIRST_SEGMENTS, check_repository, is_part
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,11 @@ def test_a_name_that_is_too_long_is_refused_and_cut_in_the_message() -> None:
     with pytest.raises(InvalidName) as refusal:
         check_repository("a" * 10_000)
     assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("team", True), ("api", True), ("A.b_c--d", True), ("", False), ("a/b", False), ("a..b", False), ("a\n", False)],
+)
+def test_a_part_is_what_can_stand_between_slashes(text: str, part: bool) -> None:
+    assert is_part(text) == part

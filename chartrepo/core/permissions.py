@@ -1,0 +1,368 @@
+"""Who may do what: the rules under `permissions:`, and what they let a caller do.
+
+A rule lets those it names take some actions on some charts. Nothing else is allowed, and no rule takes away what
+another gives, so that their order does not matter. What a rule gives to `anonymous` it gives to everybody: what needs
+no credential is nobody's privilege. And `admin` on a chart is every other action on it as well.
+
+A rule is written as `{who: [group:web, token:ci], may: [read, publish], on: ["web/**"]}`; one text may stand alone for
+a list. `chartrepo.core.patterns` tells what can stand behind `on`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from chartrepo.core.errors import PermissionsInvalid
+from chartrepo.core.messages import shown
+from chartrepo.core.patterns import EVERYTHING, Pattern, nearest
+
+ANYBODY: Final = "anonymous"
+"""How a rule names everybody, known or not."""
+KNOWN: Final = "authenticated"
+"""How a rule names everybody who has shown a credential."""
+
+MAX_RULES: Final = 1_000
+MAX_ENTRIES: Final = 100
+"""Of each list in a rule."""
+MAX_NAME: Final = 512
+"""Of a caller in a rule, in characters."""
+
+_KINDS: Final = ("user", "group", "token", "github", "gitlab", "kubernetes")
+_CALLERS: Final = f"{ANYBODY}, {KNOWN}, user:NAME, group:NAME, token:NAME, github:..., gitlab:... or kubernetes:..."
+_NEEDS_NO_QUOTES: Final = re.compile(rf"{ANYBODY}|{KNOWN}|(?:{'|'.join(_KINDS)}):(?:[A-Za-z0-9_./@:+-]*[A-Za-z0-9_])")
+
+_T = TypeVar("_T")
+
+
+class Action(Enum):
+    """What a caller wants to do. The value is how a rule names it."""
+
+    READ = "read"
+    PUBLISH = "publish"
+    OVERWRITE = "overwrite"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+_ACTIONS: Final = {action.value: action for action in Action}
+
+
+class Extent(Enum):
+    """On how much of a repository a caller may do something."""
+
+    ALL = "all"
+    """On every chart, whatever it is called."""
+    SOME = "some"
+    """It depends on the chart, of which there may be none."""
+    NONE = "none"
+    """On no chart, whatever it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        name: `anonymous`, or with a kind in front: `user:ada`, `token:ci`, `github:acme/web/...`.
+        groups: that the caller is in, without `group:`.
+    """
+
+    name: str
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def identities(self) -> frozenset[str]:
+        """The texts by which a rule names this caller, beside the `anonymous` that names everybody."""
+        known = () if self.name == ANYBODY else (KNOWN,)
+        return frozenset((self.name, *known, *(f"group:{group}" for group in self.groups)))
+
+
+ANONYMOUS: Final = Caller(ANYBODY)
+"""Who has shown no credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Lets some callers take some actions on some charts.
+
+    Attributes:
+        who: the callers, as `Caller.identities` has them.
+        may: the actions.
+        on: the charts.
+    """
+
+    who: tuple[str, ...]
+    may: tuple[Action, ...]
+    on: tuple[Pattern, ...]
+
+    def __str__(self) -> str:
+        """This as one would write it into the file, on one line."""
+        who = ", ".join(text if _NEEDS_NO_QUOTES.fullmatch(text) else _quoted(text) for text in self.who)
+        may = ", ".join(action.value for action in self.may)
+        on = ", ".join(_quoted(str(pattern)) for pattern in self.on)
+        return f"{{who: [{who}], may: [{may}], on: [{on}]}}"
+
+    def names(self, caller: Caller) -> bool:
+        """Return whether this is for a caller."""
+        return ANYBODY in self.who or not caller.identities.isdisjoint(self.who)
+
+    def allows(self, action: Action) -> bool:
+        """Return whether this is for an action."""
+        return action in self.may or Action.ADMIN in self.may
+
+    def covers(self, other: "Rule") -> bool:
+        """Return whether this gives all that another rule gives, to all that it gives it to."""
+        return (
+            all(self.allows(action) for action in other.may)
+            and all(self._names_all(who) for who in other.who)
+            and all(any(mine.covers(pattern) for mine in self.on) for pattern in other.on)
+        )
+
+    def _names_all(self, who: str) -> bool:
+        return who in self.who or ANYBODY in self.who or (KNOWN in self.who and who != ANYBODY)
+
+
+class Permissions:
+    """All rules there are.
+
+    Attributes:
+        rules: in the order of the file.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._naming: dict[str, set[int]] = {}
+        for number, rule in enumerate(self.rules):
+            for who in rule.who:
+                self._naming.setdefault(who, set()).add(number)
+
+    @classmethod
+    def parse(cls, value: object) -> "Permissions":
+        """Read what stands under `permissions:`.
+
+        Args:
+            value: as YAML gives it: lists, mappings and scalars.
+
+        Raises:
+            PermissionsInvalid: something in it cannot be read; it tells of everything that cannot.
+        """
+        if not isinstance(value, list):
+            raise PermissionsInvalid(
+                "permissions: is no list of rules: write each as '- {who: [authenticated], may: [read], on: [\"**\"]}'"
+                ", or [] where nobody may do anything"
+            )
+        if len(value) > MAX_RULES:
+            raise PermissionsInvalid(
+                f"permissions: there are {len(value):,} rules, and {MAX_RULES:,} are the most: name several callers, "
+                "actions or patterns in one"
+            )
+        problems: list[str] = []
+        rules = [_read_rule(_place(number), given, problems) for number, given in enumerate(value)]
+        if problems:
+            raise PermissionsInvalid(*problems)
+        return cls(rules)
+
+    def rights(self, caller: Caller) -> "Rights":
+        """Return what a caller may do, to be asked about many charts."""
+        numbers = set[int]().union(*(self._naming.get(who, ()) for who in (ANYBODY, *caller.identities)))
+        return Rights(self.rules[number] for number in numbers)
+
+    def rule_for(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule | None:
+        """Return the first rule that lets a caller do something with a chart; None where none does."""
+        for rule in self.rules:
+            if (
+                rule.allows(action)
+                and rule.names(caller)
+                and any(pattern.matches(repository, chart) for pattern in rule.on)
+            ):
+                return rule
+        return None
+
+    def missing_rule(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule:
+        """Return the least rule that would let a caller do something with a chart.
+
+        Args:
+            caller: who wants to.
+            action: what is wanted.
+            repository: a name that `check_repository` took.
+            chart: may be anything; where it is empty, or can stand in no pattern, the rule is for the repository.
+        """
+        return Rule((caller.name,), (action,), (nearest(repository, chart),))
+
+    def never_match(self, users: Collection[str] | None = None, groups: Collection[str] | None = None) -> list[str]:
+        """Tell of what stands in the rules and does nothing, in sentences.
+
+        Args:
+            users: that there are, without `user:`; None where that is not known.
+            groups: that somebody is in, without `group:`; None where that is not known.
+        """
+        return [
+            f"{_place(number)}{problem}"
+            for number, rule in enumerate(self.rules)
+            for problem in (*_absent(rule, users, groups), *_unreachable(rule), *self._idle(number))
+        ]
+
+    def _idle(self, number: int) -> Iterator[str]:
+        rule = self.rules[number]
+        for other, wider in enumerate(self.rules):
+            # Of two that say the same the first is not to blame, or both would be taken out.
+            if other != number and wider.covers(rule) and (other < number or not rule.covers(wider)):
+                yield f": rule {other + 1} gives the same or more to the same callers or more: leave this one out"
+                return
+
+
+class Rights:
+    """What one caller may do.
+
+    Args:
+        rules: all that name the caller.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._grants: dict[Action, _Grant] = {}
+
+    def may(self, action: Action, repository: str, chart: str) -> bool:
+        """Return whether the caller may do something with a chart, whether or not there is such a chart."""
+        return any(pattern.matches(repository, chart) for pattern in self._grant(action).near(repository))
+
+    def extent(self, action: Action, repository: str) -> Extent:
+        """Return on how much of a repository the caller may do something, whatever is in it now."""
+        reaching = [pattern for pattern in self._grant(action).near(repository) if pattern.reaches(repository)]
+        if not reaching:
+            return Extent.NONE
+        return Extent.ALL if any(pattern.fills(repository) for pattern in reaching) else Extent.SOME
+
+    def everywhere(self, action: Action) -> bool:
+        """Return whether one pattern lets the caller do something with all charts of all repositories."""
+        return EVERYTHING in self._grant(action).patterns
+
+    def anywhere(self, action: Action) -> bool:
+        """Return whether the caller may do something with any chart at all, if it has the right name."""
+        return bool(self._grant(action).patterns)
+
+    def fingerprint(self, action: Action) -> str:
+        """Return a text that is the same for callers who may do something by the same patterns, in whatever order."""
+        return sha256("\n".join(sorted(self._grant(action).patterns)).encode()).hexdigest()
+
+    def _grant(self, action: Action) -> "_Grant":
+        """Made when it is first asked for: most requests ask for one action."""
+        if action not in self._grants:
+            self._grants[action] = _Grant(pattern for rule in self._rules if rule.allows(action) for pattern in rule.on)
+        return self._grants[action]
+
+
+def check_caller(text: str) -> str:
+    """Return `text` if a rule can name callers by it.
+
+    Raises:
+        PermissionsInvalid: it cannot; the message says what may stand there.
+    """
+    kind, _, name = text.partition(":")
+    if text == "*" or (name == "*" and kind in ("user", "group", "token")):
+        raise PermissionsInvalid(
+            f"{shown(text)} names nobody: write {ANYBODY} for everybody, or {KNOWN} for everybody with a credential"
+        )
+    if len(text) > MAX_NAME:
+        raise PermissionsInvalid(f"{shown(text)} is longer than {MAX_NAME} characters: no caller has such a name")
+    if not text.isprintable() or name != name.strip():
+        raise PermissionsInvalid(f"{shown(text)} has blanks around the name, or characters that cannot be seen")
+    if text in (ANYBODY, KNOWN) or (kind in _KINDS and name):
+        return text
+    raise PermissionsInvalid(f"{shown(text)} names no caller: write {_CALLERS}")
+
+
+class _Grant:
+    """Patterns for one action, found by the repository so that most need not be tried.
+
+    Attributes:
+        patterns: by their canonical text; the one for everything is alone.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self.patterns = {pattern.canonical: pattern for pattern in patterns}
+        if EVERYTHING in self.patterns:
+            self.patterns = {EVERYTHING: self.patterns[EVERYTHING]}
+        self._by_folder: dict[str | None, list[Pattern]] = {}
+        for pattern in self.patterns.values():
+            self._by_folder.setdefault(pattern.folder, []).append(pattern)
+
+    def near(self, repository: str) -> Iterator[Pattern]:
+        """All patterns that may reach a repository."""
+        yield from self._by_folder.get(None, ())
+        yield from self._by_folder.get(repository.partition("/")[0], ())
+
+
+def _place(number: int) -> str:
+    return f"permissions, rule {number + 1}"
+
+
+def _quoted(text: str) -> str:
+    """`text` in the quotes of YAML, which takes those of JSON."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _absent(rule: Rule, users: Collection[str] | None, groups: Collection[str] | None) -> Iterator[str]:
+    for who in rule.who:
+        kind, _, name = who.partition(":")
+        if kind == "user" and users is not None and name not in users:
+            yield f", who: no htpasswd file has the user {shown(name)}: add it to one, or take it out of the rule"
+        if kind == "group" and groups is not None and name not in groups:
+            yield f", who: nobody is in the group {shown(name)}: put somebody in, or take it out of the rule"
+
+
+def _unreachable(rule: Rule) -> Iterator[str]:
+    for pattern in rule.on:
+        obstacle = pattern.obstacle()
+        if obstacle is not None:
+            yield f", on: {shown(str(pattern))} matches nothing: {obstacle}"
+
+
+def _read_rule(place: str, given: object, problems: list[str]) -> Rule:
+    """The rule, of which what cannot be read is left out and told of in `problems`."""
+    if not isinstance(given, dict):
+        problems.append(f"{place}: is no mapping: write {{who: [...], may: [...], on: [...]}}")
+        return Rule((), (), ())
+    # YAML 1.1 takes an `on` without quotes for a yes, and so do most libraries.
+    fields = {"on" if key is True and "on" not in given else key: value for key, value in given.items()}
+    problems += (
+        f"{place}: there is no field {shown(str(key))}: a rule has who, may and on"
+        for key in fields
+        if key not in ("who", "may", "on")
+    )
+    return Rule(
+        _read(f"{place}, who", fields.get("who"), check_caller, problems),
+        _read(f"{place}, may", fields.get("may"), _read_action, problems),
+        _read(f"{place}, on", fields.get("on"), Pattern.parse, problems),
+    )
+
+
+def _read(place: str, given: Any, read: Callable[[str], _T], problems: list[str]) -> tuple[_T, ...]:
+    entries = given if isinstance(given, list) else [given]
+    if given is None or not entries:
+        problems.append(f"{place}: is missing or empty: write at least one text, or leave the rule out")
+        return ()
+    if len(entries) > MAX_ENTRIES:
+        problems.append(f"{place}: has {len(entries):,} entries, and {MAX_ENTRIES} are the most: make two rules of it")
+        return ()
+    found: dict[_T, None] = {}  # in order, each once
+    for entry in entries:
+        if not isinstance(entry, str):
+            problems.append(f"{place}: {shown(str(entry))} is no text: put it in quotes if it is meant as one")
+            continue
+        try:
+            found[read(entry)] = None
+        except PermissionsInvalid as error:
+            problems += (f"{place}: {problem}" for problem in error.problems)
+    return tuple(found)
+
+
+def _read_action(text: str) -> Action:
+    if text not in _ACTIONS:
+        *most, last = _ACTIONS
+        raise PermissionsInvalid(f"there is no action {shown(text)}: write {', '.join(most)} or {last}")
+    return _ACTIONS[text]
