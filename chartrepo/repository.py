@@ -155,6 +155,7 @@ class Repositories:
         signature: bytes | None = None,
         *,
         force: bool = False,
+        may_replace: bool = True,
         published: int | None = None,
         reserved: bool = False,
         examined: Examined | None = None,
@@ -171,6 +172,7 @@ class Repositories:
             package: the bytes of a `.tgz`, seekable, read from its start.
             signature: the bytes of its `.prov`.
             force: whether the caller asks for replacing the version, should it be there.
+            may_replace: whether this caller may replace any.
             published: when it was published elsewhere, in seconds since the epoch; now when None.
             reserved: also take what Helm accepts though an upload of it is refused; the record then warns of it.
             examined: what `admit` said of the package, where it was asked before.
@@ -184,6 +186,7 @@ class Repositories:
         """
         check_repository(repository)
         self.check_writes()
+        replacing = may_replace and self._may_replace(force=force)
         if examined is None:
             examined = self.admit(package, reserved=reserved)
         chart = examined.package.chart
@@ -192,9 +195,9 @@ class Repositories:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
         with self.catalog.exclusive(repository, file) as entry:
             when = int(self.clock()) if published is None else published
-            stored = self._store(entry, repository, file, examined, package, force=force, published=when)
+            stored = self._store(entry, repository, file, examined, package, replacing=replacing, published=when)
             try:
-                found = self._store_signature(repository, file, signature, examined.digest, stored, force=force)
+                found = self._store_signature(repository, file, signature, examined.digest, stored, replacing=replacing)
             except AlreadyPublished:
                 self._refresh(entry, repository, file)
                 raise
@@ -211,7 +214,9 @@ class Repositories:
         self._tell_published(made)
         return done
 
-    def publish_provenance(self, repository: str, signature: bytes, *, force: bool = False) -> None:
+    def publish_provenance(
+        self, repository: str, signature: bytes, *, force: bool = False, may_replace: bool = True
+    ) -> None:
         """Publish the provenance of a package that is there, or will come.
 
         Raises:
@@ -221,16 +226,18 @@ class Repositories:
         """
         check_repository(repository)
         self.check_writes()
+        replacing = may_replace and self._may_replace(force=force)
         statement = provenance.parse(signature)
         file = provenance.package_file(statement)
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
             if isinstance(known, PackageRecord):
                 provenance.check_names_package(statement, file, known.digest)
-                if known.signed and not self._may_replace(force=force):
+                provenance.check_states_chart(statement, known.name)
+                if known.signed and not replacing:
                     raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
             state = None if known is None else State(known.state)
-            keep = known.digest if isinstance(known, PackageRecord) and not self._may_replace(force=force) else ""
+            keep = known.digest if isinstance(known, PackageRecord) and not replacing else ""
             try:
                 over = self._replaceable_provenance(repository, file, signature, beside=state, keep=keep)
                 written = self._write_provenance(repository, file, signature, over=over, beside=state, keep=keep)
@@ -472,7 +479,7 @@ class Repositories:
         examined: Examined,
         package: BinaryIO,
         *,
-        force: bool,
+        replacing: bool,
         published: int,
     ) -> _Stored:
         """Write the package under its key, if it may be written.
@@ -483,14 +490,14 @@ class Repositories:
         key = layout.key(repository, file)
         # Also what is set aside: not every store refuses a create over something that it gives no ETag for.
         occupant: PackageRecord | SetAside | None = entry.package() or entry.set_aside()
-        if occupant is not None and not self._may_replace(force=force):
+        if occupant is not None and not replacing:
             occupant = self._refresh(entry, repository, file)  # it may have been removed by hand
         for _ in range(_TRIES):
             package.seek(0)
             try:
                 if occupant is None:
                     return _Stored(self.packages.put(key, package, condition=ABSENT, published=published))
-                self._check_replaceable(occupant, examined, force=force)
+                self._check_replaceable(occupant, examined, replacing=replacing)
                 condition = Matching(State(occupant.state))
                 return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
             except AlreadyExists:
@@ -504,14 +511,14 @@ class Repositories:
                 occupant = self._refresh(entry, repository, file)
         raise Unavailable(f"{key!r} keeps changing while it is written: try again")
 
-    def _check_replaceable(self, occupant: PackageRecord | SetAside, examined: Examined, *, force: bool) -> None:
+    def _check_replaceable(self, occupant: PackageRecord | SetAside, examined: Examined, *, replacing: bool) -> None:
         chart = examined.package.chart
         if isinstance(occupant, PackageRecord) and (occupant.name, occupant.version) != (chart.name, chart.version):
             raise PackageRefused(
                 f"{occupant.file}: the chart {occupant.name!r} {occupant.version!r} has a package file of this name "
                 f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
             )
-        if not self._may_replace(force=force):
+        if not replacing:
             if isinstance(occupant, SetAside):
                 raise AlreadyPublished(self._in_the_way(occupant))
             raise AlreadyPublished(f"{occupant.file} already exists", digest=occupant.digest)
@@ -524,7 +531,7 @@ class Repositories:
         return f"{what}: {remedy}, or delete this version first"
 
     def _store_signature(
-        self, repository: str, file: str, signature: bytes | None, digest: str, stored: _Stored, *, force: bool
+        self, repository: str, file: str, signature: bytes | None, digest: str, stored: _Stored, *, replacing: bool
     ) -> Signature | None:
         """Write the provenance that came along with a package; without one, judge what lies there.
 
@@ -542,7 +549,7 @@ class Repositories:
             signature,
             over=None if over is None else State(over),
             beside=stored.info.state,
-            keep=digest if stored.found and not self._may_replace(force=force) else "",
+            keep=digest if stored.found and not replacing else "",
         )
         return Signature(state, counts=True, content=signature)
 

@@ -295,6 +295,14 @@ class TestProvenance:
         with pytest.raises(ProvenanceRefused):
             shop.repositories.publish_provenance("", provenance(OTHER))
 
+    def test_alone_it_is_refused_where_it_states_another_chart_that_could_have_this_file(self, shop: Shop) -> None:
+        data = package("app-1.0.0", "2.0.0")
+        shop.publish(data)
+
+        other = provenance(data, "app-1.0.0-2.0.0.tgz", version="1.0.0-2.0.0")
+        with pytest.raises(ProvenanceRefused, match=r"states the chart 'app', but the package holds 'app-1\.0\.0'"):
+            shop.repositories.publish_provenance("", other)
+
     def test_of_replaced_bytes_it_counts_no_more(self, shop: Shop) -> None:
         shop.publish(APP, provenance(APP))
         shop.publish(OTHER, force=True)

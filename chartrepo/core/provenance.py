@@ -141,6 +141,22 @@ def check_names_package(provenance: Provenance, file: str, digest: str) -> None:
     )
 
 
+def check_states_chart(provenance: Provenance, name: str) -> None:
+    """Make sure that a provenance file states the name that the chart in the package has.
+
+    Two charts can share a file name, as `web` in version `1.0.0-2.0.0` and `web-1.0.0` in version `2.0.0`, and who may
+    do something with the one need not be who may do it with the other.
+
+    Raises:
+        ProvenanceRefused: it states another; the message names both.
+    """
+    if provenance.name != name:
+        raise ProvenanceRefused(
+            f"the provenance file states the chart {shown(provenance.name)}, but the package holds {shown(name)}: "
+            "send the one that was made for this package"
+        )
+
+
 def _signed_text(data: bytes) -> bytes:
     """The text inside a clear-signed message, as Go's `clearsign` reads it: line ends are LF, none is the last.
 
