@@ -50,6 +50,8 @@ HOMES: Final = {
     "gunicorn": "chartrepo.serve",
     "granian": "chartrepo.serve",
     "click": "chartrepo.cli",
+    "bcrypt": "chartrepo.access",
+    "argon2": "chartrepo.access",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}

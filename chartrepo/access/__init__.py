@@ -1,0 +1,19 @@
+"""Who is known, and who may do what."""
+
+from chartrepo.access.directory import ADMIN, Administrator, Directory
+from chartrepo.access.guessing import Guesses
+from chartrepo.access.htpasswd import Htpasswd
+from chartrepo.access.rules import Rules, parse_rules, watch_rules
+from chartrepo.access.watched import Watched
+
+__all__ = [
+    "ADMIN",
+    "Administrator",
+    "Directory",
+    "Guesses",
+    "Htpasswd",
+    "Rules",
+    "Watched",
+    "parse_rules",
+    "watch_rules",
+]
