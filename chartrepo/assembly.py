@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from chartrepo import layout, metrics_runs
+from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, watch_rules
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
@@ -28,6 +29,7 @@ from storage.options import S3Options
 from storage.url import Storages, open_storage
 
 _ID_BYTES: Final = 16
+_LETS_WRITE: Final = ("basic_auth_user", "admin_password", "htpasswd", "open_writes")
 _ANSWERED: Final = "the service answered"
 """What the sentence of an S3 driver's error has in it where the service is there, but cannot."""
 
@@ -92,9 +94,7 @@ class Ground:
 
 def writing_asked_by(settings: Settings) -> str:
     """Return the name of the setting by which somebody may write over the network; empty where nobody may."""
-    if settings.basic_auth_user:
-        return "basic_auth_user"
-    return "open_writes" if settings.open_writes else ""
+    return next((name for name in _LETS_WRITE if getattr(settings, name)), "")
 
 
 def prepare(settings: Settings, *, writable: bool, asked_by: str = "") -> Ground:
@@ -248,6 +248,19 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
         CatalogMisconfigured: it can never work.
     """
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
+
+
+def directory(settings: Settings) -> Directory:
+    """Return who is known, and who may do what."""
+    administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
+    anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
+    return Directory(
+        administrators=tuple(Administrator(name, password) for name, password in administrators if name and password),
+        users=Htpasswd(settings.htpasswd) if settings.htpasswd is not None else None,
+        rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
+        anonymous_read=anonymous_read,
+        open_writes=settings.open_writes,
+    )
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

@@ -265,8 +265,14 @@ def check_serving(configuration: Configuration) -> None:
     if credential != bool(settings.basic_auth_password):
         one, other = ("user", "password") if credential else ("password", "user")
         raise SettingsError(f"basic_auth_{one} is set without basic_auth_{other}: set both, or neither")
-    if settings.open_writes and credential:
-        raise SettingsError("open_writes would let everybody past basic_auth_user: set one of them")
+    for name in ("basic_auth_user", "admin_password", "htpasswd", "permissions"):
+        if settings.open_writes and getattr(settings, name):
+            raise SettingsError(f"open_writes would let everybody past {name}: set one of them")
+    if settings.permissions and not (credential or settings.admin_password or settings.htpasswd):
+        raise SettingsError(
+            "permissions has rules for callers, of whom none can be known: set htpasswd, admin_password or "
+            "basic_auth_user too"
+        )
     if settings.open_writes and not kinds.is_loopback(settings.host):
         raise SettingsError(
             f"open_writes needs a loopback host such as 127.0.0.1, and host is {_quoted(settings.host)} "

@@ -101,8 +101,15 @@ class Index:
         self._all_gzipped: Document | None = None
         self._parts: dict[tuple[Wanted, bool], Document] = {}
 
-    def document(self, wanted: Wanted = EVERYTHING, *, compressed: bool = False) -> Document:
-        """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file."""
+    def document(
+        self, wanted: Wanted = EVERYTHING, *, compressed: bool = False, readable: Callable[[str], bool] | None = None
+    ) -> Document:
+        """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file.
+
+        With `readable`, it holds those charts only of whose names that is true.
+        """
+        if readable is not None:
+            return self._readable(wanted, readable, compressed=compressed)
         if wanted:
             return self._part(wanted, compressed=compressed)
         if not compressed:
@@ -110,6 +117,12 @@ class Index:
         if self._all_gzipped is None:
             self._all_gzipped = self._gzipped_by_parts(self._all)
         return self._all_gzipped
+
+    def _readable(self, wanted: Wanted, readable: Callable[[str], bool], *, compressed: bool) -> Document:
+        part = self._document(wanted, readable)
+        if not compressed:
+            return part
+        return self._gzipped_by_parts(part) if wanted.versions is None else _gzipped(part)
 
     def _part(self, wanted: Wanted, *, compressed: bool) -> Document:
         """Return a part of the index; a small one is kept, since those who ask for it do so all day."""
@@ -125,12 +138,13 @@ class Index:
             self._parts[wanted, compressed] = part
         return part
 
-    def entries(self, offset: int, limit: int | None) -> list[bytes]:
+    def entries(self, offset: int, limit: int | None, readable: Callable[[str], bool] | None = None) -> list[bytes]:
         """Return the charts from the `offset`-th on, `limit` of them, as parts of one JSON object of name and versions.
 
-        The index has to be one in JSON.
+        The index has to be one in JSON. With `readable`, only charts count of whose names that is true.
         """
-        names = self.names[offset : None if limit is None else offset + limit]
+        names = self.names if readable is None else [name for name in self.names if readable(name)]
+        names = names[offset : None if limit is None else offset + limit]
         parts = [part for name in names for part in (b",", self.blocks[name].data)]
         return [b"{", *parts[1:], b"}"]
 
@@ -139,8 +153,10 @@ class Index:
         held = previous._deflated  # noqa: SLF001 - another one of this class
         self._deflated = {part: held[part] for part in self._all.parts if part in held} if held else {}
 
-    def _document(self, wanted: Wanted) -> Document:
+    def _document(self, wanted: Wanted, readable: Callable[[str], bool] | None = None) -> Document:
         names = wanted.among(self.names)
+        if readable is not None:
+            names = [name for name in names if readable(name)]
         around = frame(self._form, generated=self._changed, context_path=self._context_path, empty=not names)
         digest = hashlib.sha256(around.header)
         if wanted.versions is not None:

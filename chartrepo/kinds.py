@@ -226,6 +226,20 @@ def _show_path(path: Path) -> str:
 
 
 PATH: Kind[Path] = Kind("a folder", "DIR", _parse_path, _show_path)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _parse_networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+NETWORKS: Kind[tuple[Network, ...]] = Kind(
+    "addresses or networks such as 10.0.0.0/8,::1",
+    "NETWORKS",
+    _parse_networks,
+    lambda networks: ",".join(map(str, networks)),
+)
+FILE: Kind[Path] = Kind("a file", "FILE", _parse_path, _show_path)
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -306,18 +306,21 @@ class Metrics(Unmeasured):
         counter = self._uploads.labels("created")._value
         return (counter, self._sync_seconds._sum, self._sync_found._value, self._workers._value)
 
-    def render(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> tuple[str, bytes]:
+    def render(
+        self, figures: Callable[[], Iterable[RepositoryFigures]], files: Callable[[], Mapping[str, bool]] = dict
+    ) -> tuple[str, bytes]:
         """Content type and body of an answer to a scrape.
 
         Args:
             figures: asks the catalog. It may raise `ChartrepoError`: the rest is rendered all the same, and
                 `chartrepo_catalog_up` is 0.
+            files: tells of the files that are read again when they change, by their settings, whether they can be used.
         """
         self._look()
         registry = CollectorRegistry(auto_describe=False)
         if self._directory.is_dir():
             MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call] # it has no annotations
-        registry.register(_Catalog(figures))
+        registry.register(_Now(figures, files))
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry)
 
 
@@ -326,18 +329,21 @@ def worker_died(directory: Path, pid: int) -> None:
     mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call] # it has no annotations
 
 
-class _Catalog(Collector):
-    """What the catalog knows at the moment of the scrape."""
+class _Now(Collector):
+    """What is asked at the moment of the scrape."""
 
-    def __init__(self, figures: Callable[[], Iterable[RepositoryFigures]]) -> None:
+    def __init__(
+        self, figures: Callable[[], Iterable[RepositoryFigures]], files: Callable[[], Mapping[str, bool]]
+    ) -> None:
         self._figures = figures
+        self._files = files
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: a registry would else ask the catalog merely to learn the names."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """The figures by repository, whether they could be had, and the release."""
+        """The figures by repository, whether they could be had, the state of files, and the release."""
         charts = GaugeMetricFamily("chartrepo_charts", "Charts, by repository", labels=["repository"])
         versions = GaugeMetricFamily("chartrepo_chart_versions", "Packages served", labels=["repository"])
         size = GaugeMetricFamily("chartrepo_package_bytes", "Bytes of the packages served", labels=["repository"])
@@ -355,6 +361,12 @@ class _Catalog(Collector):
             up = 0
         yield from (charts, versions, size, aside)
         yield GaugeMetricFamily("chartrepo_catalog_up", "Whether the catalog answered this scrape", value=up)
+        usable = GaugeMetricFamily(
+            "chartrepo_access_file_ok", "Whether a file about access can be used as it is now", labels=["setting"]
+        )
+        for setting, ok in self._files().items():
+            usable.add_metric([setting], int(ok))
+        yield usable
         build = GaugeMetricFamily("chartrepo_build_info", "The release that runs", labels=["version"])
         build.add_metric([__version__], 1)
         yield build

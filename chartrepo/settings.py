@@ -253,6 +253,35 @@ class Settings:
         "Let everybody read, and ask for the credential only to write",
         default=False,
     )
+    admin_password: str = _setting(
+        Section.ACCESS,
+        kinds.text_of(".*", "a password", "PASSWORD"),
+        "Password of the user admin, who may do everything; empty for no such user",
+        default="",
+        secret=True,
+        flag=False,
+    )
+    htpasswd: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.ACCESS,
+        kinds.optional(kinds.FILE),
+        "File of users and their hashed passwords (bcrypt or argon2), as `htpasswd -B` makes it; read again when it "
+        "changes",
+        default=None,
+    )
+    permissions: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.ACCESS,
+        kinds.optional(kinds.FILE),
+        "YAML file of rules: who may read, publish, overwrite and delete which charts; read again when it changes. "
+        "Without it whoever has a credential may do all of that",
+        default=None,
+    )
+    trusted_proxies: tuple[kinds.Network, ...] = _setting(
+        Section.ACCESS,
+        kinds.NETWORKS,
+        "Proxies whose X-Forwarded-For is believed, by address or network. Wrong passwords are counted by the caller's "
+        "address, which is a proxy's own for all callers where it is not named here",
+        default=(),
+    )
     open_writes: bool = _setting(
         Section.ACCESS,
         kinds.BOOLEAN,

@@ -110,6 +110,7 @@ def _value_unlike_the_default(setting: Setting) -> str:
         "/elsewhere",
         "sqlite:////elsewhere",
         "http://elsewhere",
+        "10.0.0.0/8",
     )
     for text in candidates:
         try:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -259,14 +260,23 @@ class Catalog:
             rows = session.rows(self._queries.versions, {"repository": repository, "name": name})
             return [to_package(row) for row in rows]
 
-    def repositories(self) -> list[RepositoryStatus]:
+    def repositories(self, readable: Callable[[str, str], bool] | None = None) -> list[RepositoryStatus]:
         """Return the repositories that hold something, by name.
+
+        Args:
+            readable: tells of a repository and a chart whether it counts; None where all do.
 
         Raises:
             CatalogIncomplete: see the class.
         """
         with self._reading() as session:
-            return [RepositoryStatus(*row) for row in session.rows(self._queries.repositories)]
+            if readable is None:
+                return [RepositoryStatus(*row) for row in session.rows(self._queries.repositories)]
+            rows = [row for row in session.rows(self._queries.sums_of_charts) if readable(row[0], row[1])]
+        return [
+            RepositoryStatus(name, len(some), sum(row[2] for row in some), sum(row[3] for row in some), *some[0][4:])
+            for name, some in ((name, list(group)) for name, group in groupby(rows, key=itemgetter(0)))
+        ]
 
     def marks(self) -> dict[str, Mark]:
         """Return what each repository is at that holds something, or held something since the catalog was built.

@@ -142,6 +142,19 @@ class Queries:
             .where(_where(packages, "repository", "name"))
             .order_by(*newest_first)
         )
+        self.sums_of_charts = self._text(
+            sa.select(
+                repositories.c.name,
+                charts.c.name,
+                charts.c.versions,
+                charts.c.size,
+                repositories.c.revision,
+                repositories.c.changed_at,
+            )
+            .join(charts, charts.c.repository == repositories.c.name)
+            .where(charts.c.versions > _ZERO)
+            .order_by(repositories.c.name)
+        )
         self.repositories = self._text(
             sa.select(
                 repositories.c.name,

@@ -1,6 +1,6 @@
 """The application of the listener for health and metrics alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -14,15 +14,22 @@ from chartrepo.http.ops import Ops
 from chartrepo.metrics import Unmeasured
 
 
-def create_admin_app(catalog: Catalog, metrics: Unmeasured, *, ask_workers: Callable[[], None]) -> Wsgi:
+def create_admin_app(
+    catalog: Catalog,
+    metrics: Unmeasured,
+    *,
+    ask_workers: Callable[[], None],
+    files: Callable[[], Mapping[str, bool]] = dict,
+) -> Wsgi:
     """Return the WSGI application of the listener.
 
     Args:
         catalog: asked whether it is complete, and for the figures of the metrics.
         metrics: what a scrape is answered from.
         ask_workers: returns when a worker has answered; raises `OSError` where none does.
+        files: tells which of the files about access can be used.
     """
-    ops = Ops(catalog, metrics)
+    ops = Ops(catalog, metrics, files=files)
     app = Flask("chartrepo.admin", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 

@@ -5,6 +5,7 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO, Final, cast
 
@@ -24,12 +25,15 @@ from chartrepo.core.errors import (
 )
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.names import check_repository
+from chartrepo.core.permissions import Action
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
+from chartrepo.http.auth import visitor_of
 from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer
 from chartrepo.http.front import ROUTE
+from chartrepo.http.helm import Readable
 from chartrepo.http.uploads import Spool
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured, UploadResult
@@ -79,10 +83,11 @@ class Api:
     def read(self, rest: str) -> Response:
         """GET of charts, of a chart's versions, of one version, and of what is in its package."""
         repository, parts = paths.api(rest)
+        readable = _readable(repository, *parts[:1])
         match parts:
             case ():
                 _route("/api/{repository}/charts")
-                return self._charts(repository)
+                return self._charts(repository, readable)
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
@@ -97,17 +102,23 @@ class Api:
                 return self._values(repository, self._resolve(repository, name, version))
         raise NoSuchPath
 
-    def _charts(self, repository: str) -> Response:
+    def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
         limit = _count("limit", "limit is not a valid positive integer", least=1)
-        parts = self._indexes.get(repository, Form.JSON).entries(offset, limit)
+        parts = self._indexes.get(repository, Form.JSON).entries(offset, limit, readable)
         return respond(Answer(200, [JSON], parts, sum(map(len, parts))))
 
     def _versions(self, repository: str, name: str) -> Response:
-        records = self._catalog.versions(repository, name)
+        records = self._readable_versions(repository, name)
         if not records:
             raise ChartNotFound("chart not found")
         return _json_text("[" + ",".join(self._entry(repository, record) for record in records) + "]")
+
+    def _readable_versions(self, repository: str, name: str) -> list[PackageRecord]:
+        """Return the versions of a chart; none where the caller may not read it, as if it were not there."""
+        if name and not visitor_of(request.environ).may(Action.READ, repository, name):
+            return []
+        return self._catalog.versions(repository, name)
 
     def _entry(self, repository: str, record: PackageRecord) -> str:
         return entry_with_urls(record.entry_json, record.file, url_prefix=self._indexes.url_prefix(repository))
@@ -117,7 +128,7 @@ class Api:
 
         `latest`, or nothing, is the newest stable one.
         """
-        records = {record.version: record for record in self._catalog.versions(repository, name)}
+        records = {record.version: record for record in self._readable_versions(repository, name)}
         if not records:
             raise ChartNotFound("no chart name found")
         wanted = "" if wanted == "latest" else wanted
@@ -147,9 +158,13 @@ class Api:
 
     def repositories(self) -> Response:
         """GET of all repositories, with what had to be set aside in them and why."""
+        visitor = visitor_of(request.environ)
+        visitor.require_somewhere(Action.READ)
+        readable = None if visitor.reads_everything else partial(visitor.may, Action.READ)
         aside: dict[str, list[dict[str, str]]] = {}
         for each in self._catalog.set_aside():
-            aside.setdefault(each.repository, []).append({"file": each.file, "reason": each.reason})
+            if visitor.reads_all(each.repository, None):  # a file does not tell whose chart it would be
+                aside.setdefault(each.repository, []).append({"file": each.file, "reason": each.reason})
         listed = [
             {
                 "name": each.name,
@@ -159,7 +174,7 @@ class Api:
                 "changed": each.changed_at,
                 "set_aside": aside.pop(each.name, []),
             }
-            for each in self._catalog.repositories()
+            for each in self._catalog.repositories(readable)
         ]
         folders = [{"name": name, "set_aside": files} for name, files in sorted(aside.items())]
         return respond(json_answer(200, {"repositories": listed, "set_aside_folders": folders}))
@@ -180,22 +195,52 @@ class Api:
 
     def _publish_raw(self, repository: str) -> bool:
         with self._spool.take(request.stream) as package:
-            try:
-                return self._repositories.publish(repository, package, force=_force()).replaced
-            except AlreadyPublished as error:
-                raise Conflict("file already exists", error) from None
+            return self._publish_package(repository, package, None, "file already exists")
 
     def _publish_form(self, repository: str) -> bool:
         package, prov = self._form()
-        try:
-            if package is not None:
-                return self._repositories.publish(repository, package, prov, force=_force()).replaced
-            if prov is not None:
-                self._repositories.publish_provenance(repository, prov, force=_force())
-                return False
-        except AlreadyPublished as error:
-            raise Conflict("chart already exists", error) from None
+        if package is not None:
+            return self._publish_package(repository, package, prov, "chart already exists")
+        if prov is not None:
+            self._publish_signature(repository, prov, "chart already exists")
+            return False
         raise BadRequest(_NO_FIELDS)
+
+    def _publish_package(self, repository: str, package: BinaryIO, prov: bytes | None, conflict: str) -> bool:
+        """Publish a package as far as the caller may; return whether it replaced one.
+
+        Args:
+            repository: where to.
+            package: its bytes.
+            prov: those of its provenance.
+            conflict: how ChartMuseum says that it is there already.
+        """
+        examined = self._repositories.admit(package)
+        chart = examined.package.chart.name
+        visitor = visitor_of(request.environ)
+        visitor.require(Action.PUBLISH, repository, chart)
+        overwrite = visitor.may(Action.OVERWRITE, repository, chart)
+        try:
+            return self._repositories.publish(
+                repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
+            ).replaced
+        except AlreadyPublished as error:
+            if _force() and not overwrite:
+                visitor.require(Action.OVERWRITE, repository, chart)
+            raise Conflict(conflict, error) from None
+
+    def _publish_signature(self, repository: str, prov: bytes, conflict: str) -> None:
+        """Publish a provenance file as far as the caller may; see `_publish_package`."""
+        chart = provenance.parse(prov).name
+        visitor = visitor_of(request.environ)
+        visitor.require(Action.PUBLISH, repository, chart)
+        overwrite = visitor.may(Action.OVERWRITE, repository, chart)
+        try:
+            self._repositories.publish_provenance(repository, prov, force=_force(), may_replace=overwrite)
+        except AlreadyPublished as error:
+            if _force() and not overwrite:
+                visitor.require(Action.OVERWRITE, repository, chart)
+            raise Conflict(conflict, error) from None
 
     def _form(self) -> tuple[BinaryIO | None, bytes | None]:
         """Return the package and the provenance of a form, None for what it lacks."""
@@ -218,14 +263,12 @@ class Api:
     def _publish_provenance(self, repository: str) -> bool:
         with self._spool.take(request.stream) as file:
             file.seek(0)
-            try:
-                self._repositories.publish_provenance(repository, file.read(provenance.MAX_BYTES + 1), force=_force())
-            except AlreadyPublished as error:
-                raise Conflict("file already exists", error) from None
+            self._publish_signature(repository, file.read(provenance.MAX_BYTES + 1), "file already exists")
         return False
 
     def _counted(self, upload: Callable[[str], bool], repository: str) -> Response:
         try:
+            visitor_of(request.environ).require_some(Action.PUBLISH, repository)  # before the body is read
             replaced = upload(check_repository(repository))
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(answer(error).status))
@@ -235,9 +278,14 @@ class Api:
 
     def delete(self, rest: str) -> Response:
         """DELETE of one version, exactly as it is written, or of a whole chart with `?all_versions=true`."""
+        repository, parts = paths.api(rest)
+        visitor = visitor_of(request.environ)
+        if not parts or not parts[0]:
+            visitor.require_some(Action.DELETE, repository)
+            raise NoSuchPath
+        visitor.require(Action.DELETE, repository, parts[0])
         if not self._allow_delete:
             raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
-        repository, parts = paths.api(rest)
         match parts:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
@@ -257,6 +305,7 @@ class Api:
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""
+        visitor_of(request.environ).require_everywhere(Action.ADMIN)
         report = self._sync()
         return respond(json_answer(200, report.as_json()))
 
@@ -279,6 +328,18 @@ def respond(answer: Answer) -> Response:
 def _json_text(text: str) -> Response:
     data = text.encode()
     return respond(Answer(200, [JSON], [data], len(data)))
+
+
+def _readable(repository: str, chart: str | None = None) -> Readable | None:
+    """Return what tells which charts of a repository, or whether this one, the caller may read.
+
+    Raises:
+        Unauthorized: not without a credential, be there something or not.
+    """
+    visitor = visitor_of(request.environ)
+    if chart and not visitor.is_known:
+        visitor.require(Action.READ, repository, chart)
+    return visitor.readable(repository)
 
 
 def _route(template: str) -> None:

@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from chartrepo import logs
+from chartrepo.access import Directory
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import oci_errors, ops
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond, upload_result
-from chartrepo.http.auth import Action, Authorizer
-from chartrepo.http.errors import Forbidden, NoSuchPath, Unauthorized, answer
+from chartrepo.http.auth import VISITOR, Authorizer, Visitor
+from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
 from chartrepo.http.oci import LOGIN, Oci
@@ -45,6 +47,7 @@ class Services:
         metrics: where requests are counted.
         access: writes the access log; None for none.
         public_url: the address this server is known under; empty for the one it is asked under.
+        directory: who is known, and who may do what.
     """
 
     repositories: Repositories
@@ -55,15 +58,13 @@ class Services:
     metrics: Unmeasured
     access: Access | None
     public_url: str
+    directory: Directory
 
 
 def create_app(settings: Settings, services: Services) -> Front:
     """Return the WSGI application of the whole server."""
     authorizer = Authorizer(
-        user=settings.basic_auth_user,
-        password=settings.basic_auth_password,
-        anonymous_read=settings.auth_anonymous_get,
-        open_writes=settings.open_writes,
+        services.directory, open_writes=settings.open_writes, trusted_proxies=settings.trusted_proxies
     )
     options = Options(
         index_format=settings.index_format,
@@ -113,28 +114,47 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         public_url=services.public_url,
         context_path=settings.context_path,
         artifacthub_id=settings.artifacthub_repository_id,
+        files=services.directory.files,
     ).register(app)
 
-    @app.before_request
-    def authorize() -> None:
-        """Ask for every route that is not open by name, so that a new one cannot be forgotten."""
-        if request.url_rule is None:
-            return  # there is nothing to guard
-        if not request.url_rule.arguments:
-            request.environ[ROUTE] = request.url_rule.rule
-        if request.endpoint in ops.OPEN:
-            return
-        if request.endpoint in LOGIN:
-            authorizer.check_login(request.environ)
-        try:
-            authorizer.check(request.environ, Action.READ if request.method in {"GET", "HEAD"} else Action.WRITE)
-        except (Unauthorized, Forbidden) as error:
-            if request.endpoint == Api.publish.__name__:
-                services.metrics.upload(upload_result(answer(error).status))
-            raise
-
+    _ask_who_calls(app, authorizer, services.metrics)
     _answer_errors(app)
     return app
+
+
+class NotAskedError(RuntimeError):
+    """A view forgot to ask whether its caller may have what it answers."""
+
+
+def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> None:
+    @app.before_request
+    def find_visitor() -> None:
+        """Find out who asks, for every route that is not open by name. What it may do each view asks."""
+        rule = request.url_rule
+        if rule is None:
+            return  # there is nothing to guard
+        if not rule.arguments:
+            request.environ[ROUTE] = rule.rule
+        if rule.endpoint in ops.OPEN:
+            return
+        if rule.endpoint in LOGIN:
+            authorizer.check_login(request.environ)
+        try:
+            visitor = authorizer.visitor(request.environ)
+        except Unauthorized as error:
+            if rule.endpoint == Api.publish.__name__:
+                metrics.upload(upload_result(answer(error).status))
+            raise
+        request.environ[VISITOR] = visitor
+        ops.NEEDS.get(rule.endpoint, Visitor.needs_to_be_asked)(visitor)
+
+    @app.after_request
+    def check_asked(response: Response) -> Response:
+        """Send nothing that a view made without asking whether the caller may have it."""
+        visitor: Visitor | None = request.environ.get(VISITOR)
+        if visitor is not None and not visitor.asked and response.status_code < HTTPStatus.BAD_REQUEST:
+            raise NotAskedError(request.endpoint)
+        return response
 
 
 def _answer_errors(app: Flask) -> None:

@@ -1,102 +1,222 @@
-"""Who may do what. The one authorizer, asked by every route.
+"""Who asks, and what that caller may do. The one authorizer, asked by every route.
 
-With a credential set, it guards every route, as ChartMuseum does; `auth_anonymous_get` opens reading. Without one,
-nobody may write: a proxy on the same host would make every caller look like this machine itself. `open_writes` is for
-trying things out on one's own machine, and there a web page in the browser must not write either.
+What a caller may not read is not there for it: a known caller gets the same 404 as for what does not exist, and one
+without a credential 401 in both cases, which tells clients to come again with one. 403 is for something else than
+reading on what the caller may read.
+
+Without any credential in the settings nobody may write: a proxy on the same host would make every caller look like this
+machine itself. `open_writes` is for trying things out on one's own machine, and there a web page in the browser must
+not write either.
 """
 
 import base64
 import binascii
-import hmac
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from chartrepo import kinds
-from chartrepo.http.errors import Forbidden, Unauthorized
+from chartrepo.access import Directory, Guesses
+from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Rights
+from chartrepo.http.addresses import caller_address
+from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
+from chartrepo.kinds import Network
 
 Environ = Mapping[str, Any]
 
-
-class Action(Enum):
-    """What a caller wants to do."""
-
-    READ = "read"
-    WRITE = "write"
-
-
+VISITOR: Final = "chartrepo.visitor"
+"""Key of the environment under which `Front` leaves the visitor."""
 _ACROSS_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
-class Authorizer:
-    """Decides from the settings and the request's headers alone.
+class Visitor:
+    """The caller of one request, and its rights.
 
-    Args:
-        user: of the one credential; empty where there is none.
-        password: that goes with it.
-        anonymous_read: whether reading needs no credential.
-        open_writes: whether writing needs none, for callers of this machine that are no web page.
+    Attributes:
+        caller: who it is.
+        asked: whether anything was asked. An answer without that is not sent: its route forgot to ask.
     """
 
-    def __init__(self, *, user: str, password: str, anonymous_read: bool, open_writes: bool) -> None:
-        self._expected = f"{user}:{password}".encode() if user else None
-        # What nearly every client sends, so that the usual request costs one comparison.
-        self._usual = "Basic " + base64.b64encode(self._expected).decode() if self._expected else ""
-        self._anonymous_read = anonymous_read or not user
+    def __init__(self, caller: Caller, rights: Rights, check_write: Callable[[], None]) -> None:
+        self.caller = caller
+        self.asked = False
+        self._rights = rights
+        self._check_write = check_write
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it brought a credential."""
+        return self.caller != ANONYMOUS
+
+    def needs_to_be_asked(self) -> None:
+        """Do nothing: what it may do is asked later."""
+
+    def needs_nothing(self) -> None:
+        """Say that whoever asks gets the same answer."""
+        self.asked = True
+
+    @property
+    def reads_everything(self) -> bool:
+        """Whether it may read everything."""
+        self.asked = True
+        return self._rights.everywhere(Action.READ)
+
+    def may(self, action: Action, repository: str, chart: str) -> bool:
+        """Return whether it may do this to a chart."""
+        self.asked = True
+        return self._rights.may(action, repository, chart)
+
+    def readable(self, repository: str) -> Callable[[str], bool] | None:
+        """Return what tells by its name whether a chart of a repository may be read; None where all may.
+
+        Raises:
+            Unauthorized: none may, without a credential.
+        """
+        self.asked = True
+        extent = self._rights.extent(Action.READ, repository)
+        if extent is Extent.ALL:
+            return None
+        if extent is Extent.NONE and not self.is_known:
+            raise Unauthorized("unauthorized")
+        return lambda chart: self._rights.may(Action.READ, repository, chart)
+
+    def reads_all(self, repository: str, chart: str | None) -> bool:
+        """Return whether it may read a chart; with None, every chart of a repository, whatever it is called."""
+        self.asked = True
+        if chart is not None:
+            return self._rights.may(Action.READ, repository, chart)
+        return self._rights.extent(Action.READ, repository) is Extent.ALL
+
+    def require(self, action: Action, repository: str, chart: str) -> None:
+        """Return if it may do this to a chart.
+
+        Raises:
+            Unauthorized: not without a credential.
+            NoSuchPath: not, and it may not read the chart either.
+            Forbidden: not, though it may read the chart; or nobody may.
+        """
+        self._check(action, self.may(action, repository, chart), lambda: self.may(Action.READ, repository, chart))
+
+    def require_some(self, action: Action, repository: str) -> None:
+        """Do as `require` for a chart that is not known yet: return if it may do this to any of a repository."""
+        self.asked = True
+        allowed = self._rights.extent(action, repository) is not Extent.NONE
+        self._check(action, allowed, lambda: self._rights.extent(Action.READ, repository) is not Extent.NONE)
+
+    def require_somewhere(self, action: Action) -> None:
+        """Return if it may do this to anything at all; raises as `require`."""
+        self.asked = True
+        self._check(action, self._rights.anywhere(action), lambda: self._rights.anywhere(Action.READ))
+
+    def require_everywhere(self, action: Action) -> None:
+        """Return if it may do this to everything; raises as `require`."""
+        self.asked = True
+        self._check(action, self._rights.everywhere(action), lambda: self._rights.anywhere(Action.READ))
+
+    def _check(self, action: Action, allowed: bool, reads: Callable[[], bool]) -> None:  # noqa: FBT001 - by position
+        if action is not Action.READ:
+            self._check_write()
+        if allowed:
+            return
+        if not self.is_known:
+            raise Unauthorized("unauthorized")
+        if action is Action.READ or not reads():
+            raise NoSuchPath
+        raise Forbidden(
+            f"{self.caller.name} may not {action.value} here: a rule of permissions has to allow it; "
+            f"'chartrepo permissions explain --as {self.caller.name} {action.value} REPOSITORY/CHART' shows which"
+        )
+
+
+class Authorizer:
+    """Makes a visitor of a request.
+
+    Args:
+        directory: who is known, and what each may do.
+        open_writes: whether writing needs no credential, for callers of this machine that are no web page.
+        trusted_proxies: that say where a request comes from.
+    """
+
+    def __init__(self, directory: Directory, *, open_writes: bool, trusted_proxies: Sequence[Network] = ()) -> None:
+        self._directory = directory
         self._open_writes = open_writes
+        self._trusted_proxies = trusted_proxies
+        self._guesses = Guesses()
 
     @property
     def reading_is_private(self) -> bool:
         """Whether answers are for the caller alone, and not for a shared cache."""
-        return not self._anonymous_read
+        return not self._directory.is_open
+
+    def address(self, environ: Environ) -> str:
+        """Return where a request comes from."""
+        return caller_address(environ, self._trusted_proxies)
 
     def check_login(self, environ: Environ) -> None:
-        """Return if the caller has the credential, or there is none; so that a login can fail where all may read.
+        """Return if the caller has a credential, or there are none; so that a login can fail where all may read.
 
         Raises:
             Unauthorized: not with this one, or not without one.
         """
-        if self._expected is not None:
-            self._check_credential(environ)
+        if self._directory.has_credentials and not environ.get("HTTP_AUTHORIZATION"):
+            raise Unauthorized("unauthorized")
 
-    def check(self, environ: Environ, action: Action) -> None:
-        """Return if the caller may.
+    def visitor(self, environ: Environ) -> Visitor:
+        """Return who asks.
 
         Raises:
-            Unauthorized: not with this credential, or not without one.
-            Forbidden: nobody may, or not in this way; the message names the setting to use.
+            TooManyGuesses: the credential is not looked at yet.
+            Unauthorized: what the caller says it is cannot be believed, or without a credential nothing is allowed.
         """
-        if action is Action.READ:
-            if not self._anonymous_read:
-                self._check_credential(environ)
-            return
+        caller = self._caller(environ)
+        rights = self._directory.rights(caller)
+        if caller == ANONYMOUS and not any(map(rights.anywhere, Action)):
+            raise Unauthorized("unauthorized")
+        return Visitor(caller, rights, lambda: self._check_write(environ))
+
+    def _caller(self, environ: Environ) -> Caller:
+        given = environ.get("HTTP_AUTHORIZATION", "")
+        if not given or not self._directory.has_credentials:
+            return ANONYMOUS
+        scheme, _, encoded = given.partition(" ")
+        try:
+            credential = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            credential = ""
+        if scheme.lower() != "basic" or ":" not in credential:
+            raise Unauthorized("unauthorized")
+        name, _, password = credential.partition(":")
+        address = self.address(environ)
+        wait = self._guesses.delay(address, name)
+        if wait > 0:
+            raise TooManyGuesses(wait)
+        caller = self._directory.identify(name, password)
+        if caller is None:
+            self._guesses.failed(address, name)
+            raise Unauthorized("unauthorized")
+        self._guesses.succeeded(address, name)
+        return caller
+
+    def _check_write(self, environ: Environ) -> None:
+        """Return if whoever may write may do so in this way."""
         if environ.get("HTTP_SEC_FETCH_SITE") in _ACROSS_SITES:
             raise Forbidden(
                 "a web page of another site asked for this: write with a program such as curl, or from a page of "
                 "this site"
             )
-        if self._expected is not None:
-            self._check_credential(environ)
-        elif self._open_writes:
-            _check_local_program(environ)
-        else:
+        if self._directory.has_credentials:
+            return
+        if not self._open_writes:
             raise Forbidden(
                 "this server is read-only: set basic_auth_user and basic_auth_password to let a credential write, or "
                 "start it with --open-writes on a loopback address to try things out"
             )
+        _check_local_program(environ)
 
-    def _check_credential(self, environ: Environ) -> None:
-        given = environ.get("HTTP_AUTHORIZATION", "")
-        if hmac.compare_digest(given.encode("latin-1", "replace"), self._usual.encode()):
-            return
-        scheme, _, encoded = given.partition(" ")
-        try:
-            credential = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True)
-        except binascii.Error:
-            credential = b""
-        matches = hmac.compare_digest(credential, self._expected or b"")
-        if not (matches and scheme.lower() == "basic"):
-            raise Unauthorized("unauthorized")
+
+def visitor_of(environ: Environ) -> Visitor:
+    """Return the visitor that `Front` left in an environment."""
+    found: Visitor = environ[VISITOR]
+    return found
 
 
 def _check_local_program(environ: Environ) -> None:

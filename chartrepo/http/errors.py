@@ -1,6 +1,7 @@
 """The one table of what went wrong and how it is said in HTTP."""
 
 import logging
+import math
 from typing import Final
 
 from chartrepo.core import errors as core
@@ -16,6 +17,18 @@ class Unauthorized(core.ChartrepoError):
 
 class Forbidden(core.ChartrepoError):
     """What is asked is not allowed here, whoever asks."""
+
+
+class TooManyGuesses(core.ChartrepoError):
+    """So many passwords were wrong that the next one is not looked at yet.
+
+    Attributes:
+        seconds: after which it is.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = math.ceil(seconds)
+        super().__init__(f"too many wrong passwords came from this address, or for this user: wait {self.seconds} s")
 
 
 class BadRequest(core.ChartrepoError):
@@ -67,6 +80,7 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
     storage.NotFound: (404, []),
     core.NotDeletable: (405, []),
     BodyTooSlow: (408, []),
+    TooManyGuesses: (429, []),
     core.AlreadyPublished: (409, []),
     storage.AlreadyExists: (409, []),
     core.BodyTooLarge: (413, []),
@@ -75,6 +89,8 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
     core.CatalogIncomplete: (503, [_SOON]),
     core.CatalogUnavailable: (503, [_SOON]),
     core.CatalogMisconfigured: (503, [_SOON]),
+    core.AccessMisconfigured: (503, [_SOON]),
+    core.PasswordUnchecked: (503, [_SOON]),
     storage.Unavailable: (503, [_SOON]),
     TooManyBodies: (503, [_SOON]),
     storage.Changed: (503, [_SOON]),
@@ -98,5 +114,7 @@ def answer(error: core.ChartrepoError | storage.StorageError) -> Answer:
     for kind in type(error).__mro__:
         if kind in STATUS:
             status, headers = STATUS[kind]
+            if isinstance(error, TooManyGuesses):
+                headers = [("Retry-After", str(error.seconds))]
             return json_answer(status, {"error": str(error)}, headers)
     raise TypeError(f"{type(error).__name__} has no row in the table of errors") from error

@@ -16,11 +16,11 @@ from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
-from chartrepo.http.auth import Action, Authorizer
+from chartrepo.http.auth import Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
-from chartrepo.http.errors import NoSuchPath, answer
-from chartrepo.http.helm import Classic
-from chartrepo.http.kept import Kept, KeptAnswers, is_plain
+from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
+from chartrepo.http.helm import Classic, Readable
+from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.paths import Resource, classic, decode
@@ -37,7 +37,7 @@ ROUTE: Final = "chartrepo.route"
 """Key of the environment under which Flask leaves the template of the route that answered."""
 AT_HAND: Final = "chartrepo.at_hand"
 """Key of the environment under which a web server leaves what `Front.at_hand` gave it."""
-_LIVE: Final = Kept("/livez", Answer(200, [TEXT], [b"ok\n"], 3), guarded=False)
+_LIVE: Final = Kept("/livez", Answer(200, [TEXT], [b"ok\n"], 3), None)
 """All that is asked by it is whether the process answers, so nothing stands between."""
 _KEPT: Final = 16 * 2**20
 """Bytes of answers that a worker keeps."""
@@ -106,7 +106,7 @@ class Front:
         metrics: Unmeasured,
         access: Access | None,
     ) -> None:
-        self._read: dict[Resource, Callable[[Environ, str, str], Answer]] = {
+        self._read: dict[Resource, Callable[[Environ, str, str, Readable | None], Answer]] = {
             Resource.INDEX: reads.index,
             Resource.PACKAGE: reads.package,
             Resource.PROVENANCE: reads.provenance,
@@ -153,12 +153,12 @@ class Front:
         return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ)
 
     def _may_have(self, environ: Environ, kept: Kept) -> bool:
-        if kept.guarded:
-            try:
-                self._authorizer.check(environ, Action.READ)
-            except ChartrepoError:
-                return False  # it is asked again, and answered as any other
-        return True
+        if kept.shows is None:
+            return True
+        try:
+            return self._authorizer.visitor(environ).reads_all(*kept.shows)
+        except ChartrepoError:
+            return False  # it is asked again, and answered as any other
 
     # ---- the hot reads
 
@@ -192,9 +192,16 @@ class Front:
         if target is None:
             return None
         exchange.route = target.resource.value
-        self._authorizer.check(environ, Action.READ)
-        found = self._read[target.resource](environ, target.repository, target.file)
-        self._kept.keep(exchange.path, environ, exchange.route, found)
+        visitor = self._authorizer.visitor(environ)
+        readable = visitor.readable(target.repository)
+        try:
+            found = self._read[target.resource](environ, target.repository, target.file, readable)
+        except FileNotFound:
+            if readable is None or visitor.is_known:
+                raise
+            raise Unauthorized("unauthorized") from None  # as for what is there and may not be seen
+        if readable is None:
+            self._kept.keep(exchange.path, environ, exchange.route, found, Shows(target.repository, None))
         return found
 
     def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
@@ -204,9 +211,8 @@ class Front:
         if found is None or found.endpoint not in {Endpoint.BLOB, Endpoint.MANIFEST}:
             return None
         exchange.route = found.endpoint.value
-        self._authorizer.check(environ, Action.READ)
-        reply = self._oci_reads.answer(environ, found)
-        self._kept.keep(exchange.path, environ, exchange.route, reply)
+        name, reply = self._oci_reads.answer(environ, found, self._authorizer.visitor(environ))
+        self._kept.keep(exchange.path, environ, exchange.route, reply, Shows(name.repository, name.chart))
         return reply
 
     def _below_context(self, path: str) -> str:
@@ -292,7 +298,7 @@ class Front:
                 status=exchange.status,
                 size=exchange.size,
                 seconds=seconds,
-                client=environ.get("REMOTE_ADDR", ""),
+                client=self._authorizer.address(environ),
                 agent=environ.get("HTTP_USER_AGENT", ""),
                 request=exchange.request_id,
             )

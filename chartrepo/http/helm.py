@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from werkzeug.http import parse_accept_header
 
 from chartrepo import layout
+from chartrepo.core.errors import FileNotFound
 from chartrepo.core.index import Form
 from chartrepo.http.answers import Answer
 from chartrepo.http.errors import BadRequest
@@ -24,6 +25,8 @@ from chartrepo.repository import Opened, Repositories
 from storage.base import ObjectInfo, Reader
 
 Environ = dict[str, Any]
+Readable = Callable[[str], bool]
+"""Tells of a chart's name whether the caller may read it."""
 
 _LARGEST_PIECE: Final = 1024 * 1024
 """Bytes of an index given to the server at a time."""
@@ -82,12 +85,12 @@ class Classic:
 
     # ---- index
 
-    def index(self, environ: Environ, repository: str, _file: str = "") -> Answer:
-        """Answer the index of a repository, whole or the part that the query asks for."""
+    def index(self, environ: Environ, repository: str, _file: str = "", readable: Readable | None = None) -> Answer:
+        """Answer the index of a repository, whole or the part that the query asks for, of what is readable."""
         wanted = parse_wanted(environ["QUERY_STRING"]) if environ.get("QUERY_STRING") else EVERYTHING
         form, gzip = self.variant(environ)
         index = self._indexes.get(repository, form)
-        document = index.document(wanted, compressed=gzip)
+        document = index.document(wanted, compressed=gzip, readable=readable)
         over = self._is_over(document.changed)
         headers = [
             ("Content-Type", form.value),
@@ -119,8 +122,9 @@ class Classic:
 
     # ---- packages
 
-    def package(self, environ: Environ, repository: str, file: str) -> Answer:
+    def package(self, environ: Environ, repository: str, file: str, readable: Readable | None = None) -> Answer:
         """Answer a package, or a redirect to where the storage itself gives it."""
+        self._check_readable(repository, file, readable)
         # A presigned address is good for GET alone.
         if self._options.redirect_expires is not None and environ["REQUEST_METHOD"] == "GET":
             answer = self._redirect(repository, file, self._options.redirect_expires)
@@ -137,12 +141,22 @@ class Classic:
             answer.by_path = True
         return answer
 
-    def provenance(self, environ: Environ, repository: str, file: str) -> Answer:
+    def provenance(self, environ: Environ, repository: str, file: str, readable: Readable | None = None) -> Answer:
         """Answer the provenance of the package `file`."""
+        self._check_readable(repository, file, readable)
         opened = self._repositories.open_provenance(repository, file)
         return self._send(
             environ, opened, _etag_of(opened.reader), "application/pgp-signature", self._provenance_caching
         )
+
+    def _check_readable(self, repository: str, file: str, readable: Readable | None) -> None:
+        """Return if a package is of a chart that is readable. Its file name does not tell: that of a-1-2.0 is of two.
+
+        Raises:
+            FileNotFound: it is not, or there is none.
+        """
+        if readable is not None and not readable(self._repositories.find_package(repository, file).name):
+            raise FileNotFound(f"there is no {file!r} in this repository")
 
     def _redirect(self, repository: str, file: str, expires: int) -> Answer | None:
         self._repositories.find_package(repository, file)

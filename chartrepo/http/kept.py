@@ -19,12 +19,19 @@ _AROUND: Final = 1024
 _LONGEST_KEY: Final = 1024
 
 
+class Shows(NamedTuple):
+    """What an answer shows something of: a chart of a repository; with None, all charts, whatever they are called."""
+
+    repository: str
+    chart: str | None
+
+
 class Kept(NamedTuple):
-    """An answer, the route that gave it, and whether the caller must be one who may read."""
+    """An answer, the route that gave it, and what a caller has to be one who may read; None for nothing."""
 
     route: str
     answer: Answer
-    guarded: bool = True
+    shows: Shows | None
 
 
 class KeptAnswers:
@@ -50,8 +57,11 @@ class KeptAnswers:
             return None
         return kept
 
-    def keep(self, path: str, environ: Environ, route: str, answer: Answer) -> None:
-        """Keep what a request for a path (as it came) was answered with, if it can tell whether it still holds."""
+    def keep(self, path: str, environ: Environ, route: str, answer: Answer, shows: Shows) -> None:
+        """Keep what a request for a path (as it came) was answered with, if it can tell whether it still holds.
+
+        It has to be the answer that all get who may read what it shows.
+        """
         if answer.still is None or answer.length > _LARGEST or environ["REQUEST_METHOD"] != "GET":
             return
         if not is_plain(environ) or len(path) + len(environ.get("QUERY_STRING", "")) > _LONGEST_KEY:
@@ -59,7 +69,7 @@ class KeptAnswers:
         key = path if answer.by_path else self._key(path, environ)
         with self._lock:
             self._drop(key)
-            self._kept[key] = Kept(route, answer)
+            self._kept[key] = Kept(route, answer, shows)
             self._used += answer.length + _AROUND
             while self._used > self._size:
                 self._drop(next(iter(self._kept)))

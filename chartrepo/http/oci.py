@@ -20,16 +20,18 @@ from chartrepo.core.errors import (
     UploadInvalid,
 )
 from chartrepo.core.oci import Digest, Name
+from chartrepo.core.permissions import Action
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers, json_answer
 from chartrepo.http.api import respond, upload_result
+from chartrepo.http.auth import visitor_of
 from chartrepo.http.bodies import announced_length
-from chartrepo.http.errors import BadRequest
+from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
 from chartrepo.http.oci_paths import Endpoint, Target, target
 from chartrepo.http.oci_reads import DIGEST, VERSION
 from chartrepo.metrics import Unmeasured
-from chartrepo.registry import Page, Registry
+from chartrepo.registry import Page, Referrers, Registry, unknown_name
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -123,37 +125,53 @@ class Oci:
             methods |= {"GET", "HEAD"}
         return ", ".join(sorted(methods))
 
-    def _name(self, found: Target) -> Name:
-        return oci.parse_name(found.name, self._prefix)
+    def _name(self, found: Target, action: Action) -> Name:
+        """Return the OCI repository that a path names, where the caller may do this to it.
+
+        Raises:
+            NameInvalid: it cannot be one.
+            Unauthorized, Forbidden: as `Visitor.require` says.
+            NameUnknown: the caller may not even read it.
+        """
+        name = oci.parse_name(found.name, self._prefix)
+        try:
+            visitor_of(request.environ).require(action, name.repository, name.chart)
+        except NoSuchPath:
+            raise unknown_name(name) from None
+        return name
 
     # ---- discovery
 
     def _base(self, _found: Target) -> Answer:
+        visitor_of(request.environ).needs_nothing()
         return json_answer(200, {})
 
     def _catalog(self, _found: Target) -> Answer:
+        visitor_of(request.environ).require_somewhere(Action.READ)
         limit, last = _paging()
         prefix = f"{self._prefix}/" if self._prefix else ""
         if last and not last.startswith(prefix):
-            page = Page([], more=False) if last > prefix else self._discovery.names(after="", limit=limit)
+            page = Page([], more=False) if last > prefix else self._discovery.names(_reads, after="", limit=limit)
         else:
-            page = self._discovery.names(after=last[len(prefix) :], limit=limit)
+            page = self._discovery.names(_reads, after=last[len(prefix) :], limit=limit)
         names = [prefix + path for path in page.items]
         headers = _link("/v2/_catalog", page, limit, names[-1] if names else "")
         return json_answer(200, {"repositories": names}, headers)
 
     def _tags(self, found: Target) -> Answer:
         limit, last = _paging()
-        page = self._discovery.tags(self._name(found), after=last, limit=limit)
+        page = self._discovery.tags(self._name(found, Action.READ), after=last, limit=limit)
         headers = _link(f"/v2/{found.name}/tags/list", page, limit, page.items[-1] if page.items else "")
         return json_answer(200, {"name": found.name, "tags": page.items}, headers)
 
     def _referrers(self, found: Target) -> Answer:
         digest = oci.parse_digest(found.rest)
         wanted = request.args.get("artifactType") or None
-        part = self._discovery.referrers(
-            self._name(found), digest, artifact_type=wanted, after=request.args.get("last", "")
-        )
+        try:
+            name = self._name(found, Action.READ)
+            part = self._discovery.referrers(name, digest, artifact_type=wanted, after=request.args.get("last", ""))
+        except NameUnknown:
+            part = Referrers([], None)  # which is what there is about anything unknown
         document = {"schemaVersion": 2, "mediaType": oci.IMAGE_INDEX, "manifests": part.descriptors}
         answer = json_answer(200, document)
         answer.headers[0] = ("Content-Type", oci.IMAGE_INDEX)
@@ -167,7 +185,7 @@ class Oci:
     # ---- uploads of blobs
 
     def _begin(self, found: Target) -> Answer:
-        name = self._name(found)
+        name = self._name(found, Action.PUBLISH)
         if "mount" in request.args:
             digest = oci.parse_digest(request.args["mount"])
             if self._mount(name, digest):
@@ -185,28 +203,31 @@ class Oci:
         source = request.args.get("from")
         if source is not None:
             try:
-                return self._blobs.mount(name, digest, oci.parse_name(source, self._prefix))
+                origin = oci.parse_name(source, self._prefix)
+                return _reads(origin) and self._blobs.mount(name, digest, origin)
             except (NameInvalid, NameUnknown):
                 return False
-        return self._blobs.mount_from_anywhere(name, digest)
+        return self._blobs.mount_from_anywhere(name, digest, _reads)
 
     def _received(self, found: Target) -> Answer:
-        received = self._uploads.received(self._name(found), found.rest)
+        received = self._uploads.received(self._name(found, Action.PUBLISH), found.rest)
         return Answer(204, self._where(found.name, found.rest, received))
 
     def _append(self, found: Target) -> Answer:
-        received = self._uploads.append(self._name(found), found.rest, request.stream, _start())
+        name = self._name(found, Action.PUBLISH)
+        received = self._uploads.append(name, found.rest, request.stream, _start())
         return Answer(202, [*self._where(found.name, found.rest, received), ("Docker-Upload-UUID", found.rest)])
 
     def _finish(self, found: Target) -> Answer:
+        name = self._name(found, Action.PUBLISH)
         if "digest" not in request.args:
             raise UploadInvalid("the closing PUT has to name the blob: add ?digest=sha256:... to the address")
         digest = oci.parse_digest(request.args["digest"])
-        self._uploads.finish(self._name(found), found.rest, request.stream, _start(), digest)
+        self._uploads.finish(name, found.rest, request.stream, _start(), digest)
         return self._made(found.name, digest)
 
     def _cancel(self, found: Target) -> Answer:
-        self._uploads.cancel(self._name(found), found.rest)
+        self._uploads.cancel(self._name(found, Action.PUBLISH), found.rest)
         return Answer(204)
 
     def _made(self, name: str, digest: Digest) -> Answer:
@@ -218,11 +239,18 @@ class Oci:
     # ---- manifests
 
     def _put_manifest(self, found: Target) -> Answer:
-        name = self._name(found)
         try:
+            name = self._name(found, Action.PUBLISH)
             data = _whole(request.stream)
             tags = request.args.getlist("tag")[:_MAX_TAGS]
-            put = self._manifests.put(name, found.rest, data, request.headers.get("Content-Type", ""), tags)
+            put = self._manifests.put(
+                name,
+                found.rest,
+                data,
+                request.headers.get("Content-Type", ""),
+                tags,
+                may_replace=visitor_of(request.environ).may(Action.OVERWRITE, name.repository, name.chart),
+            )
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
@@ -245,18 +273,25 @@ class Oci:
             log.warning("the blob of a package that was published is left to gc: %s", error)
 
     def _delete_manifest(self, found: Target) -> Answer:
+        name = self._name(found, Action.DELETE)
         self._check_delete()
-        self._manifests.delete(self._name(found), found.rest)
+        self._manifests.delete(name, found.rest)
         return Answer(202)
 
     def _delete_blob(self, found: Target) -> Answer:
+        name = self._name(found, Action.DELETE)
         self._check_delete()
-        self._blobs.delete(self._name(found), oci.parse_digest(found.rest))
+        self._blobs.delete(name, oci.parse_digest(found.rest))
         return Answer(202)
 
     def _check_delete(self) -> None:
         if not self._allow_delete:
             raise NotDeletable("this server deletes nothing: set allow_delete to true to let it")
+
+
+def _reads(name: Name) -> bool:
+    """Return whether the caller may read what is in an OCI repository."""
+    return visitor_of(request.environ).may(Action.READ, name.repository, name.chart)
 
 
 def _paging() -> tuple[int | None, str]:

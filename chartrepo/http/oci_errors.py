@@ -24,6 +24,7 @@ CODES: Final[dict[type[Exception], str]] = {
     core.WritesUnsafe: "DENIED",
     errors.Forbidden: "DENIED",
     errors.Unauthorized: "UNAUTHORIZED",
+    errors.TooManyGuesses: "TOOMANYREQUESTS",
     errors.BodyTooSlow: "BLOB_UPLOAD_INVALID",
     storage.InvalidKey: "NAME_INVALID",
 }

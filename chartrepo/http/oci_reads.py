@@ -5,11 +5,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from chartrepo.core import oci
+from chartrepo.core.permissions import Action
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers
+from chartrepo.http.auth import Visitor
+from chartrepo.http.errors import Unauthorized
 from chartrepo.http.oci_paths import Endpoint, Target
 from chartrepo.http.sending import is_known, send
-from chartrepo.registry import Blobs, Manifests
+from chartrepo.registry import Blobs, Manifests, unknown_blob, unknown_name
 
 Environ = dict[str, Any]
 
@@ -38,12 +41,25 @@ class OciReads:
         self._lasting = f"{audience}, max-age=31536000, immutable"
         self._passing = f"{audience}, no-cache"
 
-    def answer(self, environ: Environ, target: Target) -> Answer:
-        """Answer a GET or HEAD of a blob or a manifest."""
+    def answer(self, environ: Environ, target: Target, visitor: Visitor) -> tuple[oci.Name, Answer]:
+        """Answer a GET or HEAD of a blob or a manifest; return the OCI repository too, whose chart the visitor reads.
+
+        Raises:
+            Unauthorized: whatever there is, it is not for whoever brings no credential.
+            BlobUnknown, NameUnknown: the visitor may not read it, or there is none.
+        """
         name = oci.parse_name(target.name, self._prefix)
+        hidden = not visitor.may(Action.READ, name.repository, name.chart)
+        if hidden and not visitor.is_known:
+            raise Unauthorized("unauthorized")
         if target.endpoint is Endpoint.BLOB:
-            return self._blob(environ, name, oci.parse_digest(target.rest))
-        return self._manifest(environ, name, target.rest)
+            digest = oci.parse_digest(target.rest)
+            if hidden:
+                raise unknown_blob(name, digest)
+            return name, self._blob(environ, name, digest)
+        if hidden:
+            raise unknown_name(name)
+        return name, self._manifest(environ, name, target.rest)
 
     def _blob(self, environ: Environ, name: oci.Name, digest: oci.Digest) -> Answer:
         headers = [

@@ -1,6 +1,6 @@
 """What operators and load balancers ask: health, readiness, version, metrics, and a word of welcome."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
 
@@ -8,14 +8,22 @@ from flask import Flask, Response, request
 
 from chartrepo.catalog import Catalog
 from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable
+from chartrepo.core.permissions import Action
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
+from chartrepo.http.auth import Visitor
 from chartrepo.http.errors import NoSuchPath, tell
 from chartrepo.metrics import Metrics, RepositoryFigures, Unmeasured
 from chartrepo.version import __version__
 
 OPEN: Final = frozenset({"health", "readyz", "info"})
 """Endpoints that need no credential: they name no chart. `Front` answers `/livez` itself."""
+NEEDS: Final[dict[str, Callable[[Visitor], None]]] = {
+    "welcome": lambda visitor: visitor.require_somewhere(Action.READ),
+    "artifacthub": lambda visitor: visitor.require_somewhere(Action.READ),
+    "metrics": lambda visitor: visitor.require_everywhere(Action.READ),
+}
+"""What the others ask of a visitor. `/metrics` names all repositories, so that it is for whoever may read all."""
 
 _WELCOME: Final = """<!doctype html>
 <html lang="en">
@@ -39,6 +47,7 @@ class Ops:
         public_url: the address this server is known under; empty for the one it is asked under.
         context_path: what stands behind that one.
         artifacthub_id: as Artifact Hub gave it; empty for no such file.
+        files: tells which of the files about access can be used.
     """
 
     def __init__(
@@ -49,12 +58,14 @@ class Ops:
         public_url: str = "",
         context_path: str = "",
         artifacthub_id: str = "",
+        files: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._public_url = public_url
         self._context_path = context_path
         self._artifacthub_id = artifacthub_id
+        self._files = files
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -97,7 +108,7 @@ class Ops:
         """Answer a scrape."""
         if not isinstance(self._metrics, Metrics):
             raise NoSuchPath
-        content_type, data = self._metrics.render(self._figures)
+        content_type, data = self._metrics.render(self._figures, self._files)
         return Response(data, content_type=content_type)
 
     def _figures(self) -> Iterator[RepositoryFigures]:

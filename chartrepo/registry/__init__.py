@@ -6,6 +6,7 @@ from chartrepo.registry.blobs import Blobs, OpenBlob
 from chartrepo.registry.collecting import Collected, Collector
 from chartrepo.registry.discovery import Discovery, Page, Referrers
 from chartrepo.registry.manifests import Allowed, FoundManifest, Manifests, PutManifest
+from chartrepo.registry.unknown import unknown_blob, unknown_name
 from chartrepo.registry.uploads import Uploads
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Referrers",
     "Registry",
     "Uploads",
+    "unknown_blob",
+    "unknown_name",
 ]
 
 

@@ -12,6 +12,7 @@ from chartrepo.core import made_manifests, oci
 from chartrepo.core.errors import BlobUnknown, FileNotFound, NotDeletable
 from chartrepo.core.oci import Digest, Name
 from chartrepo.pushed import is_there
+from chartrepo.registry.unknown import unknown_blob
 from chartrepo.repository import Repositories
 from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
 
@@ -83,7 +84,7 @@ class Blobs:
             return size
         for content in self._parts(name, digest):
             return _size(content)
-        raise _unknown(name, digest)
+        raise unknown_blob(name, digest)
 
     def loose_size(self, name: Name, digest: Digest) -> int | None:
         """Return the size of a blob that lies by itself; None where there is none, or it is about to be removed."""
@@ -129,7 +130,7 @@ class Blobs:
                 )
                 if opened is not None:
                     return opened
-        raise _unknown(name, digest)
+        raise unknown_blob(name, digest)
 
     def _open_package(self, package: PackageRecord) -> OpenBlob | None:
         unchanged = self.repositories.watch(package.repository, package.file)
@@ -182,12 +183,12 @@ class Blobs:
                 return False
         return True
 
-    def mount_from_anywhere(self, name: Name, digest: Digest) -> bool:
-        """Do as `mount`, from whichever OCI repository has the blob."""
+    def mount_from_anywhere(self, name: Name, digest: Digest, readable: Callable[[Name], bool]) -> bool:
+        """Do as `mount`, from whichever OCI repository has the blob and is readable."""
         if self._has(name, digest):
             return True
-        holders = self.repositories.catalog.artifacts.holders(digest)
-        return any(self.mount(name, digest, oci.split_name(path)) for path in holders)
+        holders = map(oci.split_name, self.repositories.catalog.artifacts.holders(digest))
+        return any(self.mount(name, digest, holder) for holder in holders if readable(holder))
 
     def _has(self, name: Name, digest: Digest) -> bool:
         try:
@@ -226,7 +227,7 @@ class Blobs:
             try:
                 self.storage.delete(layout.blob_key(name.path, digest))
             except NotFound:
-                raise _unknown(name, digest) from None
+                raise unknown_blob(name, digest) from None
             with suppress(NotFound):
                 self.storage.delete(layout.condemned_key(name.path, digest))
 
@@ -238,7 +239,3 @@ def _size(content: Content) -> int:
     if content.kind is ContentKind.PROVENANCE:
         return package.provenance_size
     return len(made_manifests.config(made_manifests.metadata_of(package.entry_json)))
-
-
-def _unknown(name: Name, digest: Digest) -> BlobUnknown:
-    return BlobUnknown(f"{name} has no blob {digest}")

@@ -1,12 +1,13 @@
 """What there is: names, tags, and manifests that are about another one."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from chartrepo.catalog import Catalog, ManifestRecord
-from chartrepo.core.errors import NameUnknown
-from chartrepo.core.oci import Digest, Name
+from chartrepo.core.oci import Digest, Name, split_name
+from chartrepo.registry.unknown import unknown_name
 
 _ALL: Final = 2**62
 _REFERRERS: Final = 1_000
@@ -48,16 +49,16 @@ class Discovery:
         wanted = _ALL if limit is None else limit
         found = self.catalog.artifacts.tags(name, after=after, limit=wanted + 1)
         if not found and not self.catalog.artifacts.knows(name):
-            raise NameUnknown(f"there is no OCI repository {str(name)!r} here")
+            raise unknown_name(name)
         return _page(found, wanted)
 
-    def names(self, *, after: str, limit: int | None) -> Page:
-        """Return the names of OCI repositories (as `Name.path`) in the order of their bytes, behind `after`.
+    def names(self, readable: Callable[[Name], bool], *, after: str, limit: int | None) -> Page:
+        """Return the names of readable OCI repositories (`Name.path`) in the order of their bytes, behind `after`.
 
         Raises:
             CatalogIncomplete, CatalogUnavailable: not now.
         """
-        found = [path for path in self.catalog.artifacts.names() if path > after]
+        found = [path for path in self.catalog.artifacts.names() if path > after and readable(split_name(path))]
         return _page(found, _ALL if limit is None else limit)
 
     def referrers(self, name: Name, subject: Digest, *, artifact_type: str | None, after: str) -> Referrers:

@@ -37,6 +37,7 @@ from chartrepo.core.manifests import ChartParts, Manifest
 from chartrepo.core.oci import Descriptor, Digest, Name
 from chartrepo.examine import Examined
 from chartrepo.registry.blobs import Blobs
+from chartrepo.registry.unknown import unknown_name
 from chartrepo.repository import Published, Repositories
 from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
 
@@ -110,6 +111,7 @@ class _Push(NamedTuple):
         data: its bytes.
         manifest: what they say.
         tags: that it gets; with each the package (SHA-256 in hex) that it is the version of, if it is one.
+        may_replace: whether it may replace a version.
     """
 
     held: Held
@@ -118,6 +120,7 @@ class _Push(NamedTuple):
     data: bytes
     manifest: Manifest
     tags: Mapping[str, str | None]
+    may_replace: bool
 
     @property
     def publishes(self) -> bool:
@@ -173,7 +176,7 @@ class Manifests:
 
     def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
         if not self._artifacts.knows(name):
-            return NameUnknown(f"there is no OCI repository {str(name)!r} here")
+            return unknown_name(name)
         return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
 
     def _by_digest(self, name: Name, digest: Digest) -> FoundManifest | None:
@@ -303,7 +306,16 @@ class Manifests:
 
     # ---- pushing
 
-    def put(self, name: Name, reference: str, data: bytes, content_type: str, tags: Sequence[str] = ()) -> PutManifest:
+    def put(
+        self,
+        name: Name,
+        reference: str,
+        data: bytes,
+        content_type: str,
+        tags: Sequence[str] = (),
+        *,
+        may_replace: bool = True,
+    ) -> PutManifest:
         """Take in a manifest; where a tag is its chart's own version, publish the chart. Durable on return.
 
         Args:
@@ -312,6 +324,7 @@ class Manifests:
             data: the manifest.
             content_type: what the client says it is; empty for nothing.
             tags: more tags, beside a digest.
+            may_replace: whether this caller may replace a version.
 
         Raises:
             DigestInvalid: the reference is another digest than that of the bytes.
@@ -332,7 +345,7 @@ class Manifests:
             with self._artifacts.holding(name.path) as held:
                 self._check_needs_twice(name, manifest)  # now nobody removes them any more
                 self._keep_parts(name, manifest)
-                push = _Push(held, name, digest, data, manifest, tagged)
+                push = _Push(held, name, digest, data, manifest, tagged, may_replace)
                 if chart is not None and push.publishes:
                     published, twice = self._publish(push, file, chart)
                 else:
@@ -488,7 +501,7 @@ class Manifests:
             return push.held.take()
 
         if self.blobs.package(push.name, digest) is None:
-            published = self._publish_package(push.name, file, chart, beside)
+            published = self._publish_package(push, file, chart, beside)
         if published is None:
             self._add_provenance(push.name, chart.signature)  # pushed again: nothing of the package changes
         if not stored:
@@ -496,12 +509,19 @@ class Manifests:
         return published, twice
 
     def _publish_package(
-        self, name: Name, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord], Change]
+        self, push: _Push, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord], Change]
     ) -> Published | None:
         """Publish a package; None where it is there already."""
         repositories = replace(self.repositories, companion=None)  # which would wait for the lock that is held here
         try:
-            return repositories.publish(name.repository, file, chart.signature, examined=chart.examined, beside=beside)
+            return repositories.publish(
+                push.name.repository,
+                file,
+                chart.signature,
+                examined=chart.examined,
+                beside=beside,
+                may_replace=push.may_replace,
+            )
         except (PackageRefused, ProvenanceRefused) as error:
             raise ManifestInvalid(str(error)) from None
         except AlreadyPublished as error:

@@ -47,4 +47,9 @@ def _application(settings: Settings, ground: assembly.Ground, main_url: str) -> 
         with _DIRECT.open(f"{main_url}/livez", timeout=_PATIENCE):
             pass
 
-    return create_admin_app(assembly.catalog(settings, ground), assembly.metrics(ground), ask_workers=ask_workers)
+    return create_admin_app(
+        assembly.catalog(settings, ground),
+        assembly.metrics(ground),
+        ask_workers=ask_workers,
+        files=assembly.directory(settings).files,
+    )

@@ -55,14 +55,26 @@ def _login(settings: Settings) -> str:
 
 
 def _writers(settings: Settings) -> str:
-    if settings.basic_auth_user:
-        return f"user {settings.basic_auth_user!r}, with the password"
+    known = _known(settings)
+    if known:
+        return f"{known}, with a password" + (", as far as the rules allow" if settings.permissions else "")
     if settings.open_writes:
         return "open to every program on this machine (--open-writes), for trying things out"
     return "nobody: set basic_auth_user and basic_auth_password to let a credential write"
 
 
+def _known(settings: Settings) -> str:
+    """Return who can be known, in words; empty for nobody."""
+    names = [name for name in (settings.basic_auth_user, "admin" if settings.admin_password else "") if name]
+    known = [f"user {name!r}" for name in names]
+    if settings.htpasswd is not None:
+        known.append(f"the users of {settings.htpasswd}")
+    return " and ".join(known)
+
+
 def _readers(settings: Settings) -> str:
+    if settings.permissions and not settings.auth_anonymous_get:
+        return f"whom the rules of {settings.permissions} allow it"
     if settings.basic_auth_user and not settings.auth_anonymous_get:
         return f"user {settings.basic_auth_user!r}, with the password (auth_anonymous_get lets everybody)"
     return "everybody on this machine" if is_loopback(settings.host) else "everybody who can reach it"

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from chartrepo.http.answers import Answer
-from chartrepo.http.kept import KeptAnswers
+from chartrepo.http.kept import KeptAnswers, Shows
 from chartrepo.indexes import Index
 from storage.local import LocalStorage
 from tests.support.packages import package
 from tests.support.processes import eventually
 from tests.support.repositories import NOW, Shop
 from tests.support.site import Site
+
+ROOT = Shows("", None)
 
 APP = package()
 NEWER = package(values="changed: true\n")
@@ -153,15 +155,15 @@ class TestKeeping:
         for number in range(5):
             body = bytes(2000)
             answer = Answer(200, [], [body], len(body), still=lambda: True, by_path=True)
-            answers.keep(f"/{number}", request(f"/{number}"), "route", answer)
+            answers.keep(f"/{number}", request(f"/{number}"), "route", answer, ROOT)
         assert [self.kept(answers, f"/{number}") for number in range(5)] == [False, False, True, True, True]
 
     def test_one_that_comes_again_takes_no_more_room(self) -> None:
         answers = kept_answers(10_000)
         answer = Answer(200, [], [bytes(2000)], 2000, still=lambda: True, by_path=True)
-        answers.keep("/first", request("/first"), "route", answer)
+        answers.keep("/first", request("/first"), "route", answer, ROOT)
         for _ in range(10):
-            answers.keep("/again", request("/again"), "route", answer)
+            answers.keep("/again", request("/again"), "route", answer, ROOT)
         assert self.kept(answers, "/first")
 
     @pytest.mark.parametrize(
@@ -177,14 +179,14 @@ class TestKeeping:
     )
     def test_what_cannot_be_given_again_is_not_kept(self, asked: dict[str, str], answer: Answer) -> None:
         answers = kept_answers(2**24)
-        answers.keep(PATH, asked, "route", answer)
+        answers.keep(PATH, asked, "route", answer, ROOT)
         assert answers.get(request()) is None
 
     def test_addresses_that_clients_make_long_are_not_kept(self) -> None:
         answers = kept_answers(2**24)
         answer = Answer(200, [], [b"x"], 1, still=lambda: True)
         asked = request("/index.yaml", QUERY_STRING="x" * 2000)
-        answers.keep("/index.yaml", asked, "route", answer)
+        answers.keep("/index.yaml", asked, "route", answer, ROOT)
         assert answers.get(asked) is None
 
     def test_an_index_is_kept_once_however_clients_call_themselves(self, site: Site) -> None:

@@ -1,7 +1,9 @@
 """The whole WSGI application over a `Shop`, and a client that asks it without a socket."""
 
+import base64
 import io
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tests.support.repositories import Shop
 Headers = Mapping[str, str]
 
 OPEN: dict[str, Any] = {"open_writes": True}
+CREDENTIALS = {"basic_auth_user", "admin_password", "htpasswd", "permissions"}
 GROUND = assembly.Ground("the storage", "tests", conditional_writes=True, writes_are_safe=True)
 
 
@@ -61,7 +64,7 @@ class Site:
     def __init__(self, shop: Shop, **settings: Any) -> None:
         self.shop = shop
         defaults = load({}, {}, Path.read_text).settings
-        changes = settings if "basic_auth_user" in settings else {**OPEN, **settings}
+        changes = settings if settings.keys() & CREDENTIALS else {**OPEN, **settings}
         self.settings = replace(defaults, state_dir=shop.folder, **changes)
         shop.overwrite = Overwrite(self.settings.allow_overwrite)
         self.ledger = Ledger()
@@ -85,9 +88,17 @@ class Site:
                 metrics=self.ledger,
                 access=self._log,
                 public_url=assembly.public_url(self.settings),
+                directory=assembly.directory(self.settings),
             ),
         )
         self._client = Client(self.app)
+        self.always: dict[str, str] = {}
+
+    def by(self, user: str, password: str) -> "Site":
+        """The same site, as a user asks it."""
+        there = copy(self)
+        there.always = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        return there
 
     def _log(
         self, *, method: str, path: str, status: int, size: int, seconds: float, client: str, agent: str, request: str
@@ -96,7 +107,7 @@ class Site:
 
     def ask(self, method: str, path: str, *, headers: Headers | None = None, **options: Any) -> TestResponse:
         """Send one request, and read its answer to the end."""
-        response = self._client.open(path, method=method, headers=dict(headers or {}), **options)
+        response = self._client.open(path, method=method, headers={**self.always, **(headers or {})}, **options)
         response.get_data()
         response.close()
         return response

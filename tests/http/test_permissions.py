@@ -1,0 +1,407 @@
+"""What rules say holds for every caller, every chart and every protocol: the cells of one large table, each tried.
+
+What a cell should be is worked out here from the rules by a few lines that share nothing with the server.
+"""
+
+import ipaddress
+import itertools
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+import pytest
+import yaml
+
+from tests.support.oci_contents import digest_of
+from tests.support.packages import package
+from tests.support.pushes import manifest_of, push, put_manifest
+from tests.support.repositories import Shop, provenance
+from tests.support.site import Site
+
+PASSWORD: Final = "pässword"
+RULES: Final[list[tuple[list[str], list[str], list[str]]]] = [
+    (["anonymous"], ["read"], ["public/**"]),
+    (["user:reader"], ["read"], ["team/**"]),
+    (["user:writer"], ["read", "publish"], ["team/*"]),
+    (["group:platform"], ["read", "publish", "overwrite", "delete"], ["team/**"]),
+    (["user:blind"], ["publish"], ["team/web"]),
+    (["user:narrow"], ["read"], ["team/web"]),
+    (["user:sweeper"], ["read", "delete"], ["**/web"]),
+    (["authenticated"], ["read"], ["shared/web"]),
+]
+PROXIES: Final = (ipaddress.ip_network("10.0.0.0/8"),)
+GROUPS: Final = {"platform": ["lead"]}
+USERS: Final = ("reader", "writer", "lead", "blind", "narrow", "sweeper", "stranger")
+CALLERS: Final = ("anonymous", *USERS, "admin")
+CHARTS: Final = (
+    ("", "web"),
+    ("public", "web"),
+    ("team", "web"),
+    ("team", "secret"),
+    ("team/deep", "web"),
+    ("shared", "web"),
+)
+ACTIONS: Final = ("read", "publish", "overwrite", "delete")
+
+
+def may(caller: str, action: str, repository: str, chart: str) -> bool:
+    """Whether the rules let a caller do this."""
+    if caller == "admin":
+        return True
+    names = {"anonymous"} if caller == "anonymous" else {"anonymous", "authenticated", f"user:{caller}"}
+    names |= {f"group:{group}" for group, users in GROUPS.items() if caller in users}
+    path = f"{repository}/{chart}".strip("/")
+    return any(
+        names & set(who) and action in what and any(_matches(pattern, path) for pattern in on)
+        for who, what, on in RULES
+    )
+
+
+def _matches(pattern: str, path: str) -> bool:
+    if pattern.startswith("**/"):
+        return path.rpartition("/")[2] == pattern[3:]
+    if pattern.endswith("/**"):
+        return path.startswith(pattern[:-2])
+    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with all charts in version 1.0.0, each with its provenance, and these users and rules."""
+    folder = tmp_path_factory.mktemp("guarded")
+    shop = Shop(folder)
+    shop.build()
+    for repository, chart in CHARTS:
+        data = package(chart, home=f"https://{repository or 'root'}.example")
+        shop.publish(data, signed(data, chart), repository=repository)
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (folder / "users").write_text("".join(f"{user}:{hashed}\n" for user in USERS))
+    write_rules(folder / "rules.yaml", RULES)
+    yield Site(shop, admin_password=PASSWORD, htpasswd=folder / "users", permissions=folder / "rules.yaml")
+    shop.close()
+
+
+def write_rules(path: Path, rules: list[tuple[list[str], list[str], list[str]]]) -> None:
+    """Write a file of rules."""
+    listed = [{"who": who, "may": what, "on": on} for who, what, on in rules]
+    path.write_text(yaml.safe_dump({"permissions": listed, "groups": GROUPS}))
+
+
+def signed(data: bytes, chart: str, version: str = "1.0.0") -> bytes:
+    """The provenance of a package."""
+    return provenance(data, f"{chart}-{version}.tgz", name=chart, version=version)
+
+
+def by(site: Site, caller: str) -> Site:
+    """A site as a caller asks it."""
+    return site if caller == "anonymous" else site.by(caller, PASSWORD)
+
+
+def refused(caller: str, action: str, repository: str, chart: str) -> int:
+    """The status that a caller gets who may not do something."""
+    if caller == "anonymous":
+        return 401
+    return 403 if action != "read" and may(caller, "read", repository, chart) else 404
+
+
+# ---- reading one chart
+
+_READS: Final[dict[str, Callable[[str, str, bytes], str]]] = {
+    "package": lambda repository, chart, _: f"{_at(repository)}/charts/{chart}-1.0.0.tgz",
+    "provenance": lambda repository, chart, _: f"{_at(repository)}/charts/{chart}-1.0.0.tgz.prov",
+    "versions": lambda repository, chart, _: f"/api{_at(repository)}/charts/{chart}",
+    "version": lambda repository, chart, _: f"/api{_at(repository)}/charts/{chart}/1.0.0",
+    "values": lambda repository, chart, _: f"/api{_at(repository)}/charts/{chart}/1.0.0/values",
+    "templates": lambda repository, chart, _: f"/api{_at(repository)}/charts/{chart}/1.0.0/templates",
+    "manifest": lambda repository, chart, _: f"/v2{_at(repository)}/{chart}/manifests/1.0.0",
+    "blob": lambda repository, chart, data: f"/v2{_at(repository)}/{chart}/blobs/{digest_of(data)}",
+    "tags": lambda repository, chart, _: f"/v2{_at(repository)}/{chart}/tags/list",
+}
+
+
+def _at(repository: str) -> str:
+    return f"/{repository}" if repository else ""
+
+
+@pytest.mark.parametrize("what", _READS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_chart_is_read_by_whom_the_rules_let(guarded: Site, caller: str, what: str) -> None:
+    site = by(guarded, caller)
+    methods = ("GET",) if what == "tags" else ("GET", "HEAD", "GET")
+    for (repository, chart), method in itertools.product(CHARTS, methods):
+        data = package(chart, home=f"https://{repository or 'root'}.example")
+        answer = site.ask(method, _READS[what](repository, chart, data))
+        expected = 200 if may(caller, "read", repository, chart) else refused(caller, "read", repository, chart)
+        assert answer.status_code == expected, f"{method} {repository}/{chart}"
+
+
+@pytest.mark.parametrize("what", _READS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_what_may_not_be_read_is_answered_as_what_is_not_there(guarded: Site, caller: str, what: str) -> None:
+    site = by(guarded, caller)
+    for repository, chart in CHARTS:
+        if may(caller, "read", repository, chart):
+            continue
+        there = site.get(
+            _READS[what](repository, chart, package(chart, home=f"https://{repository or 'root'}.example"))
+        )
+        gone = site.get(_READS[what](repository, "nothing", b"nothing"))
+        if may(caller, "read", repository, "nothing"):
+            continue  # the rules tell the two apart
+        shown, other = (
+            answer.get_data(as_text=True).replace(name, "NAME").replace(digest_of(data), "DIGEST")
+            for answer, name, data in (
+                (there, chart, package(chart, home=f"https://{repository or 'root'}.example")),
+                (gone, "nothing", b"nothing"),
+            )
+        )
+        assert (there.status_code, shown) == (gone.status_code, other), f"{repository}/{chart}"
+
+
+# ---- lists
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_lists_hold_what_may_be_read_and_nothing_else(guarded: Site, caller: str) -> None:
+    site = by(guarded, caller)
+    for repository in sorted({repository for repository, _ in CHARTS}):
+        readable = sorted(name for place, name in CHARTS if place == repository and may(caller, "read", place, name))
+        for agent in ("Helm/3.17.3", "curl"):
+            for _ in range(2):
+                index = site.ask("GET", f"{_at(repository)}/index.yaml", headers={"User-Agent": agent})
+                if not readable and caller == "anonymous":
+                    assert index.status_code == 401
+                    continue
+                assert index.status_code == 200
+                assert sorted(yaml.safe_load(index.data)["entries"]) == readable
+        listed = site.get(f"/api{_at(repository)}/charts")
+        assert listed.status_code == (200 if readable or caller != "anonymous" else 401)
+        if listed.status_code == 200:
+            assert sorted(listed.get_json()) == readable
+
+    named = site.get("/v2/_catalog").get_json()["repositories"]
+    assert named == sorted(f"{place}/{name}".strip("/") for place, name in CHARTS if may(caller, "read", place, name))
+    sums = {
+        each["name"]: (each["charts"], each["versions"])
+        for each in site.get("/api/repositories").get_json()["repositories"]
+    }
+    assert {name: charts for name, (charts, _) in sums.items()} == {
+        repository: count
+        for repository in {place for place, _ in CHARTS}
+        if (count := sum(may(caller, "read", place, name) for place, name in CHARTS if place == repository))
+    }
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_metrics_and_sync_are_for_whom_they_are(guarded: Site, caller: str) -> None:
+    site = by(guarded, caller)
+    refusal = 401 if caller == "anonymous" else 404
+    assert site.ask("POST", "/api/sync").status_code == (
+        200 if caller == "admin" else 401 if caller == "anonymous" else 403
+    )
+    assert site.get("/metrics").status_code in ((200, 404) if caller == "admin" else (refusal,))
+
+
+# ---- writing
+
+_numbers = itertools.count(2)
+
+
+def fresh() -> str:
+    """A version that nobody has published."""
+    return f"{next(_numbers)}.0.0"
+
+
+def _post(site: Site, repository: str, chart: str, version: str, **changes: str) -> int:
+    return site.upload(package(chart, version, **changes), f"/api{_at(repository)}/charts").status_code
+
+
+def _post_form(site: Site, repository: str, chart: str, version: str) -> int:
+    return site.send_form(f"/api{_at(repository)}/charts", chart=package(chart, version)).status_code
+
+
+def _push(site: Site, repository: str, chart: str, version: str) -> int:
+    name, data = f"{repository}/{chart}".strip("/"), package(chart, version)
+    begun = site.ask("POST", f"/v2/{name}/blobs/uploads/?digest={digest_of(data)}", data=data)
+    if begun.status_code != 201:
+        return begun.status_code
+    return push(site, name, data, version).status_code
+
+
+@pytest.mark.parametrize("publish", [_post, _post_form, _push])
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_chart_is_published_by_whom_the_rules_let(
+    guarded: Site, caller: str, publish: Callable[[Site, str, str, str], int]
+) -> None:
+    for repository, chart in CHARTS:
+        version = fresh()
+        status = publish(by(guarded, caller), repository, chart, version)
+        if may(caller, "publish", repository, chart):
+            assert status == 201
+        elif publish is _push or caller == "anonymous":
+            assert status == refused(caller, "publish", repository, chart)
+        else:  # which chart it is shows only when the package was read, so that it is the repository that counts
+            readable = any(may(caller, "read", repository, name) for _, name in CHARTS)
+            assert status == refused(caller, "publish", repository, chart) or (status == 403 and readable)
+        there = guarded.by("admin", PASSWORD).get(f"/api{_at(repository)}/charts/{chart}/{version}").status_code
+        assert there == (200 if may(caller, "publish", repository, chart) else 404)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_version_is_replaced_by_whom_the_rules_let(guarded: Site, caller: str) -> None:
+    admin = guarded.by("admin", PASSWORD)
+    for repository, chart in CHARTS:
+        version = fresh()
+        assert _post(admin, repository, chart, version) == 201
+        answer = by(guarded, caller).upload(
+            package(chart, version, appVersion="new"), f"/api{_at(repository)}/charts?force"
+        )
+        allowed = may(caller, "publish", repository, chart) and may(caller, "overwrite", repository, chart)
+        assert (answer.status_code == 201) == allowed
+        assert answer.status_code in {201, 401, 403, 404}
+        entry = admin.get(f"/api{_at(repository)}/charts/{chart}/{version}").get_json()
+        assert (entry.get("appVersion") == "new") == allowed
+
+
+def test_a_push_replaces_nothing_without_the_right_even_where_overwriting_is_always(shop: Shop, tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules.yaml", [(["anonymous"], ["read", "publish"], ["**"])])
+    site = Site(shop, admin_password="secret", permissions=tmp_path / "rules.yaml", allow_overwrite="always")
+    assert push(site, "web", package("web"), "1.0.0").status_code == 201
+    assert push(site, "web", package("web", appVersion="2"), "1.0.0").status_code == 409
+    assert site.upload(package("web", appVersion="2")).status_code == 409
+    assert push(site.by("admin", "secret"), "web", package("web", appVersion="2"), "1.0.0").status_code == 201
+
+
+_DELETIONS: Final[dict[str, Callable[[str, str, str], str]]] = {
+    "version": lambda repository, chart, version: f"/api{_at(repository)}/charts/{chart}/{version}",
+    "tag": lambda repository, chart, version: f"/v2{_at(repository)}/{chart}/manifests/{version}",
+}
+
+
+@pytest.mark.parametrize("what", _DELETIONS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_version_is_deleted_by_whom_the_rules_let(guarded: Site, caller: str, what: str) -> None:
+    admin = guarded.by("admin", PASSWORD)
+    for repository, chart in CHARTS:
+        version = fresh()
+        assert _post(admin, repository, chart, version) == 201
+        status = by(guarded, caller).delete(_DELETIONS[what](repository, chart, version)).status_code
+        allowed = may(caller, "delete", repository, chart)
+        assert status == ((200, 202)[what == "tag"] if allowed else refused(caller, "delete", repository, chart))
+        there = admin.get(f"/api{_at(repository)}/charts/{chart}/{version}").status_code
+        assert there == (404 if allowed else 200)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_provenance_is_published_by_whom_the_rules_let(guarded: Site, caller: str) -> None:
+    for repository, chart in CHARTS:
+        version = fresh()
+        data = signed(package(chart, version), chart, version)
+        status = by(guarded, caller).upload(data, f"/api{_at(repository)}/prov").status_code
+        assert (status == 201) == may(caller, "publish", repository, chart)
+        assert status in {201, 401, 403, 404}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_blob_is_mounted_from_where_the_caller_reads(guarded: Site, caller: str) -> None:
+    site = by(guarded, caller)
+    for (repository, chart), number in itertools.product(CHARTS, range(2)):
+        name, data = f"{repository}/{chart}".strip("/"), package(chart, home=f"https://{repository or 'root'}.example")
+        source = f"&from={name}" if number else ""
+        target = f"team/{'web' if caller == 'blind' else f'mount-{next(_numbers)}'}"
+        answer = site.ask("POST", f"/v2/{target}/blobs/uploads/?mount={digest_of(data)}{source}")
+        if not may(caller, "publish", *target.split("/")):
+            assert answer.status_code in {401, 403, 404}
+        elif may(caller, "read", repository, chart):
+            assert answer.status_code == 201
+        else:
+            assert answer.status_code == 202 or target == name
+
+
+# ---- callers
+
+
+def test_a_wrong_credential_is_refused_everywhere(guarded: Site) -> None:
+    paths = ("/public/index.yaml", "/index.yaml", "/api/charts", "/v2/", "/v2/public/web/tags/list", "/metrics")
+    for user, password in (("reader", "wrong"), ("nobody", PASSWORD), ("admin", ""), ("", PASSWORD)):
+        site = guarded.by(user, password)
+        for path in paths:
+            address = {"REMOTE_ADDR": f"192.0.2.{next(_numbers) % 250}"}  # from one many failures are slowed
+            assert site.ask("GET", path, environ_overrides=address).status_code == 401
+        for path in ("/health", "/readyz", "/info", "/livez"):
+            assert site.get(path).status_code == 200
+
+
+def test_who_guesses_has_to_wait_and_locks_nobody_out(shop: Shop, tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules.yaml", [])
+    site = Site(shop, admin_password="secret", permissions=tmp_path / "rules.yaml", trusted_proxies=PROXIES)
+
+    def login(password: str, address: str) -> tuple[int, str | None]:
+        behind = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": address}
+        answer = site.by("admin", password).ask("GET", "/index.yaml", environ_overrides=behind)
+        return answer.status_code, answer.headers.get("Retry-After")
+
+    assert login("secret", "192.0.2.1") == (200, None)
+    assert [login(f"guess {number}", "192.0.2.2")[0] for number in range(12)] == [401] * 10 + [429] * 2
+    status, wait = login("secret", "192.0.2.2")  # the right one is not looked at either
+    assert status == 429
+    assert 0 < int(wait or "") <= 6
+    assert login("secret", "192.0.2.1") == (200, None)
+
+
+def test_a_login_is_asked_for_where_everybody_may_read(guarded: Site) -> None:
+    answer = guarded.get("/v2/")
+    assert answer.status_code == 401
+    assert len(answer.headers.getlist("WWW-Authenticate")) == 1
+    assert guarded.by("stranger", PASSWORD).get("/v2/").status_code == 200
+
+
+def test_what_is_kept_for_one_is_not_given_to_another(guarded: Site) -> None:
+    paths = ["/team/charts/secret-1.0.0.tgz", "/team/index.yaml", "/v2/team/secret/manifests/1.0.0"]
+    for path in paths:
+        for _ in range(3):
+            assert guarded.by("lead", PASSWORD).get(path).status_code == 200
+            assert guarded.get(path).status_code == 401
+            narrow = guarded.by("narrow", PASSWORD).get(path)
+            assert (narrow.status_code, b"secret" in narrow.data) == (
+                (200, False) if "index" in path else (404, "v2" in path)
+            )
+
+
+def test_a_body_is_not_read_of_whom_may_not_send_it(guarded: Site) -> None:
+    data = b"x" * 1000
+    for path in ("/api/team/charts", "/api/team/prov"):
+        assert guarded.upload(data, path).status_code == 401
+        assert guarded.by("reader", PASSWORD).upload(data, path).status_code == 403
+        assert guarded.by("stranger", PASSWORD).upload(data, path).status_code == 404
+
+
+def test_a_refusal_names_the_caller_and_the_action(guarded: Site) -> None:
+    error = guarded.by("reader", PASSWORD).delete("/api/team/charts/web/1.0.0").get_json()["error"]
+    assert "user:reader may not delete" in error
+    manifest = manifest_of(package("web"))
+    said = put_manifest(guarded.by("reader", PASSWORD), "team/web", manifest, "1.0.0").get_json()["errors"][0]
+    assert said["code"] == "DENIED"
+    assert "user:reader may not publish" in said["message"]
+
+
+def test_changed_rules_hold_without_a_start_and_bad_ones_do_not(
+    shop: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chartrepo.access.watched._LOOKS", 0.0)
+    rules = tmp_path / "rules.yaml"
+    write_rules(rules, [])
+    site = Site(shop, admin_password="secret", permissions=rules)
+    shop.publish(package())
+    assert site.get("/index.yaml").status_code == 401
+    write_rules(rules, [(["anonymous"], ["read"], ["**"])])
+    assert site.get("/index.yaml").status_code == 200
+    rules.write_text("permissions: [")
+    assert site.get("/index.yaml").status_code == 200
+    assert "what was read last stays in force" in caplog.text
+    rules.unlink()
+    assert site.get("/index.yaml").status_code == 200
+    write_rules(rules, [])
+    assert site.get("/index.yaml").status_code == 401
