@@ -16,12 +16,15 @@ from click.testing import CliRunner, Result
 
 from chartrepo import cli as command_line
 from chartrepo.cli.importing import Origin
-from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.errors import AccessMisconfigured, CatalogUnavailable
 from chartrepo.settings import TABLE, Setting, Settings
 from chartrepo.version import __version__
 from storage.base import Misconfigured
 
-COMMANDS: Final = ("serve", "import", "reindex", "check", "index", "config", "completion", "catalog", "catalog prune")
+COMMANDS: Final = (
+    *("serve", "import", "reindex", "check", "index", "config", "completion", "catalog", "catalog prune"),
+    *("permissions", "permissions explain", "permissions check"),
+)
 
 
 def run(*arguments: str, env: dict[str, str] | None = None, stdin: str | None = None) -> Result:
@@ -198,6 +201,17 @@ class TestFailures:
         monkeypatch.setattr(sys.modules["chartrepo.serve"], "run_server", fail)
         result = run("serve")
         assert (result.exit_code, result.stderr) == (2, line)
+
+    def test_of_a_file_about_access_are_a_line_each(
+        self, monkeypatch: pytest.MonkeyPatch, server: list[Settings]
+    ) -> None:
+        def fail(_settings: Settings) -> None:
+            raise AccessMisconfigured("line 1: no\nhash", "line 2: no colon")
+
+        monkeypatch.setattr(sys.modules["chartrepo.serve"], "run_server", fail)
+        result = run("serve")
+        assert result.exit_code == 2
+        assert result.stderr == "chartrepo: line 1: no\\nhash\nchartrepo: line 2: no colon\n"
 
     def test_that_are_our_own_mistakes_are_not_hidden(
         self, monkeypatch: pytest.MonkeyPatch, server: list[Settings]

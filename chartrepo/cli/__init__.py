@@ -14,7 +14,9 @@ from click.shell_completion import CompletionItem
 
 from chartrepo import kinds
 from chartrepo.configuration import CONFIG_VARIABLE, Configuration, check_serving, load
-from chartrepo.core.errors import ChartrepoError, in_full
+from chartrepo.core.errors import AccessMisconfigured, ChartrepoError, in_full
+from chartrepo.core.names import check_repository
+from chartrepo.core.permissions import ANYBODY, KNOWN, Action, check_caller
 from chartrepo.settings import TABLE, Section, Setting, Settings
 from chartrepo.version import __version__
 from storage.base import StorageError
@@ -24,23 +26,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _DATA: Final = (Section.STORAGE, Section.S3, Section.OPERATION)
 """What a command needs to know that works on packages and catalog, and does not listen."""
 
-_OF_SERVERS: Final = frozenset({"sync_interval", "storage_redirect", "redirect_expires", "access_log", "metrics"})
-"""Settings in those sections that mean something to a server alone."""
+_OF_SERVERS: Final = frozenset(
+    {"sync_interval", "storage_redirect", "redirect_expires", "access_log", "metrics", "trusted_proxies"}
+)
+"""Settings outside `Section.LISTENING` that mean something to a server alone."""
 
 _STOPPED: Final = 130
 """The exit status after Ctrl-C, as shells have it."""
 
 
 class _Failure(click.ClickException):
-    """Ends the command with one line on standard error and status 2."""
+    """Ends the command with status 2, and a line on standard error for each problem, of which there is mostly one."""
 
     exit_code = 2
 
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self._problems = problems
+
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
+        """Print the lines."""
         from chartrepo.logs import escape  # noqa: PLC0415 - only a failure needs it
 
-        click.echo(f"chartrepo: {escape(self.format_message())}", file=file, err=True)
+        for problem in self._problems:
+            click.echo(f"chartrepo: {escape(problem)}", file=file, err=True)
 
 
 class _Group(click.Group):
@@ -54,6 +63,8 @@ class _Group(click.Group):
         """
         try:
             return super().invoke(ctx)
+        except AccessMisconfigured as error:
+            raise _Failure(*error.problems) from None
         except (ChartrepoError, StorageError) as error:
             raise _Failure(in_full(error)) from None
         except KeyboardInterrupt:
@@ -112,9 +123,9 @@ def _setting_option(setting: Setting) -> Callable[[Function], Function]:
 def _configured(*sections: Section) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the flags of these sections, and its function the `Configuration` as first argument.
 
-    Where the sections are those of `_DATA`, the flags that mean something to a server alone are left out.
+    Where it does not listen, the flags that mean something to a server alone are left out.
     """
-    left_out = _OF_SERVERS if sections == _DATA else frozenset()
+    left_out = frozenset() if Section.LISTENING in sections else _OF_SERVERS
     settings = [each for each in TABLE if each.flag and each.section in sections and each.name not in left_out]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -417,6 +428,104 @@ def prune(configuration: Configuration) -> None:
     from chartrepo.cli.maintenance import run_prune  # noqa: PLC0415 - see the module's docstring
 
     run_prune(configuration.settings)
+
+
+class _CallerName(click.ParamType[str]):
+    """Somebody, as a rule names callers; without a kind it is a user."""
+
+    name = "caller"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it."""
+        text = str(value)
+        try:
+            return check_caller(text if ":" in text or text in {ANYBODY, KNOWN} else f"user:{text}")
+        except ChartrepoError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _ChartPath(click.ParamType[tuple[str, str]]):
+    """A repository and a chart in it; the root repository has no name."""
+
+    name = "chart"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Read it."""
+        repository, slash, chart = str(value).rpartition("/")
+        if not chart or "*" in chart or (slash and not repository):
+            self.fail(
+                f"{value!r} names no chart: write one as team/app/web, or web where it is in the root", param, ctx
+            )
+        try:
+            return check_repository(repository), chart
+        except ChartrepoError as error:
+            self.fail(str(error), param, ctx)
+
+
+@cli.group(short_help="Look into who may do what.")
+def permissions() -> None:
+    """Look into who may do what, by the rules and users of the files and by what the settings say."""
+
+
+@permissions.command(
+    cls=_Command,
+    short_help="Say whether somebody may do something, and by which rule.",
+    epilog="""\b
+Examples:
+  chartrepo permissions explain --as ada publish team/app/web
+  chartrepo permissions explain --as group:platform delete team/app/web
+  chartrepo permissions explain read web""",
+)
+@click.argument("action", type=click.Choice([each.value for each in Action]))
+@click.argument("chart", type=_ChartPath(), metavar="REPOSITORY/CHART")
+@click.option(
+    "--as",
+    "caller",
+    type=_CallerName(),
+    metavar="CALLER",
+    default=ANYBODY,
+    show_default=True,
+    help="Who would do it, as a rule names callers: ada is user:ada, group:web is somebody in that group alone.",
+)
+@_configured(Section.ACCESS)
+def explain(configuration: Configuration, *, action: str, chart: tuple[str, str], caller: str) -> None:
+    """Say whether somebody may do something with a chart, and which rule allows it.
+
+    Where nothing allows it, the least rule that would is printed, to be pasted into the file. The chart need not be
+    there. A user is in the groups that the file says.
+
+    The exit status is 0 when it is allowed, 1 when it is not, 2 when that could not be found out.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.permissions import run_explain  # noqa: PLC0415 - see the module's docstring
+
+    repository, name = chart
+    wanted = Action(action)
+    sys.exit(run_explain(configuration.settings, caller=caller, action=wanted, repository=repository, chart=name))
+
+
+@permissions.command(
+    "check",
+    cls=_Command,
+    short_help="Look for mistakes in the files of rules and users.",
+    epilog="""\b
+Example, before new rules go to a server:
+  chartrepo permissions check --strict --permissions ./permissions.yaml --htpasswd ./htpasswd""",
+)
+@click.option("--strict", is_flag=True, help="Take a rule that does nothing for a mistake, and end with 1.")
+@_configured(Section.ACCESS)
+def check_permissions(configuration: Configuration, *, strict: bool) -> None:
+    """Read the files of rules and users that the settings name, and tell of all that is wrong.
+
+    What in them does nothing is told of too: rules for users and groups that are not there, patterns that match
+    nothing, rules that others make needless.
+
+    The exit status is 0 when the files can be used, 1 when not, 2 when the settings are wrong.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.permissions import run_check  # noqa: PLC0415 - see the module's docstring
+
+    sys.exit(run_check(configuration.settings, strict=strict))
 
 
 @cli.command(

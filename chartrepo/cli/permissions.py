@@ -1,0 +1,147 @@
+"""`chartrepo permissions explain` and `check`: who may do what, by the rules and settings as they are now."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from chartrepo import assembly
+from chartrepo.access import ADMIN, Directory, Rules
+from chartrepo.cli.console import counted, remark, say, say_rows
+from chartrepo.core.errors import AccessMisconfigured
+from chartrepo.core.messages import shown
+from chartrepo.core.permissions import ANYBODY, KNOWN, Action, Caller, Rule
+from chartrepo.settings import Settings
+
+_CREDENTIALS: Final = "htpasswd, admin_password or basic_auth_user"
+"""The settings that make somebody known."""
+
+
+def run_explain(settings: Settings, *, caller: str, action: Action, repository: str, chart: str) -> int:
+    """Print whether a caller may do something with a chart, and the rule that decides.
+
+    Args:
+        settings: which name the files.
+        caller: as a rule names it; a group stands for somebody who is in that one alone.
+        action: what is wanted.
+        repository: a name that `check_repository` took.
+        chart: its name.
+
+    Returns:
+        The exit status: 0 where it is allowed, 1 where not.
+
+    Raises:
+        AccessMisconfigured: a file cannot be used; it tells of all that is wrong.
+    """
+    directory = assembly.directory(settings)
+    directory.check()
+    asked = _caller(directory, caller)
+    for doubt in _doubts(directory, caller):
+        remark(f"note: {doubt}")
+    wanted = f"{action.value} {f'{repository}/{chart}' if repository else chart}"
+    rule = directory.permissions.rule_for(asked, action, repository, chart)
+    if rule is not None:
+        say(f"{caller} may {wanted} {_origin(rule, directory, settings)}: {rule}")
+        return 0
+    missing = directory.permissions.missing_rule(asked, action, repository, chart)
+    if settings.permissions is not None:
+        say(f"{caller} may not {wanted}: nothing allows it; in {settings.permissions}, below permissions, this would:")
+    else:
+        say(f"{caller} may not {wanted}: nothing allows it; in a file that the setting permissions names, this would:")
+    say(f"- {missing}")
+    return 1
+
+
+def run_check(settings: Settings, *, strict: bool) -> int:
+    """Read the files of rules and users, and print what is wrong with them, or what of the rules does nothing.
+
+    Args:
+        settings: which name the files.
+        strict: whether a rule that does nothing is a fault.
+
+    Returns:
+        The exit status: 0 when all is well, 1 when something was found.
+    """
+    directory = assembly.directory(settings)
+    try:
+        directory.check()
+    except AccessMisconfigured as error:
+        for problem in error.problems:
+            say(problem)
+        return 1
+    rules = directory.rules
+    users = counted(len(directory.names), "user")
+    if rules is None:
+        say_rows("The setting permissions names no file of rules. So these hold:", list(_own_rows(directory, settings)))
+        if not directory.has_credentials:
+            say(f"nobody can be known: set {_CREDENTIALS} where somebody should be")
+        say(f"{users}: all is well")
+        return 0
+    if not directory.has_credentials:
+        remark(f"note: no server starts without {_CREDENTIALS}; whether users are there was not checked")
+    warnings = list(_warnings(directory, rules))
+    for warning in warnings:
+        say(f"warning: {settings.permissions}: {warning}")
+    verdict = counted(len(warnings), "warning") if warnings else "all is well"
+    number = counted(len(rules.permissions.rules), "rule")
+    say(f"{number}, {users}, {counted(len(rules.groups), 'group')}: {verdict}")
+    return 1 if warnings and strict else 0
+
+
+def _caller(directory: Directory, name: str) -> Caller:
+    kind, _, rest = name.partition(":")
+    # Somebody in a group is called by it here, so that the missing rule is one for the group.
+    return directory.user(rest) if kind == "user" else Caller(name)
+
+
+def _doubts(directory: Directory, name: str) -> Iterator[str]:
+    """Why there may be nobody who is called so."""
+    kind, _, rest = name.partition(":")
+    if name != ANYBODY and not directory.has_credentials:
+        yield f"nobody can be known: set {_CREDENTIALS}"
+    elif kind == "user" and rest not in directory.names:
+        yield f"there is no user {shown(rest)}, who could log in: the answer is for one who is added"
+    elif kind == "group" and rest not in _groups(directory.rules):
+        yield f"nobody is in the group {shown(rest)}: the answer is for one who is put in"
+
+
+def _groups(rules: Rules | None) -> set[str]:
+    """The groups that somebody is in."""
+    return {group for group, users in rules.groups.items() if users} if rules is not None else set()
+
+
+def _origin(rule: Rule, directory: Directory, settings: Settings) -> str:
+    """By what a rule is in force: its place in the file, or a setting."""
+    number = directory.permissions.rules.index(rule) - len(directory.own.rules)
+    if number < 0:
+        return _setting(rule, settings)
+    return f"by rule {number + 1} of {settings.permissions}"
+
+
+def _setting(rule: Rule, settings: Settings) -> str:
+    """By which setting there is a rule that settings stand for, as `chartrepo.access` makes them."""
+    (who,) = rule.who
+    if who == KNOWN:
+        return "by default, as permissions is not set"
+    if who == ANYBODY and rule.allows(Action.PUBLISH):
+        return "by the setting open_writes, on this machine alone"
+    if who == ANYBODY and settings.auth_anonymous_get:
+        return "by the setting auth_anonymous_get"
+    if who == ANYBODY:
+        return "by default, as basic_auth_user and permissions are not set"
+    # Where both settings name the same user, the password of basic_auth_user counts.
+    administrator = who == f"user:{ADMIN}" and not (settings.basic_auth_user == ADMIN and settings.basic_auth_password)
+    return f"by the setting {'admin_password' if administrator else 'basic_auth_user'}"
+
+
+def _own_rows(directory: Directory, settings: Settings) -> Iterator[tuple[str, str]]:
+    for rule in directory.own.rules:
+        yield _setting(rule, settings), str(rule)
+
+
+def _warnings(directory: Directory, rules: Rules) -> Iterator[str]:
+    # Rules may be checked where there are no passwords, as in CI: then nobody knows who is meant to be there.
+    users = directory.names if directory.has_credentials else None
+    yield from rules.permissions.never_match(users, _groups(rules))
+    for group, members in sorted(rules.groups.items()):
+        for member in sorted(members):
+            if users is not None and member not in users:
+                yield f"groups, {shown(group)}: there is no user {shown(member)}: add it to htpasswd, or take it out"
