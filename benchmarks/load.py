@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,8 @@ class LoadFailedError(Exception):
 class Client:
     """One kept-alive connection. Not safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self._headers = {"User-Agent": AGENT, **(headers or {})}
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT)
 
     def close(self) -> None:
@@ -58,13 +59,12 @@ class Client:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Send one request; status and body of the answer. A connection that the server closed is opened again."""
-        headers = {"User-Agent": AGENT}
         try:
-            self._connection.request(method, path, body, headers)
+            self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             self._connection.close()
-            self._connection.request(method, path, body, headers)
+            self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
         return answer.status, answer.read()
 
@@ -91,9 +91,9 @@ class Client:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Client]:
-    """A client for the time of a block."""
-    client = Client(url)
+def connected(url: str, headers: Mapping[str, str] | None = None) -> Iterator[Client]:
+    """A client for the time of a block, with headers that it sends each time."""
+    client = Client(url, headers)
     try:
         yield client
     finally:
@@ -147,26 +147,44 @@ class Rate:
     client: str
 
 
-def get_rate(url: str, paths: Sequence[str], *, seconds: float, connections: int = CONNECTIONS) -> Rate:
+def get_rate(
+    url: str,
+    paths: Sequence[str],
+    *,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    headers: Mapping[str, str] | None = None,
+) -> Rate:
     """GET the paths in turn over kept-alive connections, as fast as the server goes.
+
+    Args:
+        url: of the server.
+        paths: with their queries.
+        seconds: for how long.
+        connections: at a time.
+        headers: sent with each request.
 
     Raises:
         LoadFailedError: an answer had another status than 200, or a connection broke.
     """
     wrk = shutil.which("wrk")
     if wrk:
-        return _wrk_rate(wrk, url, paths, seconds, connections)
-    return _own_rate(url, paths, seconds, connections)
+        return _wrk_rate(wrk, url, paths, seconds, connections, headers or {})
+    return _own_rate(url, paths, seconds, connections, headers or {})
 
 
-def _wrk_rate(wrk: str, url: str, paths: Sequence[str], seconds: float, connections: int) -> Rate:
+def _wrk_rate(  # noqa: PLR0917 - as `get_rate`
+    wrk: str, url: str, paths: Sequence[str], seconds: float, connections: int, headers: Mapping[str, str]
+) -> Rate:
     with tempfile.TemporaryDirectory() as folder:
         script, list_of_paths = Path(folder, "paths.lua"), Path(folder, "paths.txt")
         script.write_text(_WRK_SCRIPT)
         list_of_paths.write_text("\n".join(paths) + "\n")
         options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
+        for name, value in {"User-Agent": AGENT, **headers}.items():
+            options += ["-H", f"{name}: {value}"]
         output = subprocess.run(
-            [wrk, *options, "-H", f"User-Agent: {AGENT}", "-s", script, url, "--", list_of_paths],
+            [wrk, *options, "-s", script, url, "--", list_of_paths],
             check=True,
             capture_output=True,
             text=True,
@@ -180,12 +198,12 @@ def _wrk_rate(wrk: str, url: str, paths: Sequence[str], seconds: float, connecti
     return Rate(told["requests"] / told["microseconds"] * 1e6, told["requests"], "wrk")
 
 
-def _own_rate(url: str, paths: Sequence[str], seconds: float, connections: int) -> Rate:
+def _own_rate(url: str, paths: Sequence[str], seconds: float, connections: int, headers: Mapping[str, str]) -> Rate:
     counts = [0] * connections
     begin = time.monotonic()
 
     def fetch(number: int) -> None:
-        with connected(url) as client:
+        with connected(url, headers) as client:
             for path in itertools.islice(itertools.cycle(paths), number, None):
                 client.get(path)
                 counts[number] += 1
