@@ -19,6 +19,7 @@ from typing import Final
 
 from chartrepo.catalog import Catalog, Changes, Mark
 from chartrepo.core.index import Block, Form, block, frame
+from chartrepo.core.permissions import Readable
 
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _DEFLATE_END: Final = b"\x03\x00"
@@ -27,7 +28,7 @@ _ETAG_LENGTH: Final = 32
 _STRIPES: Final = 32
 _SMALL: Final = 1024 * 1024
 """Bytes of an index that is held in one piece as well."""
-_PARTS_KEPT: Final = 8
+_PARTS_KEPT: Final = 16
 _LARGEST_PART_KEPT: Final = 4 * 2**20
 
 
@@ -99,46 +100,41 @@ class Index:
         self._small = replace(self._all, parts=(b"".join(self._all.parts),)) if self._all.length <= _SMALL else None
         self._deflated: dict[bytes, bytes] = {}
         self._all_gzipped: Document | None = None
-        self._parts: dict[tuple[Wanted, bool], Document] = {}
+        self._parts: dict[tuple[Wanted, bool, str], Document] = {}
 
     def document(
-        self, wanted: Wanted = EVERYTHING, *, compressed: bool = False, readable: Callable[[str], bool] | None = None
+        self, wanted: Wanted = EVERYTHING, *, compressed: bool = False, readable: Readable | None = None
     ) -> Document:
         """Return the index, or the part of it that is asked for, as it is or compressed as a gzip file.
 
         With `readable`, it holds those charts only of whose names that is true.
         """
-        if readable is not None:
-            return self._readable(wanted, readable, compressed=compressed)
-        if wanted:
-            return self._part(wanted, compressed=compressed)
+        if wanted or readable is not None:
+            return self._part(wanted, readable, compressed=compressed)
         if not compressed:
             return self._small or self._all
         if self._all_gzipped is None:
             self._all_gzipped = self._gzipped_by_parts(self._all)
         return self._all_gzipped
 
-    def _readable(self, wanted: Wanted, readable: Callable[[str], bool], *, compressed: bool) -> Document:
-        part = self._document(wanted, readable)
-        if not compressed:
-            return part
-        return self._gzipped_by_parts(part) if wanted.versions is None else _gzipped(part)
-
-    def _part(self, wanted: Wanted, *, compressed: bool) -> Document:
+    def _part(self, wanted: Wanted, readable: Readable | None, *, compressed: bool) -> Document:
         """Return a part of the index; a small one is kept, since those who ask for it do so all day."""
-        known = self._parts.get((wanted, compressed))
+        key = wanted, compressed, readable.key if readable is not None else ""
+        known = self._parts.get(key)
         if known is not None:
             return known
-        part = self._document(wanted)
+        part = self._document(wanted, readable)
+        # What has all versions of its charts is made of what the whole index holds, and takes no room of its own.
+        borrowed = wanted.versions is None and readable is not None
         if compressed:
-            part = _gzipped(part)
-        if part.length <= _LARGEST_PART_KEPT:
+            part = self._gzipped_by_parts(part) if borrowed else _gzipped(part)
+        if borrowed or part.length <= _LARGEST_PART_KEPT:
             if len(self._parts) >= _PARTS_KEPT:
                 self._parts.clear()
-            self._parts[wanted, compressed] = part
+            self._parts[key] = part
         return part
 
-    def entries(self, offset: int, limit: int | None, readable: Callable[[str], bool] | None = None) -> list[bytes]:
+    def entries(self, offset: int, limit: int | None, readable: Readable | None = None) -> list[bytes]:
         """Return the charts from the `offset`-th on, `limit` of them, as parts of one JSON object of name and versions.
 
         The index has to be one in JSON. With `readable`, only charts count of whose names that is true.
@@ -153,7 +149,7 @@ class Index:
         held = previous._deflated  # noqa: SLF001 - another one of this class
         self._deflated = {part: held[part] for part in self._all.parts if part in held} if held else {}
 
-    def _document(self, wanted: Wanted, readable: Callable[[str], bool] | None = None) -> Document:
+    def _document(self, wanted: Wanted, readable: Readable | None = None) -> Document:
         names = wanted.among(self.names)
         if readable is not None:
             names = [name for name in names if readable(name)]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -247,13 +248,35 @@ class Rights:
 
     def fingerprint(self, action: Action) -> str:
         """Return a text that is the same for callers who may do something by the same patterns, in whatever order."""
-        return sha256("\n".join(sorted(self._grant(action).patterns)).encode()).hexdigest()
+        return self._grant(action).fingerprint
 
     def _grant(self, action: Action) -> "_Grant":
         """Made when it is first asked for: most requests ask for one action."""
         if action not in self._grants:
             self._grants[action] = _Grant(pattern for rule in self._rules if rule.allows(action) for pattern in rule.on)
         return self._grants[action]
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """Tells by its name whether a caller may read a chart of one repository.
+
+    Attributes:
+        rights: of the caller.
+        repository: as `team/app`; empty for the root repository.
+    """
+
+    rights: Rights
+    repository: str
+
+    def __call__(self, chart: str) -> bool:
+        """Return whether a chart may be read."""
+        return self.rights.may(Action.READ, self.repository, chart)
+
+    @property
+    def key(self) -> str:
+        """The same for all who may read the same charts, by the same patterns."""
+        return self.rights.fingerprint(Action.READ)
 
 
 def check_caller(text: str) -> str:
@@ -290,6 +313,11 @@ class _Grant:
         self._by_folder: dict[str | None, list[Pattern]] = {}
         for pattern in self.patterns.values():
             self._by_folder.setdefault(pattern.folder, []).append(pattern)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for grants of the same patterns."""
+        return sha256("\n".join(sorted(self.patterns)).encode()).hexdigest()
 
     def near(self, repository: str) -> Iterator[Pattern]:
         """All patterns that may reach a repository."""

@@ -26,6 +26,7 @@ class Answer:
         still: tells, without waiting for anything, whether the same request would be answered like this now; None
             where that cannot be told.
         by_path: whether only the path decides what this answer is, and no query or header.
+        chart: whose package this is, where it is one; None for other answers, and where that is not known.
         afterwards: what is to be done once it has been sent, in which the client has no interest.
     """
 
@@ -35,6 +36,7 @@ class Answer:
     length: int = 0
     still: Callable[[], bool] | None = None
     by_path: bool = False
+    chart: str | None = None
     afterwards: list[Callable[[], None]] = field(default_factory=list)
 
 

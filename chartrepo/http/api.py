@@ -25,7 +25,7 @@ from chartrepo.core.errors import (
 )
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.names import check_repository
-from chartrepo.core.permissions import Action
+from chartrepo.core.permissions import Action, Readable
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
@@ -33,7 +33,6 @@ from chartrepo.http.answers import JSON, Answer, json_answer
 from chartrepo.http.auth import visitor_of
 from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer
 from chartrepo.http.front import ROUTE
-from chartrepo.http.helm import Readable
 from chartrepo.http.uploads import Spool
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured, UploadResult

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from chartrepo import kinds
 from chartrepo.access import Directory, Guesses
-from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Rights
+from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readable, Rights
 from chartrepo.http.addresses import caller_address
+from chartrepo.http.believed import Believed
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
 from chartrepo.kinds import Network
 
@@ -65,7 +66,7 @@ class Visitor:
         self.asked = True
         return self._rights.may(action, repository, chart)
 
-    def readable(self, repository: str) -> Callable[[str], bool] | None:
+    def readable(self, repository: str) -> Readable | None:
         """Return what tells by its name whether a chart of a repository may be read; None where all may.
 
         Raises:
@@ -77,7 +78,7 @@ class Visitor:
             return None
         if extent is Extent.NONE and not self.is_known:
             raise Unauthorized("unauthorized")
-        return lambda chart: self._rights.may(Action.READ, repository, chart)
+        return Readable(self._rights, repository)
 
     def reads_all(self, repository: str, chart: str | None) -> bool:
         """Return whether it may read a chart; with None, every chart of a repository, whatever it is called."""
@@ -141,6 +142,7 @@ class Authorizer:
         self._open_writes = open_writes
         self._trusted_proxies = trusted_proxies
         self._guesses = Guesses()
+        self._believed = Believed()
 
     @property
     def reading_is_private(self) -> bool:
@@ -177,6 +179,15 @@ class Authorizer:
         given = environ.get("HTTP_AUTHORIZATION", "")
         if not given or not self._directory.has_credentials:
             return ANONYMOUS
+        address = self.address(environ)
+        believed = self._believed.caller(given, address)
+        if believed is not None:
+            return believed
+        caller = self._identify(given, address)
+        self._believed.remember(given, address, caller)
+        return caller
+
+    def _identify(self, given: str, address: str) -> Caller:
         scheme, _, encoded = given.partition(" ")
         try:
             credential = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True).decode()
@@ -185,7 +196,6 @@ class Authorizer:
         if scheme.lower() != "basic" or ":" not in credential:
             raise Unauthorized("unauthorized")
         name, _, password = credential.partition(":")
-        address = self.address(environ)
         wait = self._guesses.delay(address, name)
         if wait > 0:
             raise TooManyGuesses(wait)

@@ -19,10 +19,11 @@ from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_ans
 from chartrepo.http.auth import Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
-from chartrepo.http.helm import Classic, Readable
+from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.paths import Classic as Target
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
 from storage.base import InvalidKey, StorageError
@@ -106,7 +107,7 @@ class Front:
         metrics: Unmeasured,
         access: Access | None,
     ) -> None:
-        self._read: dict[Resource, Callable[[Environ, str, str, Readable | None], Answer]] = {
+        self._read: dict[Resource, Callable[..., Answer]] = {
             Resource.INDEX: reads.index,
             Resource.PACKAGE: reads.package,
             Resource.PROVENANCE: reads.provenance,
@@ -150,7 +151,7 @@ class Front:
         """
         if not is_plain(environ):
             return None
-        return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ)
+        return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ["PATH_INFO"], environ)
 
     def _may_have(self, environ: Environ, kept: Kept) -> bool:
         if kept.shows is None:
@@ -191,17 +192,29 @@ class Front:
         target = classic(path)
         if target is None:
             return None
-        exchange.route = target.resource.value
+        return self._find_classic(exchange, target)
+
+    def _find_classic(self, exchange: _Exchange, target: Target) -> Answer:
+        environ = exchange.environ
+        exchange.route = route = target.resource.value
         visitor = self._authorizer.visitor(environ)
         readable = visitor.readable(target.repository)
+        of_index = target.resource is Resource.INDEX
+        # An index of some charts is the same for all who read the same; other answers show one chart, or none.
+        reader = readable.key if of_index and readable is not None else ""
+        if reader and is_plain(environ):
+            kept = self._kept.get(exchange.path, environ, reader=reader)
+            if kept is not None:
+                return kept.answer
         try:
             found = self._read[target.resource](environ, target.repository, target.file, readable)
         except FileNotFound:
             if readable is None or visitor.is_known:
                 raise
             raise Unauthorized("unauthorized") from None  # as for what is there and may not be seen
-        if readable is None:
-            self._kept.keep(exchange.path, environ, exchange.route, found, Shows(target.repository, None))
+        if of_index or readable is None or found.chart is not None:
+            shows = Shows(target.repository, found.chart)
+            self._kept.keep(exchange.path, environ, Kept(route, found, shows), reader=reader)
         return found
 
     def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
@@ -212,7 +225,8 @@ class Front:
             return None
         exchange.route = found.endpoint.value
         name, reply = self._oci_reads.answer(environ, found, self._authorizer.visitor(environ))
-        self._kept.keep(exchange.path, environ, exchange.route, reply, Shows(name.repository, name.chart))
+        kept = Kept(exchange.route, reply, Shows(name.repository, name.chart))
+        self._kept.keep(exchange.path, environ, kept)
         return reply
 
     def _below_context(self, path: str) -> str:

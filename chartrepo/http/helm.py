@@ -17,6 +17,7 @@ from werkzeug.http import parse_accept_header
 from chartrepo import layout
 from chartrepo.core.errors import FileNotFound
 from chartrepo.core.index import Form
+from chartrepo.core.permissions import Readable
 from chartrepo.http.answers import Answer
 from chartrepo.http.errors import BadRequest
 from chartrepo.http.sending import Part, is_known, last_modified, send
@@ -25,7 +26,6 @@ from chartrepo.repository import Opened, Repositories
 from storage.base import ObjectInfo, Reader
 
 Environ = dict[str, Any]
-Readable = Callable[[str], bool]
 """Tells of a chart's name whether the caller may read it."""
 
 _LARGEST_PIECE: Final = 1024 * 1024
@@ -139,6 +139,7 @@ class Classic:
         if unchanged is not None and served is not None and lasting and isinstance(answer.body, list):
             answer.still = partial(unchanged, served.state)
             answer.by_path = True
+            answer.chart = served.name
         return answer
 
     def provenance(self, environ: Environ, repository: str, file: str, readable: Readable | None = None) -> Answer:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from chartrepo.http.answers import Answer
 
 Environ = dict[str, Any]
-Key = str | tuple[str, str, Hashable]
+Key = str | tuple[str, str, Hashable, str]
 
 _LARGEST: Final = 1024 * 1024
 _AROUND: Final = 1024
@@ -49,33 +49,44 @@ class KeptAnswers:
         self._used = 0
         self._lock = Lock()
 
-    def get(self, environ: Environ) -> Kept | None:
-        """Return the answer to a plain request, where it is at hand and still right. Waits for nothing."""
-        path = environ["PATH_INFO"]
-        kept = self._kept.get(path) or self._kept.get(self._key(path, environ))
+    def get(self, path: str, environ: Environ, *, reader: str = "") -> Kept | None:
+        """Return the answer to a plain request, where it is at hand and still right. Waits for nothing.
+
+        Args:
+            path: as it came.
+            environ: of the request.
+            reader: of an answer for some callers alone, see `keep`.
+        """
+        kept = None if reader else self._kept.get(path)
+        kept = kept or self._kept.get(self._key(path, environ, reader))
         if kept is None or kept.answer.still is None or not kept.answer.still():
             return None
         return kept
 
-    def keep(self, path: str, environ: Environ, route: str, answer: Answer, shows: Shows) -> None:
-        """Keep what a request for a path (as it came) was answered with, if it can tell whether it still holds.
+    def keep(self, path: str, environ: Environ, kept: Kept, *, reader: str = "") -> None:
+        """Keep what a request was answered with, if it can tell whether it still holds.
 
-        It has to be the answer that all get who may read what it shows.
+        Args:
+            path: as it came.
+            environ: of the request.
+            kept: the answer; all get it who may read what it shows, or those alone who read the same.
+            reader: the text that those have in common; empty where it is for all.
         """
+        answer = kept.answer
         if answer.still is None or answer.length > _LARGEST or environ["REQUEST_METHOD"] != "GET":
             return
         if not is_plain(environ) or len(path) + len(environ.get("QUERY_STRING", "")) > _LONGEST_KEY:
             return
-        key = path if answer.by_path else self._key(path, environ)
+        key = path if answer.by_path else self._key(path, environ, reader)
         with self._lock:
             self._drop(key)
-            self._kept[key] = Kept(route, answer, shows)
+            self._kept[key] = kept
             self._used += answer.length + _AROUND
             while self._used > self._size:
                 self._drop(next(iter(self._kept)))
 
-    def _key(self, path: str, environ: Environ) -> Key:
-        return path, environ.get("QUERY_STRING", ""), self._variant(environ)
+    def _key(self, path: str, environ: Environ, reader: str) -> Key:
+        return path, environ.get("QUERY_STRING", ""), self._variant(environ), reader
 
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)

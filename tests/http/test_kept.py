@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chartrepo.http.answers import Answer
-from chartrepo.http.kept import KeptAnswers, Shows
+from chartrepo.http.kept import Kept, KeptAnswers, Shows
 from chartrepo.indexes import Index
 from storage.local import LocalStorage
 from tests.support.packages import package
@@ -148,22 +148,22 @@ def kept_answers(size: int) -> KeptAnswers:
 class TestKeeping:
     @staticmethod
     def kept(answers: KeptAnswers, path: str) -> bool:
-        return answers.get(request(path)) is not None
+        return answers.get(path, request(path)) is not None
 
     def test_what_was_kept_for_longest_goes_first(self) -> None:
         answers = kept_answers(10_000)
         for number in range(5):
             body = bytes(2000)
             answer = Answer(200, [], [body], len(body), still=lambda: True, by_path=True)
-            answers.keep(f"/{number}", request(f"/{number}"), "route", answer, ROOT)
+            answers.keep(f"/{number}", request(f"/{number}"), Kept("route", answer, ROOT))
         assert [self.kept(answers, f"/{number}") for number in range(5)] == [False, False, True, True, True]
 
     def test_one_that_comes_again_takes_no_more_room(self) -> None:
         answers = kept_answers(10_000)
         answer = Answer(200, [], [bytes(2000)], 2000, still=lambda: True, by_path=True)
-        answers.keep("/first", request("/first"), "route", answer, ROOT)
+        answers.keep("/first", request("/first"), Kept("route", answer, ROOT))
         for _ in range(10):
-            answers.keep("/again", request("/again"), "route", answer, ROOT)
+            answers.keep("/again", request("/again"), Kept("route", answer, ROOT))
         assert self.kept(answers, "/first")
 
     @pytest.mark.parametrize(
@@ -179,15 +179,15 @@ class TestKeeping:
     )
     def test_what_cannot_be_given_again_is_not_kept(self, asked: dict[str, str], answer: Answer) -> None:
         answers = kept_answers(2**24)
-        answers.keep(PATH, asked, "route", answer, ROOT)
-        assert answers.get(request()) is None
+        answers.keep(PATH, asked, Kept("route", answer, ROOT))
+        assert answers.get(PATH, request()) is None
 
     def test_addresses_that_clients_make_long_are_not_kept(self) -> None:
         answers = kept_answers(2**24)
         answer = Answer(200, [], [b"x"], 1, still=lambda: True)
         asked = request("/index.yaml", QUERY_STRING="x" * 2000)
-        answers.keep("/index.yaml", asked, "route", answer, ROOT)
-        assert answers.get(asked) is None
+        answers.keep("/index.yaml", asked, Kept("route", answer, ROOT))
+        assert answers.get("/index.yaml", asked) is None
 
     def test_an_index_is_kept_once_however_clients_call_themselves(self, site: Site) -> None:
         keep(site, "/index.yaml", User_Agent="Helm/3.17.3")

@@ -3,6 +3,7 @@
 What a cell should be is worked out here from the rules by a few lines that share nothing with the server.
 """
 
+import gzip
 import ipaddress
 import itertools
 from collections.abc import Callable, Iterator
@@ -405,3 +406,26 @@ def test_changed_rules_hold_without_a_start_and_bad_ones_do_not(
     assert site.get("/index.yaml").status_code == 200
     write_rules(rules, [])
     assert site.get("/index.yaml").status_code == 401
+
+
+def test_what_a_reader_of_some_charts_is_given_from_memory_is_still_right(shop: Shop, tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules.yaml", [(["anonymous"], ["read"], ["web*"])])
+    site = Site(shop, admin_password="secret", permissions=tmp_path / "rules.yaml")
+    admin = site.by("admin", "secret")
+    for chart in ("web", "db"):
+        shop.publish(package(chart))
+    shop.clock.now += 10
+    for _ in range(3):
+        assert list(yaml.safe_load(site.get("/index.yaml").data)["entries"]) == ["web"]
+        packed = site.ask("GET", "/index.yaml", headers={"Accept-Encoding": "gzip"})
+        assert list(yaml.safe_load(gzip.decompress(packed.data))["entries"]) == ["web"]
+        assert site.get("/charts/web-1.0.0.tgz").status_code == 200
+        assert site.get("/charts/db-1.0.0.tgz").status_code == 401
+        assert admin.get("/charts/db-1.0.0.tgz").status_code == 200
+        assert list(yaml.safe_load(admin.get("/index.yaml").data)["entries"]) == ["db", "web"]
+    shop.publish(package("web-2"))
+    assert list(yaml.safe_load(site.get("/index.yaml").data)["entries"]) == ["web", "web-2"]
+    assert site.get("/charts/db-1.0.0.tgz").status_code == 401
+    admin.delete("/api/charts/web/1.0.0")
+    assert site.get("/charts/web-1.0.0.tgz").status_code == 401
+    assert list(yaml.safe_load(site.get("/index.yaml").data)["entries"]) == ["web-2"]
