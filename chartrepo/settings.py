@@ -272,7 +272,7 @@ class Settings:
         Section.ACCESS,
         kinds.optional(kinds.FILE),
         "YAML file of rules: who may read, publish, overwrite and delete which charts; read again when it changes. "
-        "Without it whoever has a credential may do all of that",
+        "Without it every user may do all of that",
         default=None,
     )
     trusted_proxies: tuple[kinds.Network, ...] = _setting(

@@ -102,7 +102,7 @@ class TestExplain:
             ({}, ("--as", "admin", "delete", "web"), "by the setting admin_password"),
             ({"AUTH_ANONYMOUS_GET": "true"}, ("read", "web"), "by the setting auth_anonymous_get"),
             ({}, ("read", "web"), "by default, as basic_auth_user and permissions are not set"),
-            ({}, ("--as", "authenticated", "delete", "web"), "by default, as permissions is not set"),
+            ({}, ("--as", "ada", "delete", "web"), "by default, as permissions is not set"),
             ({"OPEN_WRITES": "true"}, ("publish", "web"), "by the setting open_writes, on this machine alone"),
         ],
     )
@@ -237,7 +237,7 @@ class TestCheck:
         assert [row.split("  {")[-1] for row in rows] == [
             'who: [user:admin], may: [admin], on: ["**"]}',
             'who: [anonymous], may: [read], on: ["**"]}',
-            'who: [authenticated], may: [read, publish, overwrite, delete], on: ["**"]}',
+            'who: ["user:*"], may: [read, publish, overwrite, delete], on: ["**"]}',
         ]
         assert rows[0].startswith("  by the setting admin_password ")
         assert verdict == "3 users: all is well"

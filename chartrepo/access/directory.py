@@ -10,7 +10,7 @@ from chartrepo.access.rules import Rules
 from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.patterns import Pattern
-from chartrepo.core.permissions import ANONYMOUS, ANYBODY, KNOWN, Action, Caller, Permissions, Rights, Rule
+from chartrepo.core.permissions import ANONYMOUS, ANYBODY, USERS, Action, Caller, Permissions, Rights, Rule
 
 ADMIN: Final = "admin"
 """The name of the administrator whose password `admin_password` is."""
@@ -32,7 +32,7 @@ class Directory:
     Args:
         administrators: those of the settings.
         users: of a file; None for none.
-        rules: of a file; without one, whoever is known may read and write everything.
+        rules: of a file; without one, administrators and users may read and write everything.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
     """
@@ -165,7 +165,7 @@ def _own_rules(administrators: tuple[str, ...], *, anonymous_read: bool, open_wr
     if open_writes:
         made.append(_everywhere(ANYBODY, Action.ADMIN))
     if not rules:
-        made.append(_everywhere(KNOWN, Action.READ, Action.PUBLISH, Action.OVERWRITE, Action.DELETE))
+        made.append(_everywhere(USERS, Action.READ, Action.PUBLISH, Action.OVERWRITE, Action.DELETE))
     return Permissions(made)
 
 

@@ -8,7 +8,7 @@ from chartrepo.access import ADMIN, Directory, Rules
 from chartrepo.cli.console import counted, remark, say, say_rows
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.messages import shown
-from chartrepo.core.permissions import ANYBODY, KNOWN, Action, Caller, Rule
+from chartrepo.core.permissions import ANYBODY, USERS, Action, Caller, Rule
 from chartrepo.settings import Settings
 
 _CREDENTIALS: Final = "htpasswd, admin_password or basic_auth_user"
@@ -119,7 +119,7 @@ def _origin(rule: Rule, directory: Directory, settings: Settings) -> str:
 def _setting(rule: Rule, settings: Settings) -> str:
     """By which setting there is a rule that settings stand for, as `chartrepo.access` makes them."""
     (who,) = rule.who
-    if who == KNOWN:
+    if who == USERS:
         return "by default, as permissions is not set"
     if who == ANYBODY and rule.allows(Action.PUBLISH):
         return "by the setting open_writes, on this machine alone"

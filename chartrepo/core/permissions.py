@@ -25,6 +25,8 @@ ANYBODY: Final = "anonymous"
 """How a rule names everybody, known or not."""
 KNOWN: Final = "authenticated"
 """How a rule names everybody who has shown a credential."""
+USERS: Final = "user:*"
+"""How settings name all who have logged in with a password. No rule of a file can, for others are known too."""
 
 MAX_RULES: Final = 1_000
 MAX_ENTRIES: Final = 100
@@ -78,7 +80,7 @@ class Caller:
     @property
     def identities(self) -> frozenset[str]:
         """The texts by which a rule names this caller, beside the `anonymous` that names everybody."""
-        known = () if self.name == ANYBODY else (KNOWN,)
+        known = () if self.name == ANYBODY else (KNOWN, USERS) if self.name.startswith("user:") else (KNOWN,)
         return frozenset((self.name, *known, *(f"group:{group}" for group in self.groups)))
 
 

@@ -50,8 +50,9 @@ class TestCallers:
         ("caller", "identities"),
         [
             (ANONYMOUS, {"anonymous"}),
-            (BOB, {"user:bob", "authenticated"}),
-            (ADA, {"user:ada", "authenticated", "group:web", "group:staff"}),
+            (BOB, {"user:bob", "user:*", "authenticated"}),
+            (CI, {"token:ci", "authenticated"}),
+            (ADA, {"user:ada", "user:*", "authenticated", "group:web", "group:staff"}),
             (Caller("github:acme/web"), {"github:acme/web", "authenticated"}),
         ],
     )
