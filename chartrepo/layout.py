@@ -22,6 +22,8 @@ The root repository has no folder. Everything private lies in a storage of its o
     snapshot.jsonl.gz                        what the catalog knew, for servers whose own disk is lost at each start
     oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
     oci-uploads/<ab>/<uuid>.ended            says that the upload is over
+    tokens/<id>.json                         an API token: what is kept of it, its hash among that
+    tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
 """
 
 from typing import Final, NamedTuple
@@ -39,6 +41,7 @@ STORAGE_ID_KEY: Final = "storage-id"
 OCI_FOLDER: Final = "_oci"
 OCI_PREFIX: Final = f"{OCI_FOLDER}/"
 UPLOADS_PREFIX: Final = "oci-uploads/"
+TOKENS_PREFIX: Final = "tokens/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -201,3 +204,16 @@ def chunk_offset(state_key: str) -> int | None:
 def upload_of(state_key: str) -> str:
     """Return the upload that a state's key belongs to."""
     return state_key.rpartition("/")[2].partition(".")[0]
+
+
+# ---- tokens
+
+
+def token_key(token: str) -> str:
+    """Return the state's key of the record of an API token, by its id."""
+    return f"{TOKENS_PREFIX}{token}.json"
+
+
+def token_used_key(token: str) -> str:
+    """Return the state's key of what tells when an API token was used last."""
+    return f"{TOKENS_PREFIX}{token}.used"

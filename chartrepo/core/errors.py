@@ -170,6 +170,18 @@ class UsersInvalid(AccessMisconfigured):
     """A file of users that cannot be read, or that breaks a rule."""
 
 
+class TokenInvalid(ChartrepoError):
+    """A token that cannot be made, or a record of one that cannot be read."""
+
+
+class TokenExists(ChartrepoError):
+    """A token of this name is there already, and has not expired."""
+
+
+class TokenUnknown(ChartrepoError):
+    """There is no token of this name or id."""
+
+
 class PasswordUnchecked(ChartrepoError):
     """A password of which nobody could tell whether it is right: memory is short. Try again soon."""
 

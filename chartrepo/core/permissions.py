@@ -11,7 +11,7 @@ a list. `chartrepo.core.patterns` tells what can stand behind `on`.
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from hashlib import sha256
@@ -72,10 +72,13 @@ class Caller:
     Attributes:
         name: `anonymous`, or with a kind in front: `user:ada`, `token:ci`, `github:acme/web/...`.
         groups: that the caller is in, without `group:`.
+        own: rules that the caller brings along, as a token does. They name this caller alone, and no file has them.
     """
 
     name: str
     groups: frozenset[str] = frozenset()
+    # Not in the hash, which is needed for each request: callers of one name mostly bring the same.
+    own: tuple["Rule", ...] = field(default=(), hash=False)
 
     @property
     def identities(self) -> frozenset[str]:
@@ -172,11 +175,11 @@ class Permissions:
     def rights(self, caller: Caller) -> "Rights":
         """Return what a caller may do, to be asked about many charts."""
         numbers = set[int]().union(*(self._naming.get(who, ()) for who in (ANYBODY, *caller.identities)))
-        return Rights(self.rules[number] for number in numbers)
+        return Rights([*(self.rules[number] for number in numbers), *caller.own])
 
     def rule_for(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule | None:
-        """Return the first rule that lets a caller do something with a chart; None where none does."""
-        for rule in self.rules:
+        """Return the first rule that lets a caller do something with a chart, its own last; None where none does."""
+        for rule in (*self.rules, *caller.own):
             if (
                 rule.allows(action)
                 and rule.names(caller)
@@ -301,6 +304,18 @@ def check_caller(text: str) -> str:
     raise PermissionsInvalid(f"{shown(text)} names no caller: write {_CALLERS}")
 
 
+def parse_action(text: str) -> Action:
+    """Return the action that a rule names so.
+
+    Raises:
+        PermissionsInvalid: there is none.
+    """
+    if text not in _ACTIONS:
+        *most, last = _ACTIONS
+        raise PermissionsInvalid(f"there is no action {shown(text)}: write {', '.join(most)} or {last}")
+    return _ACTIONS[text]
+
+
 class _Grant:
     """Patterns for one action, found by the repository so that most need not be tried.
 
@@ -366,7 +381,7 @@ def _read_rule(place: str, given: object, problems: list[str]) -> Rule:
     )
     return Rule(
         _read(f"{place}, who", fields.get("who"), check_caller, problems),
-        _read(f"{place}, may", fields.get("may"), _read_action, problems),
+        _read(f"{place}, may", fields.get("may"), parse_action, problems),
         _read(f"{place}, on", fields.get("on"), Pattern.parse, problems),
     )
 
@@ -389,10 +404,3 @@ def _read(place: str, given: Any, read: Callable[[str], _T], problems: list[str]
         except PermissionsInvalid as error:
             problems += (f"{place}: {problem}" for problem in error.problems)
     return tuple(found)
-
-
-def _read_action(text: str) -> Action:
-    if text not in _ACTIONS:
-        *most, last = _ACTIONS
-        raise PermissionsInvalid(f"there is no action {shown(text)}: write {', '.join(most)} or {last}")
-    return _ACTIONS[text]
