@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from chartrepo import layout, metrics_runs
-from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, watch_rules
+from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, Tokens, watch_rules
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
@@ -250,14 +250,20 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
 
 
-def directory(settings: Settings) -> Directory:
-    """Return who is known, and who may do what."""
+def directory(settings: Settings, state: Storage | None = None) -> Directory:
+    """Return who is known, and who may do what.
+
+    Args:
+        settings: which say so, or where it is said.
+        state: where tokens lie; without it there are none.
+    """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
     anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
     return Directory(
         administrators=tuple(Administrator(name, password) for name, password in administrators if name and password),
         users=Htpasswd(settings.htpasswd) if settings.htpasswd is not None else None,
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
+        tokens=Tokens(state) if state is not None else None,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
     )

@@ -7,10 +7,12 @@ from typing import Final
 
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.rules import Rules
+from chartrepo.access.tokens import Tokens
 from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.patterns import Pattern
 from chartrepo.core.permissions import ANONYMOUS, ANYBODY, USERS, Action, Caller, Permissions, Rights, Rule
+from chartrepo.core.tokens import Token
 
 ADMIN: Final = "admin"
 """The name of the administrator whose password `admin_password` is."""
@@ -33,6 +35,8 @@ class Directory:
         administrators: those of the settings.
         users: of a file; None for none.
         rules: of a file; without one, administrators and users may read and write everything.
+        tokens: that were made; None where they are not looked at. Without administrators and users none counts: what
+            lets nobody in by its settings must not be opened by an object in its storage.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
     """
@@ -43,12 +47,14 @@ class Directory:
         administrators: tuple[Administrator, ...] = (),
         users: Htpasswd | None = None,
         rules: Watched[Rules] | None = None,
+        tokens: Tokens | None = None,
         anonymous_read: bool = True,
         open_writes: bool = False,
     ) -> None:
         self._administrators = {each.name: each for each in administrators}
         self._users = users
         self._rules = rules
+        self._tokens = tokens if administrators or users is not None else None
         self._own = _own_rules(
             tuple(self._administrators), anonymous_read=anonymous_read, open_writes=open_writes, rules=rules is not None
         )
@@ -56,8 +62,13 @@ class Directory:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether there is any credential that a caller could bring."""
+        """Whether there is any credential that a caller could bring. Tokens count only beside others."""
         return bool(self._administrators) or self._users is not None
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """Those that callers can bring; None where none is looked at."""
+        return self._tokens
 
     @property
     def is_open(self) -> bool:
@@ -102,6 +113,15 @@ class Directory:
         if not same:
             return None
         return self.user(name)
+
+    def identify_token(self, text: str) -> Caller | None:
+        """Return the caller that the token of this text stands for; None where it is that of none.
+
+        Raises:
+            StorageError: the storage of the tokens does not answer.
+        """
+        token = self._tokens.identify(text) if self._tokens is not None else None
+        return bearer(token) if token is not None else None
 
     def user(self, name: str) -> Caller:
         """Return the caller that a user is who has logged in, whether or not there is one of this name.
@@ -152,9 +172,14 @@ class Directory:
 
     @property
     def permissions(self) -> Permissions:
-        """All rules that are in force: those of the file, and those that settings stand for."""
+        """All rules that are in force but those that callers bring: of the file, and those that settings stand for."""
         self.rights(ANONYMOUS)
         return self._known[1]
+
+
+def bearer(token: Token) -> Caller:
+    """Return the caller that a token stands for."""
+    return Caller(f"token:{token.name}", own=token.rules)
 
 
 def _own_rules(administrators: tuple[str, ...], *, anonymous_read: bool, open_writes: bool, rules: bool) -> Permissions:
