@@ -36,8 +36,6 @@ LIFETIME: Final = "90d"
 """How long a token lasts unless something else is said."""
 
 _LIFETIMES: Final = kinds.duration(60, 3650 * 86400)
-_SOON: Final = 0.5
-"""What will have to be looked at again within so many seconds is not at hand."""
 
 log = logging.getLogger(__name__)
 
@@ -144,15 +142,10 @@ class Tokens:
             self._note_use(known, token_id)
         return token
 
-    def at_hand(self, text: str) -> bool:
-        """Return whether `identify` would answer without waiting for the storage."""
-        token_id = tokens.id_in(text)
-        return token_id is None or self._fresh(token_id, _SOON) is not None
-
-    def _fresh(self, token_id: str, longer: float = 0.0) -> _Known | None:
+    def _fresh(self, token_id: str) -> _Known | None:
         with self._lock:
             known = self._known.get(token_id)
-            if known is None or known.until <= self._clock() + longer:
+            if known is None or known.until <= self._clock():
                 return None
             self._known.move_to_end(token_id)
             return known

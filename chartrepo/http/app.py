@@ -22,6 +22,7 @@ from chartrepo.http.helm import Classic, Options
 from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
@@ -102,6 +103,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         sync=services.sync,
         allow_delete=settings.allow_delete,
     ).register(app)
+    TokensApi(services.directory).register(app)
     Oci(
         services.registry,
         services.metrics,

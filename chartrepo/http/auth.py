@@ -9,8 +9,6 @@ machine itself. `open_writes` is for trying things out on one's own machine, and
 not write either.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +17,7 @@ from chartrepo.access import Directory, Guesses
 from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readable, Rights
 from chartrepo.http.addresses import caller_address
 from chartrepo.http.believed import Believed
+from chartrepo.http.credentials import Bearer, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
 from chartrepo.kinds import Network
 
@@ -162,12 +161,20 @@ class Authorizer:
         if self._directory.has_credentials and not environ.get("HTTP_AUTHORIZATION"):
             raise Unauthorized("unauthorized")
 
+    def is_at_hand(self, environ: Environ) -> bool:
+        """Return whether it can be said who asks without waiting: for a slow hash, or a storage."""
+        given = environ.get("HTTP_AUTHORIZATION")
+        if not given or not self._directory.has_credentials:
+            return True
+        return self._believed.caller(given, self.address(environ)) is not None
+
     def visitor(self, environ: Environ) -> Visitor:
         """Return who asks.
 
         Raises:
             TooManyGuesses: the credential is not looked at yet.
             Unauthorized: what the caller says it is cannot be believed, or without a credential nothing is allowed.
+            StorageError: the caller brought a token, and the storage that would tell of it does not answer.
         """
         caller = self._caller(environ)
         rights = self._directory.rights(caller)
@@ -188,18 +195,17 @@ class Authorizer:
         return caller
 
     def _identify(self, given: str, address: str) -> Caller:
-        scheme, _, encoded = given.partition(" ")
-        try:
-            credential = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            credential = ""
-        if scheme.lower() != "basic" or ":" not in credential:
+        credential = read_credential(given)
+        if credential is None:
             raise Unauthorized("unauthorized")
-        name, _, password = credential.partition(":")
+        name = credential.name
         wait = self._guesses.delay(address, name)
         if wait > 0:
             raise TooManyGuesses(wait)
-        caller = self._directory.identify(name, password)
+        if isinstance(credential, Bearer):
+            caller = self._directory.identify_token(credential.text)
+        else:
+            caller = self._directory.identify(name, credential.password)
         if caller is None:
             self._guesses.failed(address, name)
             raise Unauthorized("unauthorized")

@@ -147,18 +147,21 @@ class Front:
         """Return the answer to a request where that waits for nothing, to be put into `environ` under `AT_HAND`.
 
         Of the environment only what the request itself says is looked at. Whether the caller may have the answer is
-        found out when the request is answered.
+        found out when the request is answered; where that would have to wait for the storage, nothing is at hand.
         """
         if not is_plain(environ):
             return None
-        return _LIVE if environ["PATH_INFO"] in self._live_at else self._kept.get(environ["PATH_INFO"], environ)
+        if environ["PATH_INFO"] in self._live_at:
+            return _LIVE
+        kept = self._kept.get(environ["PATH_INFO"], environ)
+        return kept if kept is not None and self._authorizer.is_at_hand(environ) else None
 
     def _may_have(self, environ: Environ, kept: Kept) -> bool:
         if kept.shows is None:
             return True
         try:
             return self._authorizer.visitor(environ).reads_all(*kept.shows)
-        except ChartrepoError:
+        except (ChartrepoError, StorageError):
             return False  # it is asked again, and answered as any other
 
     # ---- the hot reads

@@ -179,7 +179,6 @@ class TestWhoAsks:
         storage.calls.clear()
         for wrong in ("", "crt_", "password", text[:-1], f"{text[:-1]}é", text[:20] + "_" + text[21:]):
             assert made.identify(wrong) is None
-            assert made.at_hand(wrong)
         assert storage.calls == []
 
     def test_what_is_not_there_is_looked_for_once_in_a_while(
@@ -228,16 +227,6 @@ class TestWhoAsks:
             made.identify(text)
         storage.heal()
         assert name_of(made, text) == name_of(other, text) == "ci"
-
-    def test_what_is_at_hand_needs_no_storage(self, made: Tokens, storage: FaultyStorage, clock: Clock) -> None:
-        text = create(made)
-        assert not made.at_hand(text)
-        made.identify(text)
-        storage.fail("open", DOWN, times=None)
-        while made.at_hand(text):
-            assert name_of(made, text) == "ci"
-            clock.now += 0.25
-        assert clock.now < 1000 + LOOKS
 
 
 class TestRevoking:

@@ -15,6 +15,9 @@ import bcrypt
 import pytest
 import yaml
 
+from chartrepo import layout
+from chartrepo.core.tokens import Token, compose, digest
+from storage.base import ABSENT
 from tests.support.oci_contents import digest_of
 from tests.support.packages import package
 from tests.support.pushes import manifest_of, push, put_manifest
@@ -31,11 +34,17 @@ RULES: Final[list[tuple[list[str], list[str], list[str]]]] = [
     (["user:narrow"], ["read"], ["team/web"]),
     (["user:sweeper"], ["read", "delete"], ["**/web"]),
     (["authenticated"], ["read"], ["shared/web"]),
+    (["token:ci"], ["delete"], ["team/*"]),
 ]
+TEXT: Final = compose("0123456789", "abcdefghijABCDEFGHIJ0123456789")
+"""Of the token ci."""
+ALLOW: Final = ("read:team/**", "publish:team/*")
+"""What it may do by itself."""
 PROXIES: Final = (ipaddress.ip_network("10.0.0.0/8"),)
 GROUPS: Final = {"platform": ["lead"]}
 USERS: Final = ("reader", "writer", "lead", "blind", "narrow", "sweeper", "stranger")
-CALLERS: Final = ("anonymous", *USERS, "admin")
+TOKENS: Final = ("token as Bearer", "token as password")
+CALLERS: Final = ("anonymous", *USERS, *TOKENS, "admin")
 CHARTS: Final = (
     ("", "web"),
     ("public", "web"),
@@ -51,12 +60,14 @@ def may(caller: str, action: str, repository: str, chart: str) -> bool:
     """Whether the rules let a caller do this."""
     if caller == "admin":
         return True
-    names = {"anonymous"} if caller == "anonymous" else {"anonymous", "authenticated", f"user:{caller}"}
+    name = "token:ci" if caller in TOKENS else f"user:{caller}"
+    names = {"anonymous"} if caller == "anonymous" else {"anonymous", "authenticated", name}
+    own = [([name], [each.partition(":")[0]], [each.partition(":")[2]]) for each in ALLOW if caller in TOKENS]
     names |= {f"group:{group}" for group, users in GROUPS.items() if caller in users}
     path = f"{repository}/{chart}".strip("/")
     return any(
         names & set(who) and action in what and any(_matches(pattern, path) for pattern in on)
-        for who, what, on in RULES
+        for who, what, on in [*RULES, *own]
     )
 
 
@@ -80,6 +91,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     (folder / "users").write_text("".join(f"{user}:{hashed}\n" for user in USERS))
     write_rules(folder / "rules.yaml", RULES)
+    token = Token("0123456789", "ci", digest(TEXT), ALLOW, 1_700_000_000, None, "tests")
+    shop.state.put(layout.token_key(token.id), token.to_json(), condition=ABSENT)
     yield Site(shop, admin_password=PASSWORD, htpasswd=folder / "users", permissions=folder / "rules.yaml")
     shop.close()
 
@@ -97,6 +110,8 @@ def signed(data: bytes, chart: str, version: str = "1.0.0") -> bytes:
 
 def by(site: Site, caller: str) -> Site:
     """A site as a caller asks it."""
+    if caller in TOKENS:
+        return site.bearing(TEXT) if caller == TOKENS[0] else site.by("whoever", TEXT)
     return site if caller == "anonymous" else site.by(caller, PASSWORD)
 
 

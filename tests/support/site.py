@@ -88,7 +88,7 @@ class Site:
                 metrics=self.ledger,
                 access=self._log,
                 public_url=assembly.public_url(self.settings),
-                directory=assembly.directory(self.settings),
+                directory=assembly.directory(self.settings, shop.state),
             ),
         )
         self._client = Client(self.app)
@@ -98,6 +98,12 @@ class Site:
         """The same site, as a user asks it."""
         there = copy(self)
         there.always = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        return there
+
+    def bearing(self, text: str) -> "Site":
+        """The same site, as who has a token asks it."""
+        there = copy(self)
+        there.always = {"Authorization": f"Bearer {text}"}
         return there
 
     def _log(

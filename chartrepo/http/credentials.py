@@ -1,0 +1,54 @@
+"""What an `Authorization` header says: a name and a password, or a token of ours, in either of its two forms.
+
+Helm's classic client and Argo CD can send only a name and a password, so a token is taken for the password too, with
+any name (RFC 7617 has the form, and RFC 6750 that of `Bearer`).
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from chartrepo.core.tokens import PREFIX, id_in
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A name and the password that is said to be its."""
+
+    name: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What begins as the text of one of our tokens."""
+
+    text: str
+
+    @property
+    def name(self) -> str:
+        """By what failures of it are counted: its id, so that neither those of others nor a revoked one slow it."""
+        return f"{PREFIX}{id_in(self.text) or ''}"
+
+
+def read_credential(header: str) -> Password | Bearer | None:
+    """Return what a header says, as WSGI gives it; None where it says nothing of the kind."""
+    scheme, _, rest = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            text = rest.strip()
+            return Bearer(text) if text.startswith(PREFIX) else None
+        case "basic":
+            return _basic(rest)
+    return None
+
+
+def _basic(encoded: str) -> Password | Bearer | None:
+    try:
+        text = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    name, colon, password = text.partition(":")
+    if not colon:
+        return None
+    return Bearer(password) if name and password.startswith(PREFIX) else Password(name, password)
