@@ -269,6 +269,16 @@ def directory(settings: Settings, state: Storage | None = None) -> Directory:
     )
 
 
+def tokens(settings: Settings, ground: Ground | None = None) -> Tokens | None:
+    """Return the tokens beside the packages, where no server has to run; None where nothing was ever kept there.
+
+    Raises:
+        Misconfigured: there never can be any.
+    """
+    found = storages(settings, ground)
+    return Tokens(found.state) if found.folder is None or found.folder.is_dir() else None
+
+
 def check_catalog(settings: Settings, ground: Ground) -> None:
     """Refuse a catalog that can never work. One that does not answer now is waited for.
 

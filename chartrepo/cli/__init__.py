@@ -487,12 +487,12 @@ Examples:
     show_default=True,
     help="Who would do it, as a rule names callers: ada is user:ada, group:web is somebody in that group alone.",
 )
-@_configured(Section.ACCESS)
+@_configured(Section.ACCESS, Section.STORAGE, Section.S3)
 def explain(configuration: Configuration, *, action: str, chart: tuple[str, str], caller: str) -> None:
     """Say whether somebody may do something with a chart, and which rule allows it.
 
     Where nothing allows it, the least rule that would is printed, to be pasted into the file. The chart need not be
-    there. A user is in the groups that the file says.
+    there. A user is in the groups that the file says. What a token may do by itself is read from the storage.
 
     The exit status is 0 when it is allowed, 1 when it is not, 2 when that could not be found out.
     """
@@ -526,6 +526,67 @@ def check_permissions(configuration: Configuration, *, strict: bool) -> None:
     from chartrepo.cli.permissions import run_check  # noqa: PLC0415 - see the module's docstring
 
     sys.exit(run_check(configuration.settings, strict=strict))
+
+
+@cli.group(short_help="Make tokens for machines, and revoke them.")
+def token() -> None:
+    """Make tokens for machines, list and revoke them, on the storage itself. Servers may run meanwhile.
+
+    A token is sent as `Authorization: Bearer`, or as the password beside any user name.
+    """
+
+
+@token.command(
+    cls=_Command,
+    short_help="Make a token, and print it this once.",
+    epilog="""\b
+Examples:
+  chartrepo token create --name ci --allow read:team/** --allow publish:team/** --storage /srv/charts
+  chartrepo token create --name deploy --allow read:** --expires never > token""",
+)
+@click.option("--name", metavar="NAME", required=True, help="By which rules name it: token:NAME.")
+@click.option(
+    "--allow",
+    metavar="ACTION:PATTERN",
+    multiple=True,
+    help="What it may do, beside what rules give to it, as publish:team/**. May be given several times.",
+)
+@click.option(
+    "--expires", metavar="DURATION", default="90d", show_default=True, help="When it ends, as 12h or 90d; or never."
+)
+@_configured(*_DATA, Section.ACCESS)
+def create(configuration: Configuration, *, name: str, allow: tuple[str, ...], expires: str) -> None:
+    """Make a token, and print it on standard output, and nothing else there. Nobody can find it out later.
+
+    Actions are read, publish, overwrite, delete and admin; patterns are those of rules. It is known to running servers
+    at once. Run this as the user that the server runs as, so that it can read what is written.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.tokens import run_create  # noqa: PLC0415 - see the module's docstring
+
+    run_create(configuration.settings, name=name, allow=allow, expires=expires)
+
+
+@token.command("list", cls=_Command, short_help="List all tokens, without their secrets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the tokens as one JSON document.")
+@_configured(*_DATA, Section.ACCESS)
+def list_(configuration: Configuration, *, as_json: bool) -> None:
+    """List all tokens: what they may do, when they expire, and when they were used last, to within an hour."""
+    _quiet_logging(configuration)
+    from chartrepo.cli.tokens import run_list  # noqa: PLC0415 - see the module's docstring
+
+    run_list(configuration.settings, as_json=as_json)
+
+
+@token.command(cls=_Command, short_help="Revoke a token.")
+@click.argument("name_or_id", metavar="NAME_OR_ID")
+@_configured(*_DATA, Section.ACCESS)
+def revoke(configuration: Configuration, *, name_or_id: str) -> None:
+    """Revoke the tokens of a name, or the one of an id. All servers refuse it within 10 seconds."""
+    _quiet_logging(configuration)
+    from chartrepo.cli.tokens import run_revoke  # noqa: PLC0415 - see the module's docstring
+
+    run_revoke(configuration.settings, name_or_id=name_or_id)
 
 
 @cli.command(

@@ -5,11 +5,13 @@ from typing import Final
 
 from chartrepo import assembly
 from chartrepo.access import ADMIN, Directory, Rules
+from chartrepo.access.directory import bearer
 from chartrepo.cli.console import counted, remark, say, say_rows
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.messages import shown
 from chartrepo.core.permissions import ANYBODY, USERS, Action, Caller, Rule
 from chartrepo.settings import Settings
+from storage.base import StorageError
 
 _CREDENTIALS: Final = "htpasswd, admin_password or basic_auth_user"
 """The settings that make somebody known."""
@@ -33,8 +35,12 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
     """
     directory = assembly.directory(settings)
     directory.check()
-    asked = _caller(directory, caller)
-    for doubt in _doubts(directory, caller):
+    asked, doubts = _caller(directory, caller), list(_doubts(directory, caller))
+    kind, _, name = caller.partition(":")
+    if kind == "token" and directory.has_credentials:
+        found = _token(settings, name)
+        asked, doubts = (asked, [*doubts, found]) if isinstance(found, str) else (found, doubts)
+    for doubt in doubts:
         remark(f"note: {doubt}")
     wanted = f"{action.value} {f'{repository}/{chart}' if repository else chart}"
     rule = directory.permissions.rule_for(asked, action, repository, chart)
@@ -47,6 +53,8 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
     else:
         say(f"{caller} may not {wanted}: nothing allows it; in a file that the setting permissions names, this would:")
     say(f"- {missing}")
+    if asked.own:
+        remark(f"note: so would a new token with --allow {action.value}:{missing.on[0]}")
     return 1
 
 
@@ -92,6 +100,19 @@ def _caller(directory: Directory, name: str) -> Caller:
     return directory.user(rest) if kind == "user" else Caller(name)
 
 
+def _token(settings: Settings, name: str) -> Caller | str:
+    """The caller that a token stands for; where there is none, or nobody knows, why."""
+    by_rules = "the answer is by the rules alone"
+    try:
+        made = assembly.tokens(settings)
+        token = made.find(name) if made is not None else None
+    except StorageError as error:
+        return f"whether there is a token {shown(name)} could not be found out, so {by_rules}: {error}"
+    if token is None:
+        return f"there is no token {shown(name)} that has not expired: {by_rules}"
+    return bearer(token)
+
+
 def _doubts(directory: Directory, name: str) -> Iterator[str]:
     """Why there may be nobody who is called so."""
     kind, _, rest = name.partition(":")
@@ -109,7 +130,9 @@ def _groups(rules: Rules | None) -> set[str]:
 
 
 def _origin(rule: Rule, directory: Directory, settings: Settings) -> str:
-    """By what a rule is in force: its place in the file, or a setting."""
+    """By what a rule is in force: its place in the file, a setting, or what a token itself says."""
+    if rule not in directory.permissions.rules:
+        return "by what the token itself was given"
     number = directory.permissions.rules.index(rule) - len(directory.own.rules)
     if number < 0:
         return _setting(rule, settings)

@@ -1,5 +1,6 @@
 """A private repository: users of a file and rules, with a real helm against a real server."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,8 +9,10 @@ import bcrypt
 import pytest
 
 from tests.support.helm import Helm, HelmError
+from tests.support.http import get
 from tests.support.packages import package
-from tests.support.server import Server, running
+from tests.support.processes import eventually
+from tests.support.server import Server, command, environment, running
 
 PASSWORD: Final = "s3cret"
 RULES: Final = """\
@@ -94,3 +97,48 @@ def test_who_may_not_push_learns_who_they_are_and_what_is_missing(server: Server
     helm.run("push", file, to, "--plain-http")
     add(helm, server, "team", "bob")
     helm.run("pull", "team/web", "--version", "2.0.0", "-d", tmp_path / "again", "--untar")
+
+
+def chartrepo(tmp_path: Path, *arguments: str) -> str:
+    """What a command beside the server prints on standard output."""
+    done = subprocess.run(
+        command(*arguments, "--storage", tmp_path / "data"),
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_token_is_taken_wherever_a_password_is_until_it_is_revoked(
+    server: Server, helm: Helm, tmp_path: Path
+) -> None:
+    token = chartrepo(
+        tmp_path, "token", "create", "--name", "ci", "--allow", "read:team/**", "--allow", "publish:team/**"
+    )
+    add(helm, server, "team", "x", password=token)
+    assert found(helm) == ["team/secret", "team/web"]
+    helm.run("pull", "team/secret", "-d", tmp_path)
+
+    file = tmp_path / "web-2.0.0.tgz"
+    file.write_bytes(package("web", "2.0.0"))
+    to = f"oci://127.0.0.1:{server.port}/team"
+    with pytest.raises(HelmError, match=r"401|[Uu]nauthorized"):
+        login(helm, server, "x", f"{token[:-1]}{'0' if token[-1] != '0' else '1'}")
+    login(helm, server, "x", token)
+    helm.run("push", file, to, "--plain-http")
+    helm.run("pull", f"{to}/web", "--version", "2.0.0", "--plain-http", "-d", tmp_path / "again", "--untar")
+    with pytest.raises(HelmError, match=r"token:ci may not publish|40[34]"):
+        helm.run("push", file, f"oci://127.0.0.1:{server.port}/other", "--plain-http")
+
+    def statuses() -> set[int]:
+        """Of so many requests that each worker answers some."""
+        return {get(f"{server.url}/team/index.yaml", Authorization=f"Bearer {token}").status for _ in range(20)}
+
+    assert statuses() == {200}
+    chartrepo(tmp_path, "token", "revoke", "ci")
+    eventually(lambda: statuses() <= {401, 429}, what="the token is refused by all workers", seconds=10)
+    with pytest.raises(HelmError, match=r"401|429"):
+        add(helm, server, "team", "x", "--force-update", password=token)
