@@ -23,6 +23,7 @@ The root repository has no folder. Everything private lies in a storage of its o
     oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
     oci-uploads/<ab>/<uuid>.ended            says that the upload is over
     tokens/<id>.json                         an API token: what is kept of it, its hash among that
+    signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
 """
 
@@ -42,6 +43,7 @@ OCI_FOLDER: Final = "_oci"
 OCI_PREFIX: Final = f"{OCI_FOLDER}/"
 UPLOADS_PREFIX: Final = "oci-uploads/"
 TOKENS_PREFIX: Final = "tokens/"
+SIGNING_KEYS_PREFIX: Final = "signing-keys/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -207,6 +209,16 @@ def upload_of(state_key: str) -> str:
 
 
 # ---- tokens
+
+
+def signing_key(key_id: str) -> str:
+    """Return the state's key of a key that signs, by its id."""
+    return f"{SIGNING_KEYS_PREFIX}{key_id}"
+
+
+def signing_key_id(storage_key: str) -> str:
+    """Return the id of the key that signs which lies under a key of the state's storage."""
+    return storage_key.removeprefix(SIGNING_KEYS_PREFIX)
 
 
 def token_key(token: str) -> str:

@@ -52,6 +52,7 @@ HOMES: Final = {
     "click": "chartrepo.cli",
     "bcrypt": "chartrepo.access",
     "argon2": "chartrepo.access",
+    "itsdangerous": "chartrepo.access",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}
