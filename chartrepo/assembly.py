@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from chartrepo import layout, metrics_runs
-from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, Tokens, watch_rules
+from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, SigningKeys, Tokens, watch_rules
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
@@ -255,7 +255,7 @@ def directory(settings: Settings, state: Storage | None = None) -> Directory:
 
     Args:
         settings: which say so, or where it is said.
-        state: where tokens lie; without it there are none.
+        state: where tokens and signing keys lie; without it there are none.
     """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
     anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
@@ -264,6 +264,7 @@ def directory(settings: Settings, state: Storage | None = None) -> Directory:
         users=Htpasswd(settings.htpasswd) if settings.htpasswd is not None else None,
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
+        keys=signing_keys(settings, state) if state is not None else None,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
     )
@@ -277,6 +278,11 @@ def tokens(settings: Settings, ground: Ground | None = None) -> Tokens | None:
     """
     found = storages(settings, ground)
     return Tokens(found.state) if found.folder is None or found.folder.is_dir() else None
+
+
+def signing_keys(settings: Settings, state: Storage) -> SigningKeys:
+    """Return the keys that sign, in the state beside the packages; where that may only be read, in the server's own."""
+    return SigningKeys((state, LocalStorage(settings.state_dir, private=True)))
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

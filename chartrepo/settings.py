@@ -139,6 +139,14 @@ class Settings:
         default="",
     )
 
+    external_url: str = _setting(
+        Section.LISTENING,
+        kinds.URL,
+        "Scheme and host that clients reach this server under, as https://charts.example.com: where clients of "
+        "registries are sent for a token. When empty it is chart_url, else what a trusted proxy or the client says",
+        default="",
+    )
+
     storage: Folder | Bucket = _setting(  # noqa: RUF009 - it returns a field, made anew for each
         Section.STORAGE,
         kinds.STORAGE,

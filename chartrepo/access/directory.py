@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chartrepo.access.htpasswd import Htpasswd
+from chartrepo.access.keys import SigningKeys
+from chartrepo.access.registry_tokens import RegistryTokens
 from chartrepo.access.rules import Rules
 from chartrepo.access.tokens import Tokens
 from chartrepo.access.watched import Watched
@@ -37,6 +39,7 @@ class Directory:
         rules: of a file; without one, administrators and users may read and write everything.
         tokens: that were made; None where they are not looked at. Without administrators and users none counts: what
             lets nobody in by its settings must not be opened by an object in its storage.
+        keys: that sign registry tokens; None where there are none.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
     """
@@ -48,6 +51,7 @@ class Directory:
         users: Htpasswd | None = None,
         rules: Watched[Rules] | None = None,
         tokens: Tokens | None = None,
+        keys: SigningKeys | None = None,
         anonymous_read: bool = True,
         open_writes: bool = False,
     ) -> None:
@@ -55,6 +59,7 @@ class Directory:
         self._users = users
         self._rules = rules
         self._tokens = tokens if administrators or users is not None else None
+        self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
         self._own = _own_rules(
             tuple(self._administrators), anonymous_read=anonymous_read, open_writes=open_writes, rules=rules is not None
         )
@@ -122,6 +127,44 @@ class Directory:
         """
         token = self._tokens.identify(text) if self._tokens is not None else None
         return bearer(token) if token is not None else None
+
+    def identify_registry_token(self, text: str) -> Caller | None:
+        """Return the caller that a registry token of this text was made for; None where it does not hold.
+
+        Raises:
+            StorageError: the storage of keys or tokens does not answer.
+        """
+        subject = self.registry_tokens.subject(text) if self.registry_tokens is not None else None
+        return self._caller_of(subject) if subject is not None else None
+
+    def secret_of(self, subject: str) -> str | None:
+        """Return what is another where a credential does not hold any more; None where there is no such subject.
+
+        Args:
+            subject: as `Login` has it.
+
+        Raises:
+            StorageError: the storage of the tokens does not answer.
+        """
+        kind, _, name = subject.partition(":")
+        if kind == "user":
+            administrator = self._administrators.get(name)
+            if administrator is not None:
+                return administrator.password
+            return self._users.hash_of(name) if self._users is not None else None
+        if kind == "token":
+            token = self._tokens.living(name) if self._tokens is not None else None
+            return token.digest if token is not None else None
+        return None if subject else ""
+
+    def _caller_of(self, subject: str) -> Caller | None:
+        kind, _, name = subject.partition(":")
+        if kind == "user":
+            return self.user(name)
+        token = self._tokens.living(name) if self._tokens is not None and kind == "token" else None
+        if token is not None:
+            return bearer(token)
+        return None if subject else ANONYMOUS
 
     def user(self, name: str) -> Caller:
         """Return the caller that a user is who has logged in, whether or not there is one of this name.

@@ -34,6 +34,12 @@ class Htpasswd:
         users = self._users()
         return frozenset(users.hashes) if users is not None else frozenset()
 
+    def hash_of(self, name: str) -> str | None:
+        """Return the text of a user's hash; None where there is no such user."""
+        users = self._users()
+        stored = users.hashes.get(name) if users is not None else None
+        return stored.text if stored is not None else None
+
     def verify(self, name: str, password: str) -> bool:
         """Return whether there is such a user, with this password.
 

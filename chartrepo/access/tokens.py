@@ -142,6 +142,16 @@ class Tokens:
             self._note_use(known, token_id)
         return token
 
+    def living(self, token_id: str) -> Token | None:
+        """Return the token of this id; None where there is none, or it was revoked or has expired.
+
+        Raises:
+            StorageError: nobody knows, as the storage does not answer.
+        """
+        known = (self._fresh(token_id) or self._look(token_id)) if tokens.is_id(token_id) else None
+        token = known.token if known is not None else None
+        return token if token is not None and not token.has_expired(self._now()) else None
+
     def _fresh(self, token_id: str) -> _Known | None:
         with self._lock:
             known = self._known.get(token_id)

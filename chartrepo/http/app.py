@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -12,7 +13,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import oci_errors, ops
+from chartrepo.http import oci_errors, oci_token, ops
+from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond, upload_result
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
@@ -22,6 +24,7 @@ from chartrepo.http.helm import Classic, Options
 from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.oci_token import OciToken
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
@@ -64,9 +67,8 @@ class Services:
 
 def create_app(settings: Settings, services: Services) -> Front:
     """Return the WSGI application of the whole server."""
-    authorizer = Authorizer(
-        services.directory, open_writes=settings.open_writes, trusted_proxies=settings.trusted_proxies
-    )
+    addresses = Addresses(settings.trusted_proxies, origin(settings.external_url or settings.chart_url))
+    authorizer = Authorizer(services.directory, open_writes=settings.open_writes, addresses=addresses)
     options = Options(
         index_format=settings.index_format,
         private=authorizer.reading_is_private,
@@ -79,6 +81,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
         _flask(settings, services, authorizer),
         authorizer,
+        addresses=addresses,
         context_path=settings.context_path,
         max_body=settings.max_upload_size,
         max_blob=settings.max_blob_size,
@@ -110,6 +113,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         prefix=settings.oci_prefix,
         allow_delete=settings.allow_delete,
     ).register(app)
+    if services.directory.registry_tokens is not None:
+        OciToken(authorizer, services.directory.registry_tokens).register(app)
     ops.Ops(
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
@@ -122,6 +127,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
     _ask_who_calls(app, authorizer, services.metrics)
     _answer_errors(app)
     return app
+
+
+_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT}
+"""Endpoints that are for everybody, or that ask by themselves."""
 
 
 class NotAskedError(RuntimeError):
@@ -137,7 +146,7 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
             return  # there is nothing to guard
         if not rule.arguments:
             request.environ[ROUTE] = rule.rule
-        if rule.endpoint in ops.OPEN:
+        if rule.endpoint in _OPEN:
             return
         if rule.endpoint in LOGIN:
             authorizer.check_login(request.environ)

@@ -9,17 +9,17 @@ machine itself. `open_writes` is for trying things out on one's own machine, and
 not write either.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from chartrepo import kinds
-from chartrepo.access import Directory, Guesses
+from chartrepo.access import Directory, Guesses, Login
 from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readable, Rights
-from chartrepo.http.addresses import caller_address
+from chartrepo.core.tokens import id_in
+from chartrepo.http.addresses import Addresses
 from chartrepo.http.believed import Believed
-from chartrepo.http.credentials import Bearer, read_credential
+from chartrepo.http.credentials import Bearer, Credential, RegistryToken, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
-from chartrepo.kinds import Network
 
 Environ = Mapping[str, Any]
 
@@ -133,13 +133,13 @@ class Authorizer:
     Args:
         directory: who is known, and what each may do.
         open_writes: whether writing needs no credential, for callers of this machine that are no web page.
-        trusted_proxies: that say where a request comes from.
+        addresses: tell where a request comes from.
     """
 
-    def __init__(self, directory: Directory, *, open_writes: bool, trusted_proxies: Sequence[Network] = ()) -> None:
+    def __init__(self, directory: Directory, *, open_writes: bool, addresses: Addresses) -> None:
         self._directory = directory
         self._open_writes = open_writes
-        self._trusted_proxies = trusted_proxies
+        self._addresses = addresses
         self._guesses = Guesses()
         self._believed = Believed()
 
@@ -150,7 +150,7 @@ class Authorizer:
 
     def address(self, environ: Environ) -> str:
         """Return where a request comes from."""
-        return caller_address(environ, self._trusted_proxies)
+        return self._addresses.caller(environ)
 
     def check_login(self, environ: Environ) -> None:
         """Return if the caller has a credential, or there are none; so that a login can fail where all may read.
@@ -167,6 +167,23 @@ class Authorizer:
         if not given or not self._directory.has_credentials:
             return True
         return self._believed.caller(given, self.address(environ)) is not None
+
+    def login(self, environ: Environ, credential: Credential | None) -> Login:
+        """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
+
+        Raises:
+            TooManyGuesses, Unauthorized, StorageError: as for `visitor`.
+        """
+        if credential is None or not self._directory.has_credentials:
+            if not any(map(self._directory.rights(ANONYMOUS).anywhere, Action)):
+                raise Unauthorized("unauthorized")
+            return Login("", "")
+        self._identify(credential, self.address(environ))
+        subject = f"token:{id_in(credential.text)}" if isinstance(credential, Bearer) else f"user:{credential.name}"
+        secret = self._directory.secret_of(subject)
+        if secret is None or isinstance(credential, RegistryToken):  # which is not good for another one
+            raise Unauthorized("unauthorized")
+        return Login(subject, secret)
 
     def visitor(self, environ: Environ) -> Visitor:
         """Return who asks.
@@ -190,26 +207,30 @@ class Authorizer:
         believed = self._believed.caller(given, address)
         if believed is not None:
             return believed
-        caller = self._identify(given, address)
-        self._believed.remember(given, address, caller)
-        return caller
-
-    def _identify(self, given: str, address: str) -> Caller:
         credential = read_credential(given)
         if credential is None:
             raise Unauthorized("unauthorized")
-        name = credential.name
-        wait = self._guesses.delay(address, name)
+        caller = self._identify(credential, address)
+        self._believed.remember(given, address, caller)
+        return caller
+
+    def _identify(self, credential: Credential, address: str) -> Caller:
+        if isinstance(credential, RegistryToken):  # whose signature nobody guesses, and which expires all the time
+            caller = self._directory.identify_registry_token(credential.text)
+            if caller is None:
+                raise Unauthorized("unauthorized")
+            return caller
+        wait = self._guesses.delay(address, credential.name)
         if wait > 0:
             raise TooManyGuesses(wait)
         if isinstance(credential, Bearer):
             caller = self._directory.identify_token(credential.text)
         else:
-            caller = self._directory.identify(name, credential.password)
+            caller = self._directory.identify(credential.name, credential.password)
         if caller is None:
-            self._guesses.failed(address, name)
+            self._guesses.failed(address, credential.name)
             raise Unauthorized("unauthorized")
-        self._guesses.succeeded(address, name)
+        self._guesses.succeeded(address, credential.name)
         return caller
 
     def _check_write(self, environ: Environ) -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 
+from chartrepo.access import REGISTRY_TOKEN_PREFIX
 from chartrepo.core.tokens import PREFIX, id_in
 
 
@@ -31,19 +32,44 @@ class Bearer:
         return f"{PREFIX}{id_in(self.text) or ''}"
 
 
-def read_credential(header: str) -> Password | Bearer | None:
+@dataclass(frozen=True, slots=True)
+class RegistryToken:
+    """What begins as the text of a registry token."""
+
+    text: str
+
+    @property
+    def name(self) -> str:
+        """By what failures of it are counted: all together, since nothing in it can be believed."""
+        return REGISTRY_TOKEN_PREFIX
+
+
+Credential = Password | Bearer | RegistryToken
+
+
+def read_credential(header: str) -> Credential | None:
     """Return what a header says, as WSGI gives it; None where it says nothing of the kind."""
     scheme, _, rest = header.partition(" ")
     match scheme.lower():
         case "bearer":
-            text = rest.strip()
-            return Bearer(text) if text.startswith(PREFIX) else None
+            return _token(rest.strip())
         case "basic":
             return _basic(rest)
     return None
 
 
-def _basic(encoded: str) -> Password | Bearer | None:
+def read_password(name: str, password: str) -> Credential:
+    """Return what a name and a password are: a token can stand for the password, with any name."""
+    return (_token(password) if name else None) or Password(name, password)
+
+
+def _token(text: str) -> Bearer | RegistryToken | None:
+    if text.startswith(REGISTRY_TOKEN_PREFIX):
+        return RegistryToken(text)
+    return Bearer(text) if text.startswith(PREFIX) else None
+
+
+def _basic(encoded: str) -> Credential | None:
     try:
         text = base64.b64decode(encoded.strip().encode("latin-1", "replace"), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
@@ -51,4 +77,4 @@ def _basic(encoded: str) -> Password | Bearer | None:
     name, colon, password = text.partition(":")
     if not colon:
         return None
-    return Bearer(password) if name and password.startswith(PREFIX) else Password(name, password)
+    return read_password(name, password)

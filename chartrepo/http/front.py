@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Semaphore
 from typing import Any, Final, Protocol
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
-from chartrepo.http import oci_errors
+from chartrepo.http import challenges, oci_errors
+from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auth import Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
@@ -83,6 +85,7 @@ class Front:
         oci_reads: answers those of OCI.
         flask: answers all the rest.
         authorizer: asked before the hot reads; Flask asks it by itself.
+        addresses: tell which address a client knows this server by.
         context_path: empty, or as `/charts`.
         max_body: bytes of a request's body.
         max_blob: bytes of a body that is an OCI blob; None for any number.
@@ -99,6 +102,7 @@ class Front:
         flask: Wsgi,
         authorizer: Authorizer,
         *,
+        addresses: Addresses,
         context_path: str,
         max_body: int,
         max_blob: int | None,
@@ -115,6 +119,7 @@ class Front:
         self._oci_reads = oci_reads
         self._flask = flask
         self._authorizer = authorizer
+        self._addresses = addresses
         self._context_path = context_path
         self._max_body = max_body
         self._max_blob = max_blob
@@ -255,7 +260,7 @@ class Front:
         if exchange.environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = ()
-        headers = [*reply.headers, *_SECURITY, ("X-Request-Id", exchange.request_id)]
+        headers = [*self._challenged(exchange, reply.headers), *_SECURITY, ("X-Request-Id", exchange.request_id)]
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))
         start_response(STATUS_LINES[reply.status], headers)
@@ -263,6 +268,20 @@ class Front:
             self._tell(exchange)
             return body
         return _Told(body, lambda: self._tell(exchange))
+
+    def _challenged(self, exchange: _Exchange, headers: Headers) -> Headers:
+        """Return the headers of an answer; those of a 401 on the OCI side with the challenge that belongs there."""
+        environ = exchange.environ
+        path = environ["PATH_INFO"]
+        if exchange.status != HTTPStatus.UNAUTHORIZED or not is_oci(path) or path == challenges.TOKEN_PATH:
+            return headers
+        own = challenges.challenge(
+            self._addresses.origin(environ),
+            path,
+            environ["REQUEST_METHOD"],
+            brought=bool(environ.get("HTTP_AUTHORIZATION")),
+        )
+        return [*(each for each in headers if each[0] != own[0]), own]
 
     # ---- all the rest
 
@@ -279,7 +298,7 @@ class Front:
             exchange.status = int(status[:3])
             status = STATUS_LINES[exchange.status]
             exchange.route = environ.get(ROUTE)
-            headers = [*headers, *_SECURITY, ("X-Request-Id", exchange.request_id)]
+            headers = [*self._challenged(exchange, headers), *_SECURITY, ("X-Request-Id", exchange.request_id)]
             exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 

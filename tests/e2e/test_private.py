@@ -83,7 +83,7 @@ def test_who_may_not_push_learns_who_they_are_and_what_is_missing(server: Server
     file = tmp_path / "web-2.0.0.tgz"
     file.write_bytes(package("web", "2.0.0"))
     to = f"oci://127.0.0.1:{server.port}/team"
-    with pytest.raises(HelmError, match=r"401|credential"):
+    with pytest.raises(HelmError, match=r"401|credential|authorization"):
         helm.run("push", file, to, "--plain-http")
     with pytest.raises(HelmError, match=r"401|[Uu]nauthorized"):
         login(helm, server, "bob", "wrong")
