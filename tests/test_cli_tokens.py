@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chartrepo import layout
-from chartrepo.access import Tokens
+from chartrepo.access import SigningKeys, Tokens
 from chartrepo.cli import cli
 from chartrepo.core.tokens import id_in
 from storage.base import ABSENT, ANYWAY, Unavailable
@@ -231,3 +231,12 @@ class TestExplain:
             "note: whether there is a token 'ci' could not be found out, so the answer is by the rules alone: "
             "the disk does not answer\n"
         )
+
+
+def test_keys_are_rotated_and_old_ones_forgotten_if_so_asked() -> None:
+    keys = SigningKeys((state(),))
+    assert run("token", "rotate-keys").stdout == "a new key signs from now on\n"
+    old, _ = keys.newest()
+    result = run("token", "rotate-keys", "--forget")
+    assert (result.exit_code, result.stdout) == (0, "a new key signs from now on; 1 old one forgotten\n")
+    assert SigningKeys((state(),)).get(old) is None

@@ -589,6 +589,21 @@ def revoke(configuration: Configuration, *, name_or_id: str) -> None:
     run_revoke(configuration.settings, name_or_id=name_or_id)
 
 
+@token.command("rotate-keys", cls=_Command, short_help="Make a new key that signs registry tokens.")
+@click.option("--forget", is_flag=True, help="Forget the old keys: whoever logged in to the registry logs in again.")
+@_configured(*_DATA)
+def rotate_keys(configuration: Configuration, *, forget: bool) -> None:
+    """Make a new key that signs what clients of the registry get when they log in.
+
+    API tokens are not signed, and stay as they are. All servers have the new key at once; forgotten ones are believed
+    nowhere within 10 seconds.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.tokens import run_rotate  # noqa: PLC0415 - see the module's docstring
+
+    run_rotate(configuration.settings, forget=forget)
+
+
 @cli.command(
     short_help="Print the script for completion in your shell.",
     epilog="""\b

@@ -75,6 +75,17 @@ def run_revoke(settings: Settings, *, name_or_id: str) -> None:
         say(f"revoked {name_or_id}" if token_id == name_or_id else f"revoked {name_or_id} ({token_id})")
 
 
+def run_rotate(settings: Settings, *, forget: bool) -> None:
+    """Make a new key that signs registry tokens, and forget the old ones if so asked.
+
+    Raises:
+        ChartrepoError, StorageError: it could not be done, or not all of it; the message is for people.
+    """
+    ground = assembly.prepare(settings, writable=True)
+    forgotten = assembly.signing_keys(settings, assembly.storages(settings, ground).state).rotate(forget=forget)
+    say("a new key signs from now on" + (f"; {counted(forgotten, 'old one')} forgotten" if forget else ""))
+
+
 def _made(settings: Settings) -> Tokens | None:
     """The tokens that are there; None where nothing was ever kept. A wrong name of the storage is noticed here."""
     assembly.look(settings)
