@@ -148,7 +148,7 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
             request.environ[ROUTE] = rule.rule
         if rule.endpoint in _OPEN:
             return
-        if rule.endpoint in LOGIN:
+        if request.path in LOGIN:
             authorizer.check_login(request.environ)
         try:
             visitor = authorizer.visitor(request.environ)

@@ -38,8 +38,9 @@ log = logging.getLogger(__name__)
 
 _RANGE: Final = re.compile(r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]+|\*))?", re.ASCII)
 """A chunk's Content-Range. The specification has no unit in it; whoever writes one means the same."""
-LOGIN: Final = frozenset({"oci_base", "oci_root"})
-"""Endpoints at which clients find out whether their credential is the right one."""
+LOGIN: Final = frozenset({"/v2", Endpoint.BASE.value, Endpoint.CATALOG.value})
+"""Paths that ask for a credential, be it the token of anonymous, where there are any: clients find out there whether
+theirs is right, or would take what everybody may read for all there is, as they send one only when asked."""
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _MAX_TAGS: Final = 100
