@@ -161,12 +161,13 @@ class Authorizer:
         if self._directory.has_credentials and not environ.get("HTTP_AUTHORIZATION"):
             raise Unauthorized("unauthorized")
 
-    def is_at_hand(self, environ: Environ) -> bool:
-        """Return whether it can be said who asks without waiting: for a slow hash, or a storage."""
+    def visitor_at_hand(self, environ: Environ) -> Visitor | None:
+        """Return who asks; None where that could be said only after waiting for a slow hash, or a storage."""
         given = environ.get("HTTP_AUTHORIZATION")
         if not given or not self._directory.has_credentials:
-            return True
-        return self._believed.caller(given, self.address(environ)) is not None
+            return self._visitor(environ, ANONYMOUS)
+        believed = self._believed.caller(given, self.address(environ))
+        return self._visitor(environ, believed) if believed is not None else None
 
     def login(self, environ: Environ, credential: Credential | None) -> Login:
         """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
@@ -193,7 +194,9 @@ class Authorizer:
             Unauthorized: what the caller says it is cannot be believed, or without a credential nothing is allowed.
             StorageError: the caller brought a token, and the storage that would tell of it does not answer.
         """
-        caller = self._caller(environ)
+        return self._visitor(environ, self._caller(environ))
+
+    def _visitor(self, environ: Environ, caller: Caller) -> Visitor:
         rights = self._directory.rights(caller)
         if caller == ANONYMOUS and not any(map(rights.anywhere, Action)):
             raise Unauthorized("unauthorized")

@@ -135,7 +135,7 @@ class Front:
         """Answer one request, as WSGI has it."""
         request_id = logs.request_id_from(environ.get("HTTP_X_REQUEST_ID"))
         kept: Kept | None = environ.pop(AT_HAND, None) or self.at_hand(environ)
-        if kept is not None and self._may_have(environ, kept):
+        if kept is not None:
             exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter(), kept.route)
             return self._send(exchange, kept.answer, start_response)
         exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter())
@@ -151,23 +151,24 @@ class Front:
     def at_hand(self, environ: Environ) -> Kept | None:
         """Return the answer to a request where that waits for nothing, to be put into `environ` under `AT_HAND`.
 
-        Of the environment only what the request itself says is looked at. Whether the caller may have the answer is
-        found out when the request is answered; where that would have to wait for the storage, nothing is at hand.
+        Of the environment only what the request itself says is looked at, and `REMOTE_ADDR`. Where it would have to be
+        waited for who asks, nothing is at hand.
         """
         if not is_plain(environ):
             return None
         if environ["PATH_INFO"] in self._live_at:
             return _LIVE
         kept = self._kept.get(environ["PATH_INFO"], environ)
-        return kept if kept is not None and self._authorizer.is_at_hand(environ) else None
+        return kept if kept is not None and self._may_have(environ, kept) else None
 
     def _may_have(self, environ: Environ, kept: Kept) -> bool:
         if kept.shows is None:
             return True
         try:
-            return self._authorizer.visitor(environ).reads_all(*kept.shows)
-        except (ChartrepoError, StorageError):
+            visitor = self._authorizer.visitor_at_hand(environ)
+        except ChartrepoError:
             return False  # it is asked again, and answered as any other
+        return visitor is not None and visitor.reads_all(*kept.shows)
 
     # ---- the hot reads
 

@@ -151,7 +151,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
                 self._wait_for_more(conn, len(arrived))
                 return
             request = _next_request(conn, arrived)
-            kept = self.wsgi.at_hand(_as_environ(request)) if request is not None else None
+            kept = self.wsgi.at_hand(_as_environ(request, conn.client)) if request is not None else None
             if kept is None:
                 self._unwatch(conn)
                 self.enqueue_req(conn)
@@ -351,13 +351,14 @@ def _next_request(conn: _Connection, arrived: bytes) -> Any:
     return request
 
 
-def _as_environ(request: Any) -> dict[str, Any]:
-    """Return what the request itself says, under the names that gunicorn gives it in an environment."""
+def _as_environ(request: Any, client: Any) -> dict[str, Any]:
+    """Return what the request itself says, and whence it came, under the names that gunicorn has for it."""
     path = request.path
     environ = {
         "REQUEST_METHOD": request.method,
         "PATH_INFO": unquote_to_wsgi_str(path) if "%" in path else path,
         "QUERY_STRING": request.query,
+        "REMOTE_ADDR": client[0] if isinstance(client, tuple) else "",
     }
     for name, value in request.headers:
         key = "CONTENT_LENGTH" if name == "CONTENT-LENGTH" else f"HTTP_{name.replace('-', '_')}"

@@ -1,5 +1,6 @@
 """What a gunicorn worker has at hand it answers at once, whatever its threads are busy with."""
 
+import base64
 import http.client
 import signal
 import socket
@@ -40,24 +41,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def fetch(server: Server, path: str, *, timeout: float = 30) -> bytes:
-    """GET with the same headers every time."""
+def fetch(server: Server, path: str, *, timeout: float = 30, login: str = "") -> bytes:
+    """GET with the same headers every time, and `Authorization` where that is given."""
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)) as connection:
-        connection.request("GET", path, headers={"User-Agent": "Helm/3.17.3"})
+        own = {"Authorization": login} if login else {}
+        connection.request("GET", path, headers={"User-Agent": "Helm/3.17.3", **own})
         with connection.getresponse() as response:
             assert response.status == 200
             return response.read()
 
 
-def _is_at_hand(server: Server, path: str) -> bool:
-    fetch(server, path)
-    with busy(server):
-        return _answers(server, path)
+def _is_at_hand(server: Server, path: str, login: str = "") -> bool:
+    fetch(server, path, login=login)
+    with busy(server, login):
+        return _answers(server, path, login)
 
 
-def _answers(server: Server, path: str) -> bool:
+def _answers(server: Server, path: str, login: str = "") -> bool:
     try:
-        fetch(server, path, timeout=0.5)
+        fetch(server, path, timeout=0.5, login=login)
     except TimeoutError:
         return False
     return True
@@ -68,10 +70,11 @@ def raw(server: Server) -> socket.socket:
 
 
 @contextmanager
-def busy(server: Server) -> Iterator[None]:
+def busy(server: Server, login: str = "") -> Iterator[None]:
     """Let the only thread wait for an upload that does not go on."""
+    own = f"Authorization: {login}\r\n" if login else ""
     with raw(server) as stalled:
-        stalled.sendall(b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx")
+        stalled.sendall(f"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n{own}\r\nx".encode())
         eventually(lambda: not _answers(server, "/health"), what="the thread is busy")
         yield
 
@@ -294,6 +297,19 @@ def test_where_no_connection_is_kept_each_request_is_answered_all_the_same(tmp_p
                 while piece := connection.recv(4096):
                     data += piece
                 assert data.startswith(b"HTTP/1.1 200")
+
+
+def test_whoever_was_just_known_is_answered_at_hand_too_and_no_other(tmp_path: Path) -> None:
+    login = "Basic " + base64.b64encode(b"me:secret").decode()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "app-1.0.0.tgz").write_bytes(APP)
+    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "1"}
+    secret = {"CHARTREPO_BASIC_AUTH_USER": "me", "CHARTREPO_BASIC_AUTH_PASSWORD": "secret"}
+    with running(tmp_path, env={**settings, **secret}) as server:
+        eventually(lambda: _is_at_hand(server, PATH, login), what="it is at hand")
+        assert fetch(server, PATH, login=login) == APP
+        assert get(f"{server.url}{PATH}").status == 401
+        assert get(f"{server.url}{PATH}", Authorization=login + "x").status == 401
 
 
 def test_what_is_at_hand_is_logged_and_counted_too(tmp_path: Path) -> None:
