@@ -586,7 +586,8 @@ def test_a_listing_that_does_not_say_how_to_go_on_is_no_end(
 # A service that is silent
 
 
-def test_a_read_waits_for_one_time_out_and_a_write_for_three(storage: S3Storage, proxy: FaultProxy) -> None:
+def test_a_read_waits_for_one_time_out_and_a_write_for_three(proxy: FaultProxy, bucket: str, stack: ExitStack) -> None:
+    storage = through(proxy, bucket, stack, circuit=Circuit("it", long=60))  # which stays closed meanwhile
     proxy.inject("GET", *[SILENCE] * ATTEMPTS)
     with pytest.raises(Unavailable, match="'k'"):
         storage.open("k")
@@ -832,7 +833,8 @@ def through(
 
 @functools.cache
 def impatient(stack: ExitStack, endpoint: str) -> "S3Client":
-    client = connect(S3Options(endpoint=endpoint, read_timeout=0.5, connect_timeout=1), "any")
+    # Long enough for a moto that has to share its processor, as an answer that comes too late is a fault of its own.
+    client = connect(S3Options(endpoint=endpoint, read_timeout=1.5, connect_timeout=2), "any")
     stack.callback(client.close)
     return client
 
