@@ -18,7 +18,7 @@ from struct import pack
 from typing import Final
 
 from chartrepo.catalog import Catalog, Changes, Mark
-from chartrepo.core.index import Block, Form, block, frame
+from chartrepo.core.index import Block, Form, block, frame, newest_created
 from chartrepo.core.permissions import Readable
 
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -153,7 +153,9 @@ class Index:
         names = wanted.among(self.names)
         if readable is not None:
             names = [name for name in names if readable(name)]
-        around = frame(self._form, generated=self._changed, context_path=self._context_path, empty=not names)
+        # When the rest of the repository changed is nothing for whoever may not read it.
+        changed = self._changed if readable is None else newest_created(self.blocks[name].data for name in names)
+        around = frame(self._form, generated=changed, context_path=self._context_path, empty=not names)
         digest = hashlib.sha256(around.header)
         if wanted.versions is not None:
             digest.update(b"%d" % wanted.versions)
@@ -163,7 +165,7 @@ class Index:
             digest.update(held.digest)
             parts.append(held.data if wanted.versions is None else held.newest(wanted.versions))
         whole = tuple(around.document(parts))
-        return Document(whole, sum(map(len, whole)), digest.hexdigest()[:_ETAG_LENGTH], self._changed)
+        return Document(whole, sum(map(len, whole)), digest.hexdigest()[:_ETAG_LENGTH], changed)
 
     def _gzipped_by_parts(self, document: Document) -> Document:
         """Join parts that are compressed each for itself, so that a change compresses only its own chart anew."""

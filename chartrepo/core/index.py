@@ -37,6 +37,9 @@ _NOT_RAW_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 """What JSON takes raw but YAML does not, or takes for a line break."""
 
 
+_CREATED: Final = re.compile(rb'created"?: ?"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"')
+
+
 class Form(Enum):
     """The two ways an index is written, with their media types."""
 
@@ -205,6 +208,15 @@ def block(form: Form, name: str, versions: Sequence[Listed], *, url_prefix: str)
     data = b"".join([opening.encode(), *encoded, closing.encode()])
     stable = next((position for position, version in enumerate(versions) if version.stable), None)
     return Block(data, starts, stable, hashlib.sha256(data).digest())
+
+
+def newest_created(blocks: Iterable[bytes]) -> int:
+    """Return the latest time that is called `created` in some blocks, in seconds since the epoch; 0 for none.
+
+    A chart can call something else so; then it is that chart which seems younger than it is.
+    """
+    found = max((max(_CREATED.findall(data), default=b"") for data in blocks), default=b"")
+    return int(datetime.fromisoformat(found.decode()).timestamp()) if found else 0
 
 
 def chart(form: Form, name: str, entries: Sequence[str]) -> bytes:

@@ -170,7 +170,7 @@ class Api:
                 "charts": each.charts,
                 "versions": each.versions,
                 "bytes": each.size,
-                "changed": each.changed_at,
+                "changed": each.changed_at if readable is None else None,  # which may have been by what is hidden
                 "set_aside": aside.pop(each.name, []),
             }
             for each in self._catalog.repositories(readable)

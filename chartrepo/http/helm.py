@@ -91,15 +91,17 @@ class Classic:
         form, gzip = self.variant(environ)
         index = self._indexes.get(repository, form)
         document = index.document(wanted, compressed=gzip, readable=readable)
-        over = self._is_over(document.changed)
+        # An index of some charts has no date: that of the repository would tell of the others.
+        dated = readable is None
+        over = self._is_over(document.changed) or not dated
         headers = [
             ("Content-Type", form.value),
             ("ETag", f'"{document.etag}"'),
-            ("Last-Modified", last_modified(document.changed, over=over)),
+            *([("Last-Modified", last_modified(document.changed, over=over))] if dated else ()),
             ("Cache-Control", self._index_caching),
             ("Vary", "Accept-Encoding, User-Agent" if self._options.index_format == "auto" else "Accept-Encoding"),
         ]
-        if is_known(environ, document.etag, document.changed):
+        if is_known(environ, document.etag, document.changed if dated else None):
             return Answer(304, headers[1:])
         if gzip:
             headers.append(("Content-Encoding", "gzip"))

@@ -64,13 +64,13 @@ def last_modified(changed: int, *, over: bool) -> str:
     return _date(changed if over else changed - 1)
 
 
-def is_known(environ: Environ, etag: str, changed: int) -> bool:
-    """Return whether the client says that it holds this already. An ETag tells more than a date."""
+def is_known(environ: Environ, etag: str, changed: int | None) -> bool:
+    """Return whether the client says that it holds this already. An ETag tells more than a date, which None is not."""
     tags = environ.get("HTTP_IF_NONE_MATCH")
     if tags is not None:
         return parse_etags(tags).contains_weak(etag)
     since = parse_date(environ.get("HTTP_IF_MODIFIED_SINCE"))
-    return since is not None and since.timestamp() >= changed
+    return since is not None and changed is not None and since.timestamp() >= changed
 
 
 def _stream(reader: Reader, length: int) -> Iterable[bytes]:

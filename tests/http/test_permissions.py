@@ -447,3 +447,34 @@ def test_what_a_reader_of_some_charts_is_given_from_memory_is_still_right(shop: 
     admin.delete("/api/charts/web/1.0.0")
     assert site.get("/charts/web-1.0.0.tgz").status_code == 401
     assert list(yaml.safe_load(site.get("/index.yaml").data)["entries"]) == ["web-2"]
+
+
+def test_an_index_of_some_charts_tells_nothing_of_the_others(shop: Shop, tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules.yaml", [(["user:admin"], ["read"], ["x"]), (["anonymous"], ["read"], ["**/web"])])
+    site = Site(shop, admin_password="secret", permissions=tmp_path / "rules.yaml")
+    shop.publish(package("web"), repository="team")
+
+    def seen() -> list[object]:
+        answers = [
+            site.ask(
+                "GET", f"/{repository}/index.yaml{query}", headers={"User-Agent": agent, "Accept-Encoding": coding}
+            )
+            for repository in ("team", "secret", "nowhere")
+            for query in ("", "?versions=1", "?charts=*")
+            for agent in ("Helm/3.17.3", "curl")
+            for coding in ("gzip", "")
+        ]
+        assert all("Last-Modified" not in answer.headers for answer in answers)
+        told: list[object] = [(answer.status_code, answer.headers.get("ETag"), answer.data) for answer in answers]
+        return [*told, site.get("/api/repositories").get_json()]
+
+    before = seen()
+    shop.clock.now += 100
+    for repository in ("team", "secret"):
+        shop.publish(package("hidden"), repository=repository)
+    assert seen() == before
+    since = {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert site.ask("GET", "/team/index.yaml", headers=since).status_code == 200
+    shop.clock.now += 100
+    shop.publish(package("web", "2.0.0"), repository="team")
+    assert seen() != before
