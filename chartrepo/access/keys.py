@@ -18,6 +18,8 @@ from storage.base import ABSENT, AlreadyExists, NotFound, Storage, StorageError,
 
 LOOKS: Final = 5.0
 """So many seconds pass between two looks at which keys there are. A deleted one has to be forgotten within 10 s."""
+SOONEST: Final = 1.0
+"""So many pass at least, also where somebody brings an id that is not known, or the storage does not answer."""
 _BYTES: Final = 32
 _ID: Final = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
 
@@ -43,7 +45,8 @@ class SigningKeys:
         self._now = now
         self._lock = threading.Lock()
         self._keys: dict[str, bytes] = {}
-        self._look_again = float("-inf")
+        self._looked = float("-inf")
+        self._failed: StorageError | None = None
 
     def newest(self) -> tuple[str, bytes]:
         """Return the id and the bytes of the key that signs; the first call of all makes one.
@@ -52,7 +55,7 @@ class SigningKeys:
             StorageError: there is none, and none can be made.
         """
         with self._lock:
-            self._keep_up()
+            self._keep_up(LOOKS)
             if not self._keys:
                 self._make()
             newest = max(self._keys)
@@ -67,9 +70,8 @@ class SigningKeys:
         if not _ID.fullmatch(key_id):
             return None
         with self._lock:
-            self._keep_up()
-            if key_id not in self._keys:
-                self._find(key_id)  # another replica may have made it since
+            # One that is not known another replica may have made since, or anybody made up.
+            self._keep_up(LOOKS if key_id in self._keys else SOONEST)
             return self._keys.get(key_id)
 
     def rotate(self, *, forget: bool) -> int:
@@ -79,6 +81,7 @@ class SigningKeys:
             StorageError: it could not be done, or not all of it: try again.
         """
         with self._lock:
+            self._keep_up(0)
             old = self._list() if forget else {}
             self._make()
             for key_id, place in old.items():
@@ -87,13 +90,33 @@ class SigningKeys:
                 self._keys.pop(key_id, None)
             return len(old)
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, after: float) -> None:
+        """Look at which keys there are, if the last look is so many seconds ago."""
         began = self._clock()
-        if began < self._look_again:
+        if self._failed is not None and began < self._looked + SOONEST:
+            raise self._failed  # whoever comes meanwhile does not wait for the same
+        if self._failed is None and began < self._looked + after:
             return
-        listed = self._list()
-        self._keys = {key_id: self._keys.get(key_id) or _read(place, key_id) for key_id, place in listed.items()}
-        self._look_again = began + LOOKS
+        try:
+            listed = self._list()
+            self._keys = {key_id: key for key_id, place in listed.items() if (key := self._read(place, key_id))}
+            self._failed = None
+        except StorageError as error:
+            self._failed = error
+            raise
+        finally:
+            self._looked = self._clock() if self._failed is not None else began
+
+    def _read(self, place: Storage, key_id: str) -> bytes | None:
+        known = self._keys.get(key_id)
+        if known is not None:
+            return known
+        try:
+            with place.open(layout.signing_key(key_id)) as file:
+                key = file.read()
+        except NotFound:
+            return None  # it was deleted since it was listed
+        return key if len(key) == _BYTES else None
 
     def _list(self) -> dict[str, Storage]:
         found: dict[str, Storage] = {}
@@ -104,17 +127,11 @@ class SigningKeys:
                     found[key_id] = place
         return found
 
-    def _find(self, key_id: str) -> None:
-        for place in self._places:
-            with suppress(NotFound):
-                key = _read(place, key_id)
-                if len(key) == _BYTES:
-                    self._keys[key_id] = key
-                    return
-
     def _make(self) -> None:
-        # The time comes first, so that the newest is the last in the order of names.
-        key_id, key = f"{int(self._now()):012x}-{secrets.token_hex(4)}", secrets.token_bytes(_BYTES)
+        # The time comes first, so that the newest is the last in the order of names, whatever a clock says.
+        last = max((int(known.partition("-")[0], 16) for known in self._keys), default=0)
+        key_id = f"{max(int(self._now()), last + 1):012x}-{secrets.token_hex(4)}"
+        key = secrets.token_bytes(_BYTES)
         refused: StorageError = Unavailable("there is no place for a key that signs")
         for place in self._places:
             try:
@@ -127,8 +144,3 @@ class SigningKeys:
                 self._keys[key_id] = key
                 return
         raise refused
-
-
-def _read(place: Storage, key_id: str) -> bytes:
-    with place.open(layout.signing_key(key_id)) as file:
-        return file.read()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chartrepo import layout
-from chartrepo.access.keys import LOOKS, SigningKeys
+from chartrepo.access.keys import LOOKS, SOONEST, SigningKeys
 from storage.base import ANYWAY, Unavailable
 from storage.local import LocalStorage
 from storage.memory import MemoryStorage
@@ -102,3 +102,42 @@ def test_where_the_state_may_only_be_read_the_own_folder_has_them(tmp_path: Path
     faulty.fail("put", DOWN, times=None)
     one, other = (SigningKeys((faulty, folder), clock=clock, now=clock) for _ in range(2))
     assert one.newest() == other.newest()
+
+
+def test_ids_that_anybody_made_up_cost_one_look_a_second_and_nobody_waits_for_more(
+    state: MemoryStorage, clock: Clock
+) -> None:
+    faulty = FaultyStorage(state)
+    keys = SigningKeys((faulty,), clock=clock, now=clock)
+    keys.newest()
+    faulty.calls.clear()
+    for _ in range(3):
+        clock.now += SOONEST
+        for number in range(50):
+            assert keys.get(f"{number:012x}-00000000") is None
+    assert [call.operation for call in faulty.calls] == ["list"] * 3
+
+
+def test_while_the_storage_does_not_answer_it_is_asked_once_a_second(state: MemoryStorage, clock: Clock) -> None:
+    faulty = FaultyStorage(state)
+    keys = SigningKeys((faulty,), clock=clock, now=clock)
+    key_id, key = keys.newest()
+    clock.now += LOOKS
+    faulty.fail("list", DOWN, times=None)
+    faulty.calls.clear()
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            keys.get(key_id)
+    assert len(faulty.calls) == 1
+    faulty.heal()
+    clock.now += SOONEST
+    assert keys.get(key_id) == key
+
+
+def test_the_newest_signs_though_another_clock_was_ahead(state: MemoryStorage) -> None:
+    ahead = SigningKeys((state,), now=lambda: 2000.0)
+    ahead.rotate(forget=False)
+    behind = SigningKeys((state,), now=lambda: 1000.0)
+    old, _ = behind.newest()
+    behind.rotate(forget=False)
+    assert behind.newest()[0] != old
