@@ -9,6 +9,7 @@ import yaml
 
 from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured, PermissionsInvalid
+from chartrepo.core.messages import shown
 from chartrepo.core.permissions import Permissions
 
 _KEYS: Final = ("permissions", "groups")
@@ -58,6 +59,9 @@ def parse_rules(data: bytes) -> Rules:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark is not None else ""
         raise AccessMisconfigured(f"{line}this is not YAML: {getattr(error, 'problem', None) or error}") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # PyYAML lets what Python says of a date, a number or a tag through as it is.
+        raise AccessMisconfigured(f"there is a value that YAML cannot read: {shown(str(error))}") from None
     if not isinstance(document, dict) or "permissions" not in document:
         raise AccessMisconfigured("there is no permissions: write a list of rules under it; an empty one allows none")
     wrong = [f"there is no key {str(key)[:80]!r}: write {' and '.join(_KEYS)}" for key in document if key not in _KEYS]

@@ -130,12 +130,21 @@ class Watched(Generic[T]):
             if state == self._judged:
                 return False
             self._judged = state
-            self._read = (self._parse(data),)
+            self._read = (self._parsed(data),)
         except AccessMisconfigured as error:
             self._wrong = error
             raise
         self._wrong = None
         return True
+
+    def _parsed(self, data: bytes) -> T:
+        try:
+            return self._parse(data)
+        except AccessMisconfigured:
+            raise
+        except Exception as error:
+            # Whatever a file can do to a parser, what was read last stays in force.
+            raise AccessMisconfigured(f"{self._path} cannot be understood: {type(error).__name__}: {error}") from error
 
     def _load(self) -> tuple[_State, bytes]:
         """The state of the file and its bytes; without these where the state was judged already."""
