@@ -5,6 +5,7 @@ and GET where that is refused. Scopes are taken and not looked at: a token says 
 """
 
 from typing import Final
+from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
 
@@ -21,6 +22,7 @@ from chartrepo.http.front import ROUTE
 
 ENDPOINT: Final = "oci_token"
 _MAX_FORM: Final = 64 * 1024
+_MAX_FIELDS: Final = 100
 
 
 class OciToken:
@@ -53,10 +55,7 @@ class OciToken:
         return self._tokens.issue(login, refresh=request.args.get("offline_token") == "true")
 
     def _posted(self) -> Issued:
-        if (request.content_length or 0) > _MAX_FORM:
-            raise BodyTooLarge(f"the form is larger than {_MAX_FORM} bytes")
-        request.max_form_memory_size = request.max_content_length = _MAX_FORM
-        form = request.form
+        form = _form()
         match form.get("grant_type"):
             case "password":
                 credential = read_password(form.get("username", ""), form.get("password", ""))
@@ -86,3 +85,22 @@ class OciToken:
         if issued.refresh is not None:
             said["refresh_token"] = issued.refresh
         return respond(json_answer(200, said, [("Cache-Control", "no-store")]))
+
+
+def _form() -> dict[str, str]:
+    """Return the fields of the form that was sent, of each the first value.
+
+    Raises:
+        BodyTooLarge: it is larger than any that makes sense.
+        BadRequest: it is no form of this kind.
+    """
+    data = request.stream.read(_MAX_FORM + 1)
+    if len(data) > _MAX_FORM:
+        raise BodyTooLarge(f"the form is larger than {_MAX_FORM} bytes")
+    try:
+        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise BadRequest(
+            "the body is no form: write it as application/x-www-form-urlencoded, with few fields"
+        ) from None
+    return dict(reversed(fields))

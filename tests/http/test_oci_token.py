@@ -171,6 +171,21 @@ class TestPosting:
         form = {"grant_type": "password", "username": "x", "password": "x" * 100_000}
         assert site.ask("POST", TOKEN, data=form).status_code == 413
 
+    @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x", "text/plain", ""])
+    def test_what_is_no_such_form_is_400_in_the_specification_s_form(self, site: Site, kind: str) -> None:
+        for data in (b"abc", b"\xff\xfe", b"--x\r\n", b"&".join(b"a=1" for _ in range(1100))):
+            answer = site.ask("POST", TOKEN, data=data, headers={"Content-Type": kind})
+            assert answer.status_code == 400
+            assert answer.get_json()["errors"][0]["message"]
+
+    def test_a_registry_token_makes_no_lasting_one(self, site: Site) -> None:
+        text = site.get(TOKEN, **basic("admin", PASSWORD)).get_json()["token"]
+        asked = {"name": "ci", "allow": ["admin:**"], "expires": "never"}
+        for there in (site.bearing(text), site.by("x", text)):
+            answer = there.ask("POST", "/api/tokens", json=asked)
+            assert answer.status_code == 403
+            assert "send the password or an API token" in answer.get_json()["error"]
+
     def test_guesses_are_slowed_here_too(self, site: Site) -> None:
         form = {"grant_type": "password", "username": "admin", "password": "wrong"}
         statuses = [site.ask("POST", TOKEN, data=form).status_code for _ in range(12)]

@@ -278,6 +278,19 @@ class TestCallers:
         assert there.get(path).status_code == 200
         assert is_at_hand()
 
+    def test_a_pipeline_with_a_revoked_one_slows_nobody_who_logs_in_from_beside_it(
+        self, admin: Site, site: Site
+    ) -> None:
+        text = create(admin, "ci", "read:**")["token"]
+        admin.delete(f"{PATH}/ci")
+        eventually(lambda: site.bearing(text).get("/index.yaml").status_code == 401, what="it is not believed any more")
+        statuses = {site.bearing(text).get("/index.yaml").status_code for _ in range(30)}
+        assert statuses <= {401, 429}
+        fresh = Site(site.shop, admin_password="another")
+        for _ in range(30):
+            fresh.bearing(text).get("/index.yaml")
+        assert fresh.by("admin", "another").get("/index.yaml").status_code == 200
+
     def test_neither_a_lost_catalog_nor_a_reindex_has_a_part_in_it(
         self, admin: Site, shop: Shop, tmp_path: Path
     ) -> None:
