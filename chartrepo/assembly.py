@@ -1,6 +1,7 @@
 """Putting the parts together, out of the settings. Each process makes its own."""
 
 import contextlib
+import logging
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,11 @@ from storage.observed import Observe
 from storage.options import S3Options
 from storage.url import Storages, open_storage
 
+log = logging.getLogger(__name__)
+
 _ID_BYTES: Final = 16
+_MAY_WRITE: Final = frozenset({"admin_password", "htpasswd"})
+"""Settings that are also for reading: what cannot be written to is served all the same."""
 _LETS_WRITE: Final = ("basic_auth_user", "admin_password", "htpasswd", "open_writes")
 _ANSWERED: Final = "the service answered"
 """What the sentence of an S3 driver's error has in it where the service is there, but cannot."""
@@ -149,6 +154,9 @@ def _checked(packages: Storage, settings: Settings, *, writable: bool, asked_by:
             f"cannot use {settings.storage}: no S3 service answers at {where}: "
             "check s3_endpoint, and whether the service runs and can be reached from here"
         ) from None
+    if asked_by in _MAY_WRITE and _can_be_read(packages):
+        log.warning("%s; packages are served, and nobody can write, whatever rules say", refused)
+        return packages.check(writable=False)
     if asked_by and _can_be_read(packages):
         raise Misconfigured(
             f"{refused}; it is to be written to because {asked_by} is set, and is served read-only without that"
@@ -250,12 +258,13 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
 
 
-def directory(settings: Settings, state: Storage | None = None) -> Directory:
+def directory(settings: Settings, state: Storage | None = None, keys: SigningKeys | None = None) -> Directory:
     """Return who is known, and who may do what.
 
     Args:
         settings: which say so, or where it is said.
-        state: where tokens and signing keys lie; without it there are none.
+        state: where tokens lie; without it there are none.
+        keys: that sign registry tokens; without them there are none.
     """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
     anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
@@ -264,7 +273,7 @@ def directory(settings: Settings, state: Storage | None = None) -> Directory:
         users=Htpasswd(settings.htpasswd) if settings.htpasswd is not None else None,
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
-        keys=signing_keys(settings, state) if state is not None else None,
+        keys=keys,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
     )
@@ -280,9 +289,11 @@ def tokens(settings: Settings, ground: Ground | None = None) -> Tokens | None:
     return Tokens(found.state) if found.folder is None or found.folder.is_dir() else None
 
 
-def signing_keys(settings: Settings, state: Storage) -> SigningKeys:
-    """Return the keys that sign, in the state beside the packages; where that may only be read, in the server's own."""
-    return SigningKeys((state, LocalStorage(settings.state_dir, private=True)))
+def signing_keys(settings: Settings, found: Storages) -> SigningKeys:
+    """Return the keys that sign, in the state beside the packages; where that cannot be, in the server's own."""
+    own = LocalStorage(settings.state_dir, private=True)
+    there = found.folder is None or found.folder.is_dir()
+    return SigningKeys((found.state, own) if there else (own,))
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

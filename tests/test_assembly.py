@@ -73,6 +73,14 @@ class TestAFolderThatMayOnlyBeRead:
         assert assembly.writing_asked_by(settings) == ""
         assert assembly.prepare(settings, writable=False).storage_id
 
+    @pytest.mark.parametrize("changes", [{"admin_password": "x"}, {"htpasswd": Path("users")}], ids=["admin", "users"])
+    def test_is_taken_with_a_warning_where_a_credential_may_be_for_reading(
+        self, settings: Settings, changes: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asked_by = assembly.writing_asked_by(replace(settings, **changes))
+        assert assembly.prepare(settings, writable=True, asked_by=asked_by).storage_id
+        assert "packages are served, and nobody can write, whatever rules say" in caplog.text
+
     def test_is_refused_to_commands_that_write_in_any_case(self, settings: Settings) -> None:
         with pytest.raises(Misconfigured, match=r"the right to it$"):
             assembly.prepare(settings, writable=True)

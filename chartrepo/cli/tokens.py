@@ -82,7 +82,7 @@ def run_rotate(settings: Settings, *, forget: bool) -> None:
         ChartrepoError, StorageError: it could not be done, or not all of it; the message is for people.
     """
     ground = assembly.prepare(settings, writable=True)
-    forgotten = assembly.signing_keys(settings, assembly.storages(settings, ground).state).rotate(forget=forget)
+    forgotten = assembly.signing_keys(settings, assembly.storages(settings, ground)).rotate(forget=forget)
     say("a new key signs from now on" + (f"; {counted(forgotten, 'old one')} forgotten" if forget else ""))
 
 

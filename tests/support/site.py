@@ -11,6 +11,7 @@ from typing import Any
 from werkzeug.test import Client, TestResponse
 
 from chartrepo import assembly
+from chartrepo.access import SigningKeys
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
 from chartrepo.metrics import Unmeasured, UploadResult
@@ -88,7 +89,7 @@ class Site:
                 metrics=self.ledger,
                 access=self._log,
                 public_url=assembly.public_url(self.settings),
-                directory=assembly.directory(self.settings, shop.state),
+                directory=assembly.directory(self.settings, shop.state, SigningKeys((shop.state,))),
             ),
         )
         self._client = Client(self.app)
