@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from chartrepo import kinds
 from chartrepo.core.errors import ChartrepoError
@@ -268,6 +269,11 @@ def check_serving(configuration: Configuration) -> None:
     for name in ("basic_auth_user", "admin_password", "htpasswd", "permissions"):
         if settings.open_writes and getattr(settings, name):
             raise SettingsError(f"open_writes would let everybody past {name}: set one of them")
+    if urlsplit(settings.external_url).path:
+        raise SettingsError(
+            f"external_url is {_quoted(settings.external_url)}, and has to be scheme and host alone: "
+            "clients of registries ask at the root of a host; context_path is for the rest"
+        )
     if settings.permissions and not (credential or settings.admin_password or settings.htpasswd):
         raise SettingsError(
             "permissions has rules for callers, of whom none can be known: set htpasswd, admin_password or "

@@ -476,4 +476,5 @@ class TestContradictions:
         assert settings(port="0", admin_port="0").admin_port == 0
 
     def test_a_kms_key_needs_encryption_by_kms(self) -> None:
+        assert "scheme and host alone" in refusal(flags={"external_url": "https://charts.example.com/charts"})
         assert "needs s3_sse: aws:kms" in refusal(flags={"s3_sse": "AES256", "s3_sse_kms_key": "k"})

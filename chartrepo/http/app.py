@@ -79,7 +79,7 @@ def create_app(settings: Settings, services: Services) -> Front:
     return Front(
         Classic(services.repositories, services.indexes, options),
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
-        _flask(settings, services, authorizer),
+        _flask(settings, services, authorizer, addresses),
         authorizer,
         addresses=addresses,
         context_path=settings.context_path,
@@ -92,7 +92,7 @@ def create_app(settings: Settings, services: Services) -> Front:
     )
 
 
-def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Flask:
+def _flask(settings: Settings, services: Services, authorizer: Authorizer, addresses: Addresses) -> Flask:
     app = Flask("chartrepo", static_folder=None)
     spool = Spool(services.uploads)
     app.request_class = request_class(spool)
@@ -122,6 +122,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer) -> Fl
         context_path=settings.context_path,
         artifacthub_id=settings.artifacthub_repository_id,
         files=services.directory.files,
+        addresses=addresses,
     ).register(app)
 
     _ask_who_calls(app, authorizer, services.metrics)

@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from chartrepo.catalog import Catalog
 from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable
 from chartrepo.core.permissions import Action
+from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
 from chartrepo.http.auth import Visitor
@@ -48,6 +49,7 @@ class Ops:
         context_path: what stands behind that one.
         artifacthub_id: as Artifact Hub gave it; empty for no such file.
         files: tells which of the files about access can be used.
+        addresses: tell by which address a caller reached this server.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Ops:
         context_path: str = "",
         artifacthub_id: str = "",
         files: Callable[[], Mapping[str, bool]] = dict,
+        addresses: Addresses | None = None,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
@@ -66,6 +69,7 @@ class Ops:
         self._context_path = context_path
         self._artifacthub_id = artifacthub_id
         self._files = files
+        self._addresses = addresses or Addresses()
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -81,9 +85,8 @@ class Ops:
 
     def welcome(self) -> Response:
         """Say what this is, and how it is used."""
-        # A Host that cannot be one comes as an empty text.
-        host = request.host or "<address of this server>"
-        url = self._public_url or f"{request.scheme}://{host}{self._context_path}"
+        reached = self._addresses.origin(request.environ) or f"{request.scheme}://<address of this server>"
+        url = self._public_url or f"{reached}{self._context_path}"
         text = _WELCOME.format(version=escape(__version__), url=escape(url))
         return Response(text, headers={"Content-Security-Policy": "default-src 'none'"}, mimetype="text/html")
 

@@ -1,5 +1,6 @@
 """Health, readiness, version, metrics, the welcome, and the listener that has them for itself."""
 
+import ipaddress
 from html import unescape
 from pathlib import Path
 
@@ -69,6 +70,15 @@ class TestWelcome:
         site = Site(shop, context_path="/charts")
         answer = site.get("/", Host=host)
         assert "helm repo add my-charts http://<address of this server>/charts\n" in unescape(answer.text)
+
+    def test_the_line_has_the_external_address_and_what_trusted_proxies_say(self, shop: Shop) -> None:
+        site = Site(shop, external_url="https://charts.example.com", context_path="/charts")
+        assert "helm repo add my-charts https://charts.example.com/charts\n" in unescape(site.get("/").text)
+        site = Site(shop, trusted_proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+        forwarded = {"X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https"}
+        for peer, expected in (("127.0.0.1", "https://shop.example"), ("192.0.2.1", "http://localhost")):
+            text = site.ask("GET", "/", headers=forwarded, environ_overrides={"REMOTE_ADDR": peer}).text
+            assert f"helm repo add my-charts {expected}\n" in unescape(text)
 
     def test_the_line_has_the_public_address_where_one_is_set(self, shop: Shop) -> None:
         site = Site(shop, chart_url="https://charts.example.com", context_path="/charts")
