@@ -3,8 +3,8 @@
 
     benchmarks/access.py --server 'gunicorn=chartrepo serve' --charts 10000
 
-The callers behind the rules are users of an htpasswd file (bcrypt, cost 12): one who reads everything, and
-one who reads the charts of half the alphabet.
+The callers behind the rules are two users of an htpasswd file (bcrypt, cost 12), one who reads everything, and one who
+reads the charts of half the alphabet; and an API token that reads everything.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -44,22 +45,29 @@ class Caller:
 
     Attributes:
         title: in the table.
-        user: of the htpasswd file; empty for nobody's.
+        headers: the credential.
     """
 
     title: str
-    user: str = ""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The credential."""
-        if not self.user:
-            return {}
-        return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:{_PASSWORD}".encode()).decode()}
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _OPEN: Final = Caller("no rules")
-_CALLERS: Final = (Caller("user", "user1"), Caller("reader of half", "half"))
+
+
+def _basic(user: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{_PASSWORD}".encode()).decode()}
+
+
+def _callers(server: Server) -> list[Caller]:
+    """All that ask a server with rules; the token is made for it."""
+    with load.connected(server.url, _basic("admin")) as admin:
+        asked = json.dumps({"name": "benchmark", "allow": ["read:**"], "expires": "1d"}).encode()
+        status, body = admin.request("POST", "/api/tokens", asked)
+    if status != HTTPStatus.CREATED:
+        raise load.LoadFailedError(f"no token was made: {status} {body[:200]!r}")
+    bearer = {"Authorization": f"Bearer {json.loads(body)['token']}"}
+    return [Caller("user", _basic("user1")), Caller("token", bearer), Caller("reader of half", _basic("half"))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +98,7 @@ def _measure(plan: argparse.Namespace, folder: Path) -> dict[str, Values]:
     with ExitStack() as stack:
         open_one = stack.enter_context(_started(plan.server, folder, "open", []))
         guarded = stack.enter_context(_started(plan.server, folder, "guarded", _access_files(folder)))
-        asked = [(_OPEN, open_one), *((caller, guarded) for caller in _CALLERS)]
+        asked = [(_OPEN, open_one), *((caller, guarded) for caller in _callers(guarded))]
         rates: dict[tuple[str, str], list[float]] = {}
         for _ in range(plan.rounds):
             for title, paths in (("packages a second", packages), ("indexes a second", ["/index.yaml"])):
@@ -112,7 +120,7 @@ def _started(command: Command, folder: Path, name: str, options: Sequence[str]) 
     charts.copy_folder(folder / "packages", own / "packages")
     port = servers.free_port()
     words = [*command.filled(port=port, storage=f"{own / 'packages'}", state=own / "state"), *options]
-    with Server(words, port, own / "log", own) as server:
+    with Server(words, port, own / "log", own, {"CHARTREPO_ADMIN_PASSWORD": _PASSWORD} if options else {}) as server:
         servers.wait_for_port(server, seconds=_START_SECONDS)
         load.wait_for(f"{server.url}/readyz", seconds=_START_SECONDS)
         yield server

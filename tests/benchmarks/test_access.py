@@ -15,6 +15,6 @@ def test_it_measures_every_caller_and_says_so_in_a_table(tmp_path: Path, capsys:
     arguments = ["--server", line, "--charts", "300", "--rounds", "1", "--seconds", "1", "--folder", f"{tmp_path}"]
     assert access.main([*arguments, "--json", f"{output}"]) == 0
     measured = json.loads(output.read_text())["results"]
-    assert set(measured) == {"no rules", "user", "reader of half"}
+    assert set(measured) == {"no rules", "user", "token", "reader of half"}
     assert all(value["value"] > 0 for values in measured.values() for value in values.values())
     assert "indexes a second" in capsys.readouterr().out
