@@ -10,6 +10,7 @@ not write either.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from chartrepo import kinds
@@ -18,7 +19,7 @@ from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readab
 from chartrepo.core.tokens import id_in
 from chartrepo.http.addresses import Addresses
 from chartrepo.http.believed import Believed
-from chartrepo.http.credentials import Bearer, Credential, RegistryToken, read_credential
+from chartrepo.http.credentials import Bearer, Credential, Password, RegistryToken, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
 
 Environ = Mapping[str, Any]
@@ -141,16 +142,14 @@ class Authorizer:
         self._open_writes = open_writes
         self._addresses = addresses
         self._guesses = Guesses()
+        # Apart from passwords: a pipeline with a revoked token must not slow whoever logs in from beside it.
+        self._guesses_of_tokens = Guesses()
         self._believed = Believed()
 
     @property
     def reading_is_private(self) -> bool:
         """Whether answers are for the caller alone, and not for a shared cache."""
         return not self._directory.is_open
-
-    def address(self, environ: Environ) -> str:
-        """Return where a request comes from."""
-        return self._addresses.caller(environ)
 
     def check_login(self, environ: Environ) -> None:
         """Return if the caller has a credential, or there are none; so that a login can fail where all may read.
@@ -163,28 +162,8 @@ class Authorizer:
 
     def visitor_at_hand(self, environ: Environ) -> Visitor | None:
         """Return who asks; None where that could be said only after waiting for a slow hash, or a storage."""
-        given = environ.get("HTTP_AUTHORIZATION")
-        if not given or not self._directory.has_credentials:
-            return self._visitor(environ, ANONYMOUS)
-        believed = self._believed.caller(given, self.address(environ))
-        return self._visitor(environ, believed) if believed is not None else None
-
-    def login(self, environ: Environ, credential: Credential | None) -> Login:
-        """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
-
-        Raises:
-            TooManyGuesses, Unauthorized, StorageError: as for `visitor`.
-        """
-        if credential is None or not self._directory.has_credentials:
-            if not any(map(self._directory.rights(ANONYMOUS).anywhere, Action)):
-                raise Unauthorized("unauthorized")
-            return Login("", "")
-        self._identify(credential, self.address(environ))
-        subject = f"token:{id_in(credential.text)}" if isinstance(credential, Bearer) else f"user:{credential.name}"
-        secret = self._directory.secret_of(subject)
-        if secret is None or isinstance(credential, RegistryToken):  # which is not good for another one
-            raise Unauthorized("unauthorized")
-        return Login(subject, secret)
+        caller = self._caller_at_hand(environ)
+        return self._visitor(environ, caller) if caller is not None else None
 
     def visitor(self, environ: Environ) -> Visitor:
         """Return who asks.
@@ -194,22 +173,51 @@ class Authorizer:
             Unauthorized: what the caller says it is cannot be believed, or without a credential nothing is allowed.
             StorageError: the caller brought a token, and the storage that would tell of it does not answer.
         """
-        return self._visitor(environ, self._caller(environ))
+        caller = self._caller_at_hand(environ)
+        return self._visitor(environ, caller if caller is not None else self._caller(environ))
+
+    def login(self, environ: Environ, credential: Credential | None) -> Login:
+        """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
+
+        Raises:
+            TooManyGuesses, Unauthorized, StorageError: as for `visitor`.
+        """
+        if credential is None or not self._directory.has_credentials:
+            self._rights(ANONYMOUS)
+            return Login("", "")
+        self._identify(credential, self._addresses.caller(environ))
+        if isinstance(credential, RegistryToken):
+            raise Unauthorized("unauthorized")  # it is not good for another one
+        subject = f"token:{id_in(credential.text)}" if isinstance(credential, Bearer) else f"user:{credential.name}"
+        secret = self._directory.secret_of(subject)
+        if secret is None:
+            raise Unauthorized("unauthorized")
+        return Login(subject, secret)
 
     def _visitor(self, environ: Environ, caller: Caller) -> Visitor:
+        return Visitor(caller, self._rights(caller), lambda: self._check_write(environ))
+
+    def _rights(self, caller: Caller) -> Rights:
+        """What a caller may do.
+
+        Raises:
+            Unauthorized: nothing, without a credential.
+        """
         rights = self._directory.rights(caller)
         if caller == ANONYMOUS and not any(map(rights.anywhere, Action)):
             raise Unauthorized("unauthorized")
-        return Visitor(caller, rights, lambda: self._check_write(environ))
+        return rights
 
-    def _caller(self, environ: Environ) -> Caller:
-        given = environ.get("HTTP_AUTHORIZATION", "")
+    def _caller_at_hand(self, environ: Environ) -> Caller | None:
+        """Who asks; None where the credential has to be looked at."""
+        given = environ.get("HTTP_AUTHORIZATION")
         if not given or not self._directory.has_credentials:
             return ANONYMOUS
-        address = self.address(environ)
-        believed = self._believed.caller(given, address)
-        if believed is not None:
-            return believed
+        return self._believed.caller(given, self._addresses.caller(environ))
+
+    def _caller(self, environ: Environ) -> Caller:
+        """Who asks, by the credential that was brought."""
+        given, address = environ["HTTP_AUTHORIZATION"], self._addresses.caller(environ)
         credential = read_credential(given)
         if credential is None:
             raise Unauthorized("unauthorized")
@@ -218,25 +226,26 @@ class Authorizer:
         return caller
 
     def _identify(self, credential: Credential, address: str) -> Caller:
-        if isinstance(credential, RegistryToken):  # whose signature nobody guesses, and which expires all the time
-            caller = self._directory.identify_registry_token(credential.text)
-            if caller is None:
-                raise Unauthorized("unauthorized")
-            return caller
-        if isinstance(credential, Bearer):
-            # Apart from passwords: a pipeline with a revoked token must not slow whoever logs in from beside it.
-            address = f"token {address}"
-        wait = self._guesses.delay(address, credential.name)
+        match credential:
+            case RegistryToken():  # whose signature nobody guesses, and which expires all the time
+                caller = self._directory.identify_registry_token(credential.text)
+                if caller is None:
+                    raise Unauthorized("unauthorized")
+                return caller
+            case Bearer():
+                guesses = self._guesses_of_tokens
+                identified = partial(self._directory.identify_token, credential.text)
+            case Password():
+                guesses = self._guesses
+                identified = partial(self._directory.identify, credential.name, credential.password)
+        wait = guesses.delay(address, credential.name)
         if wait > 0:
             raise TooManyGuesses(wait)
-        if isinstance(credential, Bearer):
-            caller = self._directory.identify_token(credential.text)
-        else:
-            caller = self._directory.identify(credential.name, credential.password)
+        caller = identified()
         if caller is None:
-            self._guesses.failed(address, credential.name)
+            guesses.failed(address, credential.name)
             raise Unauthorized("unauthorized")
-        self._guesses.succeeded(address, credential.name)
+        guesses.succeeded(address, credential.name)
         return caller
 
     def _check_write(self, environ: Environ) -> None:

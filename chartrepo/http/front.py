@@ -85,7 +85,7 @@ class Front:
         oci_reads: answers those of OCI.
         flask: answers all the rest.
         authorizer: asked before the hot reads; Flask asks it by itself.
-        addresses: tell which address a client knows this server by.
+        addresses: tell where a request comes from, and which address a client knows this server by.
         context_path: empty, or as `/charts`.
         max_body: bytes of a request's body.
         max_blob: bytes of a body that is an OCI blob; None for any number.
@@ -335,7 +335,7 @@ class Front:
                 status=exchange.status,
                 size=exchange.size,
                 seconds=seconds,
-                client=self._authorizer.address(environ),
+                client=self._addresses.caller(environ),
                 agent=environ.get("HTTP_USER_AGENT", ""),
                 request=exchange.request_id,
             )
