@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.keys import SigningKeys
@@ -58,6 +58,8 @@ class Directory:
         self._administrators = {each.name: each for each in administrators}
         self._users = users
         self._rules = rules
+        files = {"htpasswd": users.file if users is not None else None, "permissions": rules}
+        self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
         self._tokens = tokens if administrators or users is not None else None
         self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
         self._own = _own_rules(
@@ -87,22 +89,17 @@ class Directory:
             AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with both.
         """
         problems: list[str] = []
-        if self._users is not None:
+        for file in self._files.values():
             try:
-                self._users.file.check()
+                file.check()
             except AccessMisconfigured as error:
                 problems += error.problems
-        try:
-            self.rights(ANONYMOUS)
-        except AccessMisconfigured as error:
-            problems += error.problems
         if problems:
             raise AccessMisconfigured(*problems)
 
     def files(self) -> Mapping[str, bool]:
         """Return whether each file can be used as it is now, by the setting that names it."""
-        watched = {"htpasswd": self._users.file if self._users is not None else None, "permissions": self._rules}
-        return {setting: file.problem is None for setting, file in watched.items() if file is not None}
+        return {setting: file.problem is None for setting, file in self._files.items()}
 
     def identify(self, name: str, password: str) -> Caller | None:
         """Return whose name and password these are; None for nobody's.
