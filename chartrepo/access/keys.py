@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -57,7 +57,7 @@ class SigningKeys:
         with self._lock:
             self._keep_up(LOOKS)
             if not self._keys:
-                self._make()
+                self._make(self._keys)
             newest = max(self._keys)
             return newest, self._keys[newest]
 
@@ -81,9 +81,10 @@ class SigningKeys:
             StorageError: it could not be done, or not all of it: try again.
         """
         with self._lock:
-            self._keep_up(0)
-            old = self._list() if forget else {}
-            self._make()
+            old = self._list()
+            self._make(old)
+            if not forget:
+                return 0
             for key_id, place in old.items():
                 with suppress(NotFound):
                     place.delete(layout.signing_key(key_id))
@@ -127,9 +128,10 @@ class SigningKeys:
                     found[key_id] = place
         return found
 
-    def _make(self) -> None:
+    def _make(self, known: Iterable[str]) -> None:
+        """Make a key that signs instead of those of the ids that are known."""
         # The time comes first, so that the newest is the last in the order of names, whatever a clock says.
-        last = max((int(known.partition("-")[0], 16) for known in self._keys), default=0)
+        last = max((int(key_id.partition("-")[0], 16) for key_id in known), default=0)
         key_id = f"{max(int(self._now()), last + 1):012x}-{secrets.token_hex(4)}"
         key = secrets.token_bytes(_BYTES)
         refused: StorageError = Unavailable("there is no place for a key that signs")
