@@ -32,7 +32,7 @@ from storage.url import Storages, open_storage
 log = logging.getLogger(__name__)
 
 _ID_BYTES: Final = 16
-_MAY_WRITE: Final = frozenset({"admin_password", "htpasswd"})
+_FOR_READING_TOO: Final = frozenset({"admin_password", "htpasswd"})
 """Settings that are also for reading: what cannot be written to is served all the same."""
 _LETS_WRITE: Final = ("basic_auth_user", "admin_password", "htpasswd", "open_writes")
 _ANSWERED: Final = "the service answered"
@@ -154,7 +154,7 @@ def _checked(packages: Storage, settings: Settings, *, writable: bool, asked_by:
             f"cannot use {settings.storage}: no S3 service answers at {where}: "
             "check s3_endpoint, and whether the service runs and can be reached from here"
         ) from None
-    if asked_by in _MAY_WRITE and _can_be_read(packages):
+    if asked_by in _FOR_READING_TOO and _can_be_read(packages):
         log.warning("%s; packages are served, and nobody can write, whatever rules say", refused)
         return packages.check(writable=False)
     if asked_by and _can_be_read(packages):
