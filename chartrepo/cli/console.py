@@ -37,11 +37,6 @@ def say_rows(heading: str, rows: Sequence[Sequence[str]]) -> None:
     say()
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, as `1 package` or `2,000 packages`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     """Show a bar on a terminal, or print a line now and then; each call of what this gives is one step."""

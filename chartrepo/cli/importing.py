@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 
 from chartrepo import assembly
-from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
+from chartrepo.cli.console import progress, remark, say, say_rows, watched
 from chartrepo.core.messages import shown
 from chartrepo.core.names import check_repository
 from chartrepo.importing import Report, Result, import_packages
@@ -16,6 +16,7 @@ from chartrepo.remote_oci import RemoteOci
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
 from chartrepo.sources import Item, Source, SourceError, Stored
+from chartrepo.wording import counted
 from storage.url import open_storage
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from chartrepo import assembly, layout, static_index
 from chartrepo.checking import Report, check
-from chartrepo.cli.console import counted, progress, remark, say, say_rows, watched
+from chartrepo.cli.console import progress, remark, say, say_rows, watched
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.core.index import Form
 from chartrepo.maintenance import at_work, collect_garbage, looking, reindex
 from chartrepo.settings import Settings
-from chartrepo.wording import shown_size
+from chartrepo.wording import counted, shown_size
 
 
 def run_reindex(settings: Settings) -> None:

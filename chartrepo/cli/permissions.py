@@ -6,11 +6,12 @@ from typing import Final
 from chartrepo import assembly
 from chartrepo.access import ADMIN, Directory, Rules
 from chartrepo.access.directory import bearer
-from chartrepo.cli.console import counted, remark, say, say_rows
+from chartrepo.cli.console import remark, say, say_rows
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.messages import shown
 from chartrepo.core.permissions import ANYBODY, USERS, Action, Caller, Rule
 from chartrepo.settings import Settings
+from chartrepo.wording import counted
 from storage.base import StorageError
 
 _CREDENTIALS: Final = "htpasswd, admin_password or basic_auth_user"

@@ -8,11 +8,12 @@ from typing import Final
 from chartrepo import assembly
 from chartrepo.access import Tokens
 from chartrepo.access.tokens import Listed, Listing, parse_lifetime
-from chartrepo.cli.console import counted, remark, say, say_rows
+from chartrepo.cli.console import remark, say, say_rows
 from chartrepo.core.errors import TokenUnknown
 from chartrepo.core.index import timestamp
 from chartrepo.core.messages import shown
 from chartrepo.settings import Settings
+from chartrepo.wording import counted
 from storage.base import Misconfigured
 
 _MAKER: Final = "chartrepo token create"
