@@ -1,5 +1,6 @@
 """Fixtures that more than one package's tests use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def _closed_shops() -> Iterator[None]:
     yield
     repositories.close_shops()
+
+
+@pytest.fixture
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own variables would change what is tested."""
+    for name in list(os.environ):
+        if name.startswith("CHARTREPO_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_settings_from_outside: None) -> Path:
+    """Where commands run that are called in this process; they leave its logging as it is."""
+    monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def _helm_binary(major: int) -> Path:

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,19 +25,13 @@ COMMANDS: Final = (
     *("permissions", "permissions explain", "permissions check"),
 )
 
+pytestmark = pytest.mark.usefixtures("no_settings_from_outside")
+
 
 def run(*arguments: str, env: dict[str, str] | None = None, stdin: str | None = None) -> Result:
     return CliRunner(env=env or {}).invoke(
         command_line.cli, list(arguments), prog_name="chartrepo", input=stdin, catch_exceptions=False
     )
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own variables would change what is tested."""
-    for name in list(os.environ):
-        if name.startswith("CHARTREPO_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`chartrepo permissions`: what it says of callers, rules and users, and how it ends."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -19,16 +18,7 @@ groups:
   web: [ada]
 """
 
-
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Files are named as they are called, and no variable of a developer changes what is tested."""
-    for name in list(os.environ):
-        if name.startswith("CHARTREPO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`chartrepo token`: what it prints, where, and how it ends."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,7 @@ from tests.support.packages import package
 
 KNOWN = {"CHARTREPO_ADMIN_PASSWORD": "x"}
 
-
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The storage is `data` here, and no variable of a developer changes what is tested."""
-    for name in list(os.environ):
-        if name.startswith("CHARTREPO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
