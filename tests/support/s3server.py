@@ -16,6 +16,7 @@ from tests.support import tools
 from tests.support.processes import Process, ServerError, answers, free_port
 
 VERSITYGW: Final = "v1.8.0"
+_MOTO: Final = Path(__file__).with_name("moto_server.py")
 REGION: Final = "us-east-1"
 ACCESS_KEY: Final = "tests"
 SECRET_KEY: Final = "tests-secret"
@@ -66,7 +67,7 @@ def _at(endpoint_url: str) -> S3:
 @contextmanager
 def running_moto(folder: Path) -> Iterator[S3]:
     """Run moto's server as a process of its own; `folder` takes its log."""
-    server = Process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], log=folder / "moto.log")
+    server = Process([sys.executable, "-P", str(_MOTO)], log=folder / "moto.log")
     try:
         server.wait_until(lambda: "Running on" in server.printed, what="it told its address")
         address = re.search(r"Running on (http://127\.0\.0\.1:\d+)", server.printed)
