@@ -1,7 +1,7 @@
 """moto's S3 server, with one write at a time. Run as a program, it serves on a free port.
 
-By itself moto looks whether a condition holds and writes afterwards, each request in a thread of its own, so that of two
-racing PUTs with `If-None-Match: *` both may win now and then. S3 lets one win.
+By itself moto looks whether a condition holds and writes afterwards, each request in a thread of its own, so that of
+two racing PUTs with `If-None-Match: *` both may win now and then. S3 lets one win.
 """
 
 import io
