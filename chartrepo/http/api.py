@@ -6,7 +6,6 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 import base64
 from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
 from typing import BinaryIO, Final, cast
 
 from flask import Flask, Response, request
@@ -31,11 +30,11 @@ from chartrepo.core.versions import resolve
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
 from chartrepo.http.auth import visitor_of
-from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer
+from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer, upload_result
 from chartrepo.http.front import ROUTE
 from chartrepo.http.uploads import Spool
 from chartrepo.indexes import Indexes
-from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
 from storage.base import InvalidKey, StorageError
@@ -357,13 +356,3 @@ def _count(name: str, complaint: str, *, least: int) -> int | None:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and int(digits) >= least):  # noqa: PLR2004
         raise BadRequest(complaint)
     return int(digits)
-
-
-def upload_result(status: int) -> UploadResult:
-    """Return what the metrics call an upload that was answered with an error status."""
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "failed"
-    return _RESULTS.get(status, "refused")
-
-
-_RESULTS: Final[dict[int, UploadResult]] = {401: "denied", 403: "denied", 409: "conflict", 413: "too_large"}

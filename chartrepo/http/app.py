@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +15,12 @@ from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
-from chartrepo.http.api import Api, Conflict, respond, upload_result
+from chartrepo.http.api import Api, Conflict, respond
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
-from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
+from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
-from chartrepo.http.oci import LOGIN, Oci
+from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
@@ -79,6 +78,7 @@ def create_app(settings: Settings, services: Services) -> Front:
     return Front(
         Classic(services.repositories, services.indexes, options),
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
+        Oci(registry, services.metrics, prefix=settings.oci_prefix, allow_delete=settings.allow_delete),
         _flask(settings, services, authorizer, addresses),
         authorizer,
         addresses=addresses,
@@ -107,12 +107,6 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
         allow_delete=settings.allow_delete,
     ).register(app)
     TokensApi(services.directory).register(app)
-    Oci(
-        services.registry,
-        services.metrics,
-        prefix=settings.oci_prefix,
-        allow_delete=settings.allow_delete,
-    ).register(app)
     if services.directory.registry_tokens is not None:
         OciToken(authorizer, services.directory.registry_tokens).register(app)
     ops.Ops(
@@ -134,10 +128,6 @@ _OPEN: Final = ops.OPEN | {oci_token.ENDPOINT}
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
-class NotAskedError(RuntimeError):
-    """A view forgot to ask whether its caller may have what it answers."""
-
-
 def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> None:
     @app.before_request
     def find_visitor() -> None:
@@ -149,8 +139,6 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
             request.environ[ROUTE] = rule.rule
         if rule.endpoint in _OPEN:
             return
-        if request.path in LOGIN:
-            authorizer.check_login(request.environ)
         try:
             visitor = authorizer.visitor(request.environ)
         except Unauthorized as error:
@@ -164,8 +152,8 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
     def check_asked(response: Response) -> Response:
         """Send nothing that a view made without asking whether the caller may have it."""
         visitor: Visitor | None = request.environ.get(VISITOR)
-        if visitor is not None and not visitor.asked and response.status_code < HTTPStatus.BAD_REQUEST:
-            raise NotAskedError(request.endpoint)
+        if visitor is not None:
+            visitor.check_asked(response.status_code)
         return response
 
 

@@ -11,6 +11,7 @@ not write either.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from chartrepo import kinds
@@ -27,6 +28,10 @@ Environ = Mapping[str, Any]
 VISITOR: Final = "chartrepo.visitor"
 """Key of the environment under which `Front` leaves the visitor."""
 _ACROSS_SITES: Final = frozenset({"cross-site", "same-site"})
+
+
+class NotAskedError(RuntimeError):
+    """A view forgot to ask whether its caller may have what it answers."""
 
 
 class Visitor:
@@ -54,6 +59,15 @@ class Visitor:
     def needs_nothing(self) -> None:
         """Say that whoever asks gets the same answer."""
         self.asked = True
+
+    def check_asked(self, status: int) -> None:
+        """Return if an answer of this status may be sent: nothing was made without asking what the caller may have.
+
+        Raises:
+            NotAskedError: it was.
+        """
+        if not self.asked and status < HTTPStatus.BAD_REQUEST:
+            raise NotAskedError
 
     @property
     def reads_everything(self) -> bool:

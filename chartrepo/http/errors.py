@@ -2,10 +2,12 @@
 
 import logging
 import math
+from http import HTTPStatus
 from typing import Final
 
 from chartrepo.core import errors as core
 from chartrepo.http.answers import Answer, Headers, json_answer
+from chartrepo.metrics import UploadResult
 from storage import base as storage
 
 log = logging.getLogger(__name__)
@@ -121,3 +123,13 @@ def answer(error: core.ChartrepoError | storage.StorageError) -> Answer:
                 headers = [("Retry-After", str(error.seconds))]
             return json_answer(status, {"error": str(error)}, headers)
     raise TypeError(f"{type(error).__name__} has no row in the table of errors") from error
+
+
+def upload_result(status: int) -> UploadResult:
+    """Return what the metrics call an upload that was answered with an error status."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return _RESULTS.get(status, "refused")
+
+
+_RESULTS: Final[dict[int, UploadResult]] = {401: "denied", 403: "denied", 409: "conflict", 413: "too_large"}

@@ -1,14 +1,15 @@
 """The outermost WSGI callable: what every request passes, whichever part answers it.
 
-It gives the request its id, takes off the context path, sends the two hot reads to `Classic` and the rest to Flask,
-turns errors into answers, and tells log and metrics what became of it.
+It gives the request its id, takes off the context path, sends the two hot reads to `Classic`, all of OCI to `OciReads`
+and `Oci`, and the rest to Flask, turns errors into answers, and tells log and metrics what became of it.
 """
 
+import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Semaphore
 from typing import Any, Final, Protocol
@@ -23,6 +24,7 @@ from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
+from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.paths import Classic as Target
@@ -65,7 +67,20 @@ class Access(Protocol):
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request and what becomes of it. The path is kept as it came."""
+    """One request and what becomes of it.
+
+    Attributes:
+        environ: as WSGI has it.
+        path: as it came.
+        request_id: what log and answer name it by.
+        started: when, by `time.perf_counter`.
+        route: the template of its path, for log and metrics.
+        status: of the answer.
+        size: of the answer, in bytes.
+        body: that came with it; None for none.
+        ended: what is to be done when it was answered.
+        say: turns an error into an answer.
+    """
 
     environ: Environ
     path: str
@@ -74,6 +89,8 @@ class _Exchange:
     route: str | None = None
     status: int = 500
     size: int = 0
+    body: Body | None = None
+    ended: list[Callable[[], None]] = field(default_factory=list)
     say: Callable[[ChartrepoError | StorageError], Answer] = answer
 
 
@@ -83,6 +100,7 @@ class Front:
     Args:
         reads: answers the hot reads of the classic repository.
         oci_reads: answers those of OCI.
+        oci: answers all the rest of OCI, but for the token.
         flask: answers all the rest.
         authorizer: asked before the hot reads; Flask asks it by itself.
         addresses: tell where a request comes from, and which address a client knows this server by.
@@ -99,6 +117,7 @@ class Front:
         self,
         reads: Classic,
         oci_reads: OciReads,
+        oci: Oci,
         flask: Wsgi,
         authorizer: Authorizer,
         *,
@@ -117,6 +136,7 @@ class Front:
             Resource.PROVENANCE: reads.provenance,
         }
         self._oci_reads = oci_reads
+        self._oci = oci
         self._flask = flask
         self._authorizer = authorizer
         self._addresses = addresses
@@ -141,9 +161,9 @@ class Front:
         exchange = _Exchange(environ, environ["PATH_INFO"], request_id, time.perf_counter())
         token = logs.request_id.set(request_id)
         try:
-            hot = self._hot(exchange)
-            if hot is not None:
-                return self._send(exchange, hot, start_response)
+            found = self._answer(exchange)
+            if found is not None:
+                return self._send(exchange, found, start_response)
             return self._pass_on(exchange, start_response)
         finally:
             logs.request_id.reset(token)
@@ -170,10 +190,10 @@ class Front:
             return False  # it is asked again, and answered as any other
         return visitor is not None and visitor.reads_all(*kept.shows)
 
-    # ---- the hot reads
+    # ---- what needs no Flask
 
-    def _hot(self, exchange: _Exchange) -> Answer | None:
-        """Answer a read of the classic repository, or a path outside of all that is served; None for all else."""
+    def _answer(self, exchange: _Exchange) -> Answer | None:
+        """Answer a hot read, what is asked of OCI, or a path outside of all that is served; None for all else."""
         try:
             return self._find(exchange)
         except (FileNotFound, InvalidKey):
@@ -181,7 +201,7 @@ class Front:
         except (ChartrepoError, StorageError) as error:
             return exchange.say(error)
         except Exception:
-            log.exception("a read failed in a way that nobody foresaw")
+            log.exception("a request failed in a way that nobody foresaw")
             return internal_error(exchange.request_id, oci=exchange.say is oci_errors.answer)
 
     def _find(self, exchange: _Exchange) -> Answer | None:
@@ -229,13 +249,22 @@ class Front:
     def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
         environ = exchange.environ
         environ["PATH_INFO"] = path.encode().decode("latin-1")
-        found = target(path) if environ["REQUEST_METHOD"] in {"GET", "HEAD"} else None
-        if found is None or found.endpoint not in {Endpoint.BLOB, Endpoint.MANIFEST}:
+        if path == challenges.TOKEN_PATH:
             return None
+        self._take_in(exchange)
+        if path in LOGIN:
+            self._authorizer.check_login(environ)
+        visitor = self._authorizer.visitor(environ)
+        found = target(path)
+        if found is None:
+            return oci_errors.say(404, "UNSUPPORTED", "the OCI distribution API has no such path")
         exchange.route = found.endpoint.value
-        name, reply = self._oci_reads.answer(environ, found, self._authorizer.visitor(environ))
-        kept = Kept(exchange.route, reply, Shows(name.repository, name.chart))
-        self._kept.keep(exchange.path, environ, kept)
+        if environ["REQUEST_METHOD"] in {"GET", "HEAD"} and found.endpoint in {Endpoint.BLOB, Endpoint.MANIFEST}:
+            name, reply = self._oci_reads.answer(environ, found, visitor)
+            self._kept.keep(exchange.path, environ, Kept(exchange.route, reply, Shows(name.repository, name.chart)))
+        else:
+            reply = self._oci.answer(environ, found, visitor)
+        visitor.check_asked(reply.status)
         return reply
 
     def _below_context(self, path: str) -> str:
@@ -265,10 +294,19 @@ class Front:
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))
         start_response(STATUS_LINES[reply.status], headers)
-        if isinstance(body, list | tuple):
+        if isinstance(body, list | tuple) and exchange.body is None and not reply.afterwards:
             self._tell(exchange)
             return body
-        return _Told(body, lambda: self._tell(exchange))
+        return self._told(exchange, body, reply.afterwards)
+
+    def _told(
+        self, exchange: _Exchange, body: Iterable[bytes], afterwards: Iterable[Callable[[], None]] = ()
+    ) -> Iterable[bytes]:
+        def ended() -> None:
+            for work in (*exchange.ended, lambda: self._tell(exchange), *afterwards):
+                work()
+
+        return _Told(body, ended, exchange.body)
 
     def _challenged(self, exchange: _Exchange, headers: Headers) -> Headers:
         """Return the headers of an answer; those of a 401 on the OCI side with the challenge that belongs there."""
@@ -288,12 +326,7 @@ class Front:
 
     def _pass_on(self, exchange: _Exchange, start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ = exchange.environ
-        body: Body | None = None
-        own = OnThisThread(self._places)
-        if has_body(environ):
-            body = self._body(environ, own)
-            environ["wsgi.input"] = body
-            environ["wsgi.input_terminated"] = True
+        self._take_in(exchange)
 
         def started(status: str, headers: Headers, exc_info: object = None) -> object:
             exchange.status = int(status[:3])
@@ -303,18 +336,27 @@ class Front:
             exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
-        def ended() -> None:
-            own.shutdown()
-            self._tell(exchange)
+        return self._told(exchange, self._flask(environ, started))
 
-        return _Told(self._flask(environ, started), ended, body)
+    # ---- bodies
 
-    def _body(self, environ: Environ, own: OnThisThread) -> Body:
+    def _take_in(self, exchange: _Exchange) -> None:
+        """See that the body of a request is bounded, and that where there is none, it is empty."""
+        environ = exchange.environ
+        if not has_body(environ):
+            environ["wsgi.input"] = io.BytesIO()
+            return
+        place = OnThisThread(self._places)
+        exchange.ended.append(place.shutdown)
+        exchange.body = environ["wsgi.input"] = self._body(environ, place)
+        environ["wsgi.input_terminated"] = True
+
+    def _body(self, environ: Environ, place: OnThisThread) -> Body:
         connection = environ.get("gunicorn.socket")
         blob = takes_blob(environ["PATH_INFO"])
         return Body(
             environ["wsgi.input"],
-            own if connection is None else self._readers,
+            place if connection is None else self._readers,
             limit=self._max_blob if blob else self._max_body,
             setting="max_blob_size" if blob else "max_upload_size",
             announced=announced_length(environ),

@@ -1,13 +1,15 @@
-"""The OCI distribution API, but for the reads in `chartrepo.http.oci_reads`."""
+"""The OCI distribution API, but for the reads in `chartrepo.http.oci_reads`.
+
+It is plain WSGI too: a push is eight requests, of which Flask would make the half of what most of them take.
+"""
 
 import logging
 import re
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import IO, Final
-from urllib.parse import quote, urlencode
-
-from flask import Flask, Response, request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import IO, Any, Final
+from urllib.parse import parse_qs, quote, urlencode
 
 from chartrepo.core import manifests, oci
 from chartrepo.core.errors import (
@@ -23,12 +25,10 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.core.permissions import Action
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers, json_answer
-from chartrepo.http.api import respond, upload_result
-from chartrepo.http.auth import visitor_of
+from chartrepo.http.auth import Visitor
 from chartrepo.http.bodies import announced_length
-from chartrepo.http.errors import BadRequest, NoSuchPath
-from chartrepo.http.front import ROUTE
-from chartrepo.http.oci_paths import Endpoint, Target, target
+from chartrepo.http.errors import BadRequest, NoSuchPath, upload_result
+from chartrepo.http.oci_paths import Endpoint, Target
 from chartrepo.http.oci_reads import DIGEST, VERSION
 from chartrepo.metrics import Unmeasured
 from chartrepo.registry import Page, Referrers, Registry, unknown_name
@@ -42,13 +42,51 @@ LOGIN: Final = frozenset({"/v2", Endpoint.BASE.value, Endpoint.CATALOG.value})
 """Paths that ask for a credential, be it the token of anonymous, where there are any: clients find out there whether
 theirs is right, or would take what everybody may read for all there is, as they send one only when asked."""
 
-_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _MAX_TAGS: Final = 100
 """Tags that one PUT can give a manifest."""
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for.
+
+    Attributes:
+        environ: as WSGI has it. Its `wsgi.input` ends by itself.
+        name: of the OCI repository, as it came.
+        rest: the digest, tag or upload that the path ends with, if it does.
+        visitor: who asks.
+    """
+
+    environ: dict[str, Any]
+    name: str
+    rest: str
+    visitor: Visitor
+
+    @cached_property
+    def _query(self) -> Mapping[str, Sequence[str]]:
+        return parse_qs(self.environ.get("QUERY_STRING", ""), keep_blank_values=True)
+
+    def argument(self, name: str) -> str | None:
+        """Return the first value of an argument of the query; None where it has none."""
+        return next(iter(self.arguments(name)), None)
+
+    def arguments(self, name: str) -> Sequence[str]:
+        """Return all values of an argument of the query."""
+        return self._query.get(name, ())
+
+    @property
+    def body(self) -> IO[bytes]:
+        """The body."""
+        found: IO[bytes] = self.environ["wsgi.input"]
+        return found
+
+    def reads(self, name: Name) -> bool:
+        """Return whether the caller may read what is in an OCI repository."""
+        return self.visitor.may(Action.READ, name.repository, name.chart)
+
+
 class Oci:
-    """Views of everything below `/v2/`. Errors are raised; the application turns them into answers.
+    """Answers for everything below `/v2/` but the token and the two reads. Errors are raised, not answered.
 
     Args:
         registry: the use cases.
@@ -72,7 +110,7 @@ class Oci:
         self._metrics = metrics
         self._prefix = prefix
         self._allow_delete = allow_delete
-        self._views: dict[tuple[Endpoint, str], Callable[[Target], Answer]] = {
+        self._views: dict[tuple[Endpoint, str], Callable[[_Request], Answer]] = {
             (Endpoint.BASE, "GET"): self._base,
             (Endpoint.BASE, "HEAD"): self._base,
             (Endpoint.CATALOG, "GET"): self._catalog,
@@ -88,24 +126,21 @@ class Oci:
             (Endpoint.REFERRERS, "GET"): self._referrers,
         }
 
-    def register(self, app: Flask) -> None:
-        """Add the routes to an application."""
-        app.add_url_rule("/v2", "oci_base", self.view, methods=_METHODS, defaults={"_rest": ""})
-        app.add_url_rule("/v2/", "oci_root", self.view, methods=_METHODS, defaults={"_rest": ""})
-        app.add_url_rule("/v2/<path:_rest>", "oci", self.view, methods=_METHODS)
+    def answer(self, environ: dict[str, Any], found: Target, visitor: Visitor) -> Answer:
+        """Answer a request.
 
-    def view(self, _rest: str) -> Response:
-        """Answer a request below `/v2/`."""
-        found = target(request.path)
-        if found is None:
-            return respond(oci_errors.say(404, "UNSUPPORTED", "the OCI distribution API has no such path"))
-        request.environ[ROUTE] = found.endpoint.value
-        view = self._views.get((found.endpoint, request.method))
+        Args:
+            environ: of it, as WSGI has it. Its `wsgi.input` ends by itself.
+            found: what its path names.
+            visitor: who asks.
+        """
+        method = environ["REQUEST_METHOD"]
+        view = self._views.get((found.endpoint, method))
         if view is None:
-            message = f"{request.method} is not for {found.endpoint.value}"
-            return respond(oci_errors.say(405, "UNSUPPORTED", message, [("Allow", self._allowed(found.endpoint))]))
+            message = f"{method} is not for {found.endpoint.value}"
+            return oci_errors.say(405, "UNSUPPORTED", message, [("Allow", self._allowed(found.endpoint))])
         try:
-            answer = view(found)
+            answer = view(_Request(environ, found.name, found.rest, visitor))
         except ChunkOutOfOrder as error:
             answer = oci_errors.answer(error)
             answer.headers += self._where(found.name, found.rest, error.received)
@@ -113,12 +148,7 @@ class Oci:
             answer = oci_errors.answer(error)
             answer.headers.append(("Allow", "GET, HEAD, PUT" if found.endpoint is Endpoint.MANIFEST else "GET, HEAD"))
         answer.headers.append(VERSION)
-        response = respond(answer)
-        if not answer.length:
-            del response.headers["Content-Type"]
-        for work in answer.afterwards:
-            response.call_on_close(work)
-        return response
+        return answer
 
     def _allowed(self, endpoint: Endpoint) -> str:
         methods = {method for known, method in self._views if known is endpoint}
@@ -126,7 +156,7 @@ class Oci:
             methods |= {"GET", "HEAD"}
         return ", ".join(sorted(methods))
 
-    def _name(self, found: Target, action: Action) -> Name:
+    def _name(self, request: _Request, action: Action) -> Name:
         """Return the OCI repository that a path names, where the caller may do this to it.
 
         Raises:
@@ -134,43 +164,45 @@ class Oci:
             Unauthorized, Forbidden: as `Visitor.require` says.
             NameUnknown: the caller may not even read it.
         """
-        name = oci.parse_name(found.name, self._prefix)
+        name = oci.parse_name(request.name, self._prefix)
         try:
-            visitor_of(request.environ).require(action, name.repository, name.chart)
+            request.visitor.require(action, name.repository, name.chart)
         except NoSuchPath:
             raise unknown_name(name) from None
         return name
 
     # ---- discovery
 
-    def _base(self, _found: Target) -> Answer:
-        visitor_of(request.environ).needs_nothing()
+    def _base(self, request: _Request) -> Answer:
+        request.visitor.needs_nothing()
         return json_answer(200, {})
 
-    def _catalog(self, _found: Target) -> Answer:
-        visitor_of(request.environ).require_somewhere(Action.READ)
-        limit, last = _paging()
+    def _catalog(self, request: _Request) -> Answer:
+        request.visitor.require_somewhere(Action.READ)
+        limit, last = _paging(request)
         prefix = f"{self._prefix}/" if self._prefix else ""
         if last and not last.startswith(prefix):
-            page = Page([], more=False) if last > prefix else self._discovery.names(_reads, after="", limit=limit)
+            page = (
+                Page([], more=False) if last > prefix else self._discovery.names(request.reads, after="", limit=limit)
+            )
         else:
-            page = self._discovery.names(_reads, after=last[len(prefix) :], limit=limit)
+            page = self._discovery.names(request.reads, after=last[len(prefix) :], limit=limit)
         names = [prefix + path for path in page.items]
         headers = _link("/v2/_catalog", page, limit, names[-1] if names else "")
         return json_answer(200, {"repositories": names}, headers)
 
-    def _tags(self, found: Target) -> Answer:
-        limit, last = _paging()
-        page = self._discovery.tags(self._name(found, Action.READ), after=last, limit=limit)
-        headers = _link(f"/v2/{found.name}/tags/list", page, limit, page.items[-1] if page.items else "")
-        return json_answer(200, {"name": found.name, "tags": page.items}, headers)
+    def _tags(self, request: _Request) -> Answer:
+        limit, last = _paging(request)
+        page = self._discovery.tags(self._name(request, Action.READ), after=last, limit=limit)
+        headers = _link(f"/v2/{request.name}/tags/list", page, limit, page.items[-1] if page.items else "")
+        return json_answer(200, {"name": request.name, "tags": page.items}, headers)
 
-    def _referrers(self, found: Target) -> Answer:
-        digest = oci.parse_digest(found.rest)
-        wanted = request.args.get("artifactType") or None
+    def _referrers(self, request: _Request) -> Answer:
+        digest = oci.parse_digest(request.rest)
+        wanted = request.argument("artifactType") or None
         try:
-            name = self._name(found, Action.READ)
-            part = self._discovery.referrers(name, digest, artifact_type=wanted, after=request.args.get("last", ""))
+            name = self._name(request, Action.READ)
+            part = self._discovery.referrers(name, digest, artifact_type=wanted, after=request.argument("last") or "")
         except NameUnknown:
             part = Referrers([], None)  # which is what there is about anything unknown
         document = {"schemaVersion": 2, "mediaType": oci.IMAGE_INDEX, "manifests": part.descriptors}
@@ -180,55 +212,57 @@ class Oci:
             answer.headers.append(("OCI-Filters-Applied", "artifactType"))
         if part.last is not None:
             query = urlencode({**({"artifactType": wanted} if wanted else {}), "last": part.last})
-            answer.headers.append(("Link", f'</v2/{found.name}/referrers/{digest}?{query}>; rel="next"'))
+            answer.headers.append(("Link", f'</v2/{request.name}/referrers/{digest}?{query}>; rel="next"'))
         return answer
 
     # ---- uploads of blobs
 
-    def _begin(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
-        if "mount" in request.args:
-            digest = oci.parse_digest(request.args["mount"])
-            if self._mount(name, digest):
-                return self._made(found.name, digest)
-        elif "digest" in request.args:
-            digest = oci.parse_digest(request.args["digest"])
-            self._uploads.put(name, request.stream, digest)
-            return self._made(found.name, digest)
-        if "digest-algorithm" in request.args:
-            oci.new_hash(request.args["digest-algorithm"])
+    def _begin(self, request: _Request) -> Answer:
+        name = self._name(request, Action.PUBLISH)
+        mount, whole, algorithm = map(request.argument, ("mount", "digest", "digest-algorithm"))
+        if mount is not None:
+            digest = oci.parse_digest(mount)
+            if self._mount(request, name, digest):
+                return self._made(request.name, digest)
+        elif whole is not None:
+            digest = oci.parse_digest(whole)
+            self._uploads.put(name, request.body, digest)
+            return self._made(request.name, digest)
+        if algorithm is not None:
+            oci.new_hash(algorithm)
         upload = self._uploads.begin(name)
-        return Answer(202, [*self._where(found.name, upload, 0), ("Docker-Upload-UUID", upload)])
+        return Answer(202, [*self._where(request.name, upload, 0), ("Docker-Upload-UUID", upload)])
 
-    def _mount(self, name: Name, digest: Digest) -> bool:
-        source = request.args.get("from")
+    def _mount(self, request: _Request, name: Name, digest: Digest) -> bool:
+        source = request.argument("from")
         if source is not None:
             try:
                 origin = oci.parse_name(source, self._prefix)
-                return _reads(origin) and self._blobs.mount(name, digest, origin)
+                return request.reads(origin) and self._blobs.mount(name, digest, origin)
             except (NameInvalid, NameUnknown):
                 return False
-        return self._blobs.mount_from_anywhere(name, digest, _reads)
+        return self._blobs.mount_from_anywhere(name, digest, request.reads)
 
-    def _received(self, found: Target) -> Answer:
-        received = self._uploads.received(self._name(found, Action.PUBLISH), found.rest)
-        return Answer(204, self._where(found.name, found.rest, received))
+    def _received(self, request: _Request) -> Answer:
+        received = self._uploads.received(self._name(request, Action.PUBLISH), request.rest)
+        return Answer(204, self._where(request.name, request.rest, received))
 
-    def _append(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
-        received = self._uploads.append(name, found.rest, request.stream, _start())
-        return Answer(202, [*self._where(found.name, found.rest, received), ("Docker-Upload-UUID", found.rest)])
+    def _append(self, request: _Request) -> Answer:
+        name = self._name(request, Action.PUBLISH)
+        received = self._uploads.append(name, request.rest, request.body, _start(request))
+        return Answer(202, [*self._where(request.name, request.rest, received), ("Docker-Upload-UUID", request.rest)])
 
-    def _finish(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
-        if "digest" not in request.args:
+    def _finish(self, request: _Request) -> Answer:
+        name = self._name(request, Action.PUBLISH)
+        named = request.argument("digest")
+        if named is None:
             raise UploadInvalid("the closing PUT has to name the blob: add ?digest=sha256:... to the address")
-        digest = oci.parse_digest(request.args["digest"])
-        self._uploads.finish(name, found.rest, request.stream, _start(), digest)
-        return self._made(found.name, digest)
+        digest = oci.parse_digest(named)
+        self._uploads.finish(name, request.rest, request.body, _start(request), digest)
+        return self._made(request.name, digest)
 
-    def _cancel(self, found: Target) -> Answer:
-        self._uploads.cancel(self._name(found, Action.PUBLISH), found.rest)
+    def _cancel(self, request: _Request) -> Answer:
+        self._uploads.cancel(self._name(request, Action.PUBLISH), request.rest)
         return Answer(204)
 
     def _made(self, name: str, digest: Digest) -> Answer:
@@ -239,25 +273,25 @@ class Oci:
 
     # ---- manifests
 
-    def _put_manifest(self, found: Target) -> Answer:
+    def _put_manifest(self, request: _Request) -> Answer:
         try:
-            name = self._name(found, Action.PUBLISH)
-            data = _whole(request.stream)
-            tags = request.args.getlist("tag")[:_MAX_TAGS]
+            name = self._name(request, Action.PUBLISH)
+            data = _whole(request.body)
+            tags = request.arguments("tag")[:_MAX_TAGS]
             put = self._manifests.put(
                 name,
-                found.rest,
+                request.rest,
                 data,
-                request.headers.get("Content-Type", ""),
+                request.environ.get("CONTENT_TYPE", ""),
                 tags,
-                may_replace=visitor_of(request.environ).may(Action.OVERWRITE, name.repository, name.chart),
+                may_replace=request.visitor.may(Action.OVERWRITE, name.repository, name.chart),
             )
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
         if put.published is not None:
             self._metrics.upload("replaced" if put.published.replaced else "created")
-        headers = [("Location", f"/v2/{found.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
+        headers = [("Location", f"/v2/{request.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
         if put.subject is not None:
             headers.append(("OCI-Subject", str(put.subject)))
         if tags:
@@ -273,16 +307,16 @@ class Oci:
         except (ChartrepoError, StorageError) as error:
             log.warning("the blob of a package that was published is left to gc: %s", error)
 
-    def _delete_manifest(self, found: Target) -> Answer:
-        name = self._name(found, Action.DELETE)
+    def _delete_manifest(self, request: _Request) -> Answer:
+        name = self._name(request, Action.DELETE)
         self._check_delete()
-        self._manifests.delete(name, found.rest)
+        self._manifests.delete(name, request.rest)
         return Answer(202)
 
-    def _delete_blob(self, found: Target) -> Answer:
-        name = self._name(found, Action.DELETE)
+    def _delete_blob(self, request: _Request) -> Answer:
+        name = self._name(request, Action.DELETE)
         self._check_delete()
-        self._blobs.delete(name, oci.parse_digest(found.rest))
+        self._blobs.delete(name, oci.parse_digest(request.rest))
         return Answer(202)
 
     def _check_delete(self) -> None:
@@ -290,19 +324,14 @@ class Oci:
             raise NotDeletable("this server deletes nothing: set allow_delete to true to let it")
 
 
-def _reads(name: Name) -> bool:
-    """Return whether the caller may read what is in an OCI repository."""
-    return visitor_of(request.environ).may(Action.READ, name.repository, name.chart)
-
-
-def _paging() -> tuple[int | None, str]:
+def _paging(request: _Request) -> tuple[int | None, str]:
     """Return how many items are wanted, None for all, and behind which one."""
-    text = request.args.get("n")
-    if text is None or text == "":
-        return None, request.args.get("last", "")
+    text, last = request.argument("n"), request.argument("last") or ""
+    if not text:
+        return None, last
     if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004
         raise BadRequest(f"n={text[:50]!r}: give a number of items, as n=100")
-    return int(text), request.args.get("last", "")
+    return int(text), last
 
 
 def _link(path: str, page: Page, limit: int | None, last: str) -> Iterable[tuple[str, str]]:
@@ -311,13 +340,13 @@ def _link(path: str, page: Page, limit: int | None, last: str) -> Iterable[tuple
     return [("Link", f'<{path}?{urlencode({"n": limit, "last": last}, quote_via=quote)}>; rel="next"')]
 
 
-def _start() -> int | None:
+def _start(request: _Request) -> int | None:
     """Return the first byte of a chunk, None where the request says nothing of it.
 
     Raises:
         UploadInvalid: what it says is no range, or not that of its body.
     """
-    text = request.headers.get("Content-Range")
+    text = request.environ.get("HTTP_CONTENT_RANGE")
     if text is None:
         return None
     found = _RANGE.fullmatch(text.strip())

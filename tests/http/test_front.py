@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from chartrepo.core import errors as core
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import errors
-from chartrepo.http.answers import STATUS_LINES
+from chartrepo.http.answers import STATUS_LINES, Answer
+from chartrepo.http.auth import Visitor
 from storage import base as storage
 from tests.support.packages import package
 from tests.support.repositories import Shop
@@ -189,16 +191,25 @@ class TestBodies:
     def site(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Site:
         """A site of which all parts behind `Front` only read the body."""
 
-        def read(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        def read(environ: dict[str, Any]) -> bytes:
             try:
-                text = str(len(environ["wsgi.input"].read()))
+                return b"%d" % len(environ["wsgi.input"].read())
             except ChartrepoError as error:
-                text = str(error)
+                return str(error).encode()
+
+        def flask(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            text = read(environ)
             start_response("200 OK", [("Content-Length", str(len(text)))])
-            return [text.encode()]
+            return [text]
+
+        def oci(environ: dict[str, Any], found: object, visitor: Visitor) -> Answer:
+            visitor.needs_nothing()
+            text = read(environ)
+            return Answer(200, body=[text], length=len(text))
 
         site = Site(shop, max_upload_size=100, max_blob_size=1000, context_path="/oci")
-        monkeypatch.setattr(site.app, "_flask", read)
+        monkeypatch.setattr(site.app, "_flask", flask)
+        monkeypatch.setattr(site.app, "_oci", Mock(answer=oci))
         return site
 
     @pytest.mark.parametrize(
