@@ -1,12 +1,17 @@
 """Who may read, who may write, and that no route forgets to ask."""
 
 import base64
+import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
 
+from chartrepo.core.oci import Name
+from chartrepo.http.answers import Answer
 from chartrepo.http.challenges import TOKEN_PATH
+from chartrepo.http.oci_paths import Endpoint
 from chartrepo.http.ops import OPEN
 from tests.support.packages import package
 from tests.support.repositories import Shop
@@ -75,6 +80,24 @@ class TestACredential:
                 # Where clients get a token it is the form that is asked for first.
                 expected = 400 if (method, path) == ("POST", TOKEN_PATH) else 200 if rule.endpoint in OPEN else 401
                 assert status == expected, f"{method} {path}"
+
+    def test_no_endpoint_of_oci_is_forgotten(self, guarded: Site) -> None:
+        for endpoint in Endpoint:
+            path = re.sub(r"{(\w+)}", r"\1", endpoint.value)
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+                assert guarded.ask(method, path).status_code == 401, f"{method} {path}"
+
+    def test_what_was_made_without_asking_anybody_is_not_sent(
+        self, guarded: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guarded.app, "_oci", Mock(answer=lambda *_: Answer(200)))
+        monkeypatch.setattr(guarded.app, "_oci_reads", Mock(answer=lambda *_: (Name("", "app"), Answer(200))))
+        flask = guarded.app._flask
+        assert isinstance(flask, Flask)
+        for endpoint in flask.view_functions.keys() - OPEN:
+            monkeypatch.setitem(flask.view_functions, endpoint, lambda **_: "made")
+        for path in ("/v2/app/tags/list", "/v2/app/manifests/1.0.0", "/api/charts"):
+            assert guarded.ask("GET", path, headers=LOGIN).status_code == 500, path
 
     def test_only_the_probes_and_the_version_are_open(self, guarded: Site) -> None:
         assert {f"/{endpoint}" for endpoint in OPEN} | {"/livez"} == PROBES
