@@ -88,6 +88,12 @@ def test_what_was_changed_is_believed_in_no_place(tokens: RegistryTokens) -> Non
         assert tokens.subject(changed) is None, at
 
 
+def test_a_signature_is_written_in_one_way(tokens: RegistryTokens) -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    text = tokens.issue(ADA).text
+    assert [last for last in letters if tokens.subject(text[:-1] + last)] == [text[-1]]
+
+
 def test_other_servers_tokens_are_not_believed(tokens: RegistryTokens, clock: Clock, secrets: dict[str, str]) -> None:
     other = RegistryTokens(SigningKeys((MemoryStorage(),), clock=clock, now=clock), secrets.get, now=clock)
     assert tokens.subject(other.issue(ADA).text) is None

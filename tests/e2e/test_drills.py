@@ -27,7 +27,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server, running
 
 KILLS = 4
-ROUNDS = 8
+FEW_KILLS = 2
+ROUNDS = 6
 
 
 class TestKills:
@@ -43,7 +44,7 @@ class TestKills:
         assert result.findings.looks
 
     def test_on_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(best_s3), tmp_path, kills=KILLS).problems == []
+        assert kill_loop(Bucket(best_s3), tmp_path, kills=FEW_KILLS).problems == []
 
 
 class TestKillsUnderPushes:
@@ -51,14 +52,14 @@ class TestKillsUnderPushes:
 
     @pytest.mark.parametrize("kind", ["gunicorn", "granian"])
     def test_on_disk(self, tmp_path: Path, kind: str) -> None:
-        result = kill_loop(Folder(tmp_path / "data"), tmp_path, kills=KILLS, server=kind, pushers=CLIENTS - 2)
+        result = kill_loop(Folder(tmp_path / "data"), tmp_path, kills=FEW_KILLS, server=kind, pushers=CLIENTS - 2)
 
         assert result.problems == []
         assert result.ledger.acknowledged["pushes"]
         assert result.book.acknowledged["tags"]
 
     def test_on_a_bucket(self, tmp_path: Path, best_s3: s3server.S3) -> None:
-        assert kill_loop(Bucket(best_s3), tmp_path, kills=KILLS // 2, pushers=CLIENTS - 2).problems == []
+        assert kill_loop(Bucket(best_s3), tmp_path, kills=FEW_KILLS, pushers=CLIENTS - 2).problems == []
 
 
 class TestCollecting:
@@ -66,7 +67,7 @@ class TestCollecting:
 
     @pytest.mark.parametrize("grace", [0, 2])
     def test_on_disk(self, tmp_path: Path, grace: float) -> None:
-        result = collect_beside(Folder(tmp_path / "data"), tmp_path, seconds=8, grace=grace)
+        result = collect_beside(Folder(tmp_path / "data"), tmp_path, seconds=5, grace=grace)
 
         assert result.problems == []
         assert result.collected["runs"]
