@@ -121,15 +121,8 @@ class RegistryTokens:
             return None
         key_id, _, signed = text.removeprefix(PREFIX).partition(".")
         key = self._keys.get(key_id)
-        if key is None:
-            return None
-        try:
-            said: Any = _serializer(key).loads(signed)
-        except BadSignature:
-            return None
-        if not _is_canonical(signed.rpartition(".")[2]):
-            return None
-        if said["u"] != use or said["e"] <= self._now():
+        said = _said(key, signed) if key is not None else None
+        if key is None or said is None or said["u"] != use or said["e"] <= self._now():
             return None
         subject = str(said["s"])
         secret = self._secret_of(subject)
@@ -143,9 +136,14 @@ def _serializer(key: bytes) -> URLSafeSerializer:
     return URLSafeSerializer(key, salt="chartrepo registry token", signer_kwargs=how)
 
 
-def _is_canonical(signature: str) -> bool:
-    """Return whether this is how a signature is written. The last letter has bits to spare, which decoding ignores."""
-    return base64_encode(base64_decode(signature)) == signature.encode()
+def _said(key: bytes, signed: str) -> Any:
+    """Return what was signed with a key; None where that was not, or is written in another way than it was signed."""
+    try:
+        said = _serializer(key).loads(signed)
+    except BadSignature:
+        return None
+    signature = signed.rpartition(".")[2]  # of whose last letter decoding ignores some bits
+    return said if base64_encode(base64_decode(signature)) == signature.encode() else None
 
 
 def _stamp(key: bytes, secret: str) -> str:
