@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
@@ -266,6 +266,29 @@ def _parse_url(text: str) -> str:
 
 
 URL: Kind[str] = Kind("an http:// or https:// URL without user, query and fragment", "URL", _parse_url)
+
+
+ANY_ORIGIN: Final = "*"
+"""Stands for the pages of all sites."""
+
+
+def _parse_origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(",") if part.strip())
+    for each in origins:
+        if each == ANY_ORIGIN:
+            continue
+        parts = urlsplit(_parse_url(each))
+        if each != f"{parts.scheme}://{parts.netloc}".lower():  # as browsers write it
+            raise ValueError
+    return origins
+
+
+ORIGINS: Kind[tuple[str, ...]] = Kind(
+    "origins such as https://portal.example.com, without a path, or * for all",
+    "ORIGINS",
+    _parse_origins,
+    ",".join,
+)
 
 
 def _parse_storage(text: str) -> Folder | Bucket:

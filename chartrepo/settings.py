@@ -290,6 +290,13 @@ class Settings:
         "address, which is a proxy's own for all callers where it is not named here",
         default=(),
     )
+    cors_allow_origin: tuple[str, ...] = _setting(
+        Section.ACCESS,
+        kinds.ORIGINS,
+        "Sites whose pages may read from here in a browser (CORS), as https://portal.example.com, or * for all; such a "
+        "page brings its own credential, and never writes",
+        default=(),
+    )
     open_writes: bool = _setting(
         Section.ACCESS,
         kinds.BOOLEAN,

@@ -240,6 +240,10 @@ class TestWrongValues:
             ("catalog", "data.sqlite"),
             ("basic_auth_user", "a:b"),
             ("server", "uvicorn"),
+            ("cors_allow_origin", "portal.example.com"),
+            ("cors_allow_origin", "https://portal.example.com/page"),
+            ("cors_allow_origin", "https://Portal.example.com"),
+            ("cors_allow_origin", "*.example.com"),
         ],
     )
     def test_are_refused(self, name: str, text: str) -> None:
@@ -274,6 +278,13 @@ class TestKinds:
             ("chart_url", "https://charts.example.com/", "https://charts.example.com"),
             ("index_format", "JSON", "json"),
             ("s3_sse", "off", None),
+            ("cors_allow_origin", "", ()),
+            ("cors_allow_origin", "*", ("*",)),
+            (
+                "cors_allow_origin",
+                "https://a.example, http://b.example:81",
+                ("https://a.example", "http://b.example:81"),
+            ),
         ],
     )
     def test_read_what_people_write(self, name: str, text: str, value: object) -> None:

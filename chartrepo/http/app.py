@@ -17,6 +17,7 @@ from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
+from chartrepo.http.browsers import Browsers
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
@@ -87,6 +88,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         max_blob=settings.max_blob_size,
         body_seconds=settings.upload_timeout,
         threads=settings.threads,
+        browsers=Browsers(external_url=settings.external_url, origins=settings.cors_allow_origin),
         metrics=services.metrics,
         access=services.access,
     )

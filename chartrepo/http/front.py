@@ -21,6 +21,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auth import Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
+from chartrepo.http.browsers import Browsers
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
@@ -46,7 +47,6 @@ _LIVE: Final = Kept("/livez", Answer(200, [TEXT], [b"ok\n"], 3), None)
 """All that is asked by it is whether the process answers, so nothing stands between."""
 _KEPT: Final = 16 * 2**20
 """Bytes of answers that a worker keeps."""
-_SECURITY: Final = [("X-Content-Type-Options", "nosniff")]
 _BODIES_AT_ONCE: Final = 256
 """Reads of bodies that may wait for their clients: more than requests, since a read can outlive its own."""
 _BLOB_PACE: Final = 128 * 1024
@@ -109,6 +109,7 @@ class Front:
         max_blob: bytes of a body that is an OCI blob; None for any number.
         body_seconds: how long a body may take; a blob takes longer where it keeps coming.
         threads: requests that this process answers at a time.
+        browsers: what those are told.
         metrics: told of each request.
         access: told of each request; None to log none.
     """
@@ -127,6 +128,7 @@ class Front:
         max_blob: int | None,
         body_seconds: float,
         threads: int,
+        browsers: Browsers,
         metrics: Unmeasured,
         access: Access | None,
     ) -> None:
@@ -144,6 +146,7 @@ class Front:
         self._max_body = max_body
         self._max_blob = max_blob
         self._body_seconds = body_seconds
+        self._browsers = browsers
         self._metrics = metrics
         self._access = access
         self._kept = KeptAnswers(_KEPT, reads.variant)
@@ -206,6 +209,9 @@ class Front:
 
     def _find(self, exchange: _Exchange) -> Answer | None:
         environ = exchange.environ
+        preflight = self._browsers.preflight(environ)
+        if preflight is not None:
+            return preflight
         if is_oci(environ["PATH_INFO"]):
             exchange.say = oci_errors.answer
         path = decode(environ["PATH_INFO"])
@@ -290,7 +296,7 @@ class Front:
         if exchange.environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = ()
-        headers = [*self._challenged(exchange, reply.headers), *_SECURITY, ("X-Request-Id", exchange.request_id)]
+        headers = self._completed(exchange, reply.headers)
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))
         start_response(STATUS_LINES[reply.status], headers)
@@ -307,6 +313,14 @@ class Front:
                 work()
 
         return _Told(body, ended, exchange.body)
+
+    def _completed(self, exchange: _Exchange, headers: Headers) -> Headers:
+        """Return the headers of an answer with those that all answers have."""
+        return [
+            *self._challenged(exchange, headers),
+            *self._browsers.headers(exchange.environ, headers),
+            ("X-Request-Id", exchange.request_id),
+        ]
 
     def _challenged(self, exchange: _Exchange, headers: Headers) -> Headers:
         """Return the headers of an answer; those of a 401 on the OCI side with the challenge that belongs there."""
@@ -332,7 +346,7 @@ class Front:
             exchange.status = int(status[:3])
             status = STATUS_LINES[exchange.status]
             exchange.route = environ.get(ROUTE)
-            headers = [*self._challenged(exchange, headers), *_SECURITY, ("X-Request-Id", exchange.request_id)]
+            headers = self._completed(exchange, headers)
             exchange.size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
