@@ -28,6 +28,16 @@ Environ = Mapping[str, Any]
 VISITOR: Final = "chartrepo.visitor"
 """Key of the environment under which `Front` leaves the visitor."""
 _ACROSS_SITES: Final = frozenset({"cross-site", "same-site"})
+_OF_PROXIES: Final = frozenset(
+    {
+        "HTTP_FORWARDED",
+        "HTTP_VIA",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_X_FORWARDED_PROTO",
+        "HTTP_X_REAL_IP",
+    }
+)
 
 
 class NotAskedError(RuntimeError):
@@ -288,6 +298,11 @@ def visitor_of(environ: Environ) -> Visitor:
 def _check_local_program(environ: Environ) -> None:
     if environ.get("HTTP_ORIGIN") is not None or environ.get("HTTP_SEC_FETCH_SITE") is not None:
         raise Forbidden("with --open-writes no web page may write: set basic_auth_user and basic_auth_password instead")
+    if not _OF_PROXIES.isdisjoint(environ):
+        raise Forbidden(
+            "with --open-writes nobody writes through a proxy, whose callers may be anybody: set basic_auth_user and "
+            "basic_auth_password instead"
+        )
     if not kinds.is_loopback(_host_name(environ.get("HTTP_HOST", ""))):
         raise Forbidden(
             "with --open-writes only this machine may write, under a loopback name such as localhost: "

@@ -203,6 +203,16 @@ class TestOpenWrites:
         assert answer.status_code == 403
         assert "basic_auth_user" in answer.json["error"]
 
+    @pytest.mark.parametrize("path", ["/api/charts", "/v2/app/blobs/uploads/"])
+    @pytest.mark.parametrize(
+        "header", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"]
+    )
+    def test_nobody_writes_through_a_proxy_on_this_machine(self, site: Site, header: str, path: str) -> None:
+        answer = site.ask("POST", path, headers={header: "198.51.100.7"}, data=APP)
+        assert answer.status_code == 403
+        assert "through a proxy" in answer.text
+        assert site.get("/index.yaml").status_code == 200
+
     @pytest.mark.parametrize(
         "header",
         [

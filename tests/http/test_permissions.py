@@ -6,6 +6,7 @@ What a cell should be is worked out here from the rules by a few lines that shar
 import gzip
 import ipaddress
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -478,3 +479,47 @@ def test_an_index_of_some_charts_tells_nothing_of_the_others(shop: Shop, tmp_pat
     shop.clock.now += 100
     shop.publish(package("web", "2.0.0"), repository="team")
     assert seen() != before
+
+
+# ---- what could tell of hidden charts, or of credentials
+
+
+def test_no_address_in_a_bucket_is_told_of_what_may_not_be_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(package("secret"), repository="team")
+    monkeypatch.setattr(shop.inner, "url", lambda key, **_: f"https://bucket.example/{key}?signed")
+    (shop.folder / "rules.yaml").write_text("permissions: []")
+    site = Site(shop, admin_password=PASSWORD, permissions=shop.folder / "rules.yaml", storage_redirect=True)
+    path = "/team/charts/secret-1.0.0.tgz"
+    assert site.by("admin", PASSWORD).get(path).status_code == 302
+    for method in ("GET", "HEAD"):
+        answer = site.ask(method, path)
+        assert answer.status_code == 401
+        assert "Location" not in answer.headers
+
+
+def test_nobody_learns_from_an_answer_which_names_there_are(guarded: Site) -> None:
+    wrong = {
+        name: guarded.by(name, "not the pässword").get("/v2/", X_Request_Id="same")
+        for name in ("admin", "reader", "nobody", "token:ci")
+    }
+    tokens = {
+        text: guarded.bearing(text).get("/v2/", X_Request_Id="same")
+        for text in (compose("0123456789", "x" * 30), compose("9876543210", "x" * 30), "crt_garbage", "eyJ.eyJ.x")
+    }
+    for answers in (wrong, tokens):
+        seen = {(answer.status_code, answer.text, tuple(answer.headers)) for answer in answers.values()}
+        assert len(seen) == 1, seen
+        assert {status for status, *_ in seen} == {401}
+
+
+def test_no_credential_is_written_into_a_log(guarded: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for caller in CALLERS:
+        for path in ("/index.yaml", "/v2/token", "/api/tokens", "/team/charts/secret-1.0.0.tgz"):
+            by(guarded, caller).get(path)
+        by(guarded, caller).upload(b"no package", "/api/team/charts")
+    guarded.by("reader", "a wrong pässword").get("/index.yaml")
+    written = caplog.text + repr(guarded.lines)
+    assert "/v2/token" in written
+    for secret in (PASSWORD, "a wrong p", TEXT, TEXT[14:44], "Authorization", "Bearer "):
+        assert secret not in written
