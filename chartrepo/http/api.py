@@ -20,6 +20,7 @@ from chartrepo.core.errors import (
     ChartrepoError,
     FileNotFound,
     InvalidConstraint,
+    VersionIsFinal,
     VersionNotFound,
 )
 from chartrepo.core.index import Form, entry_with_urls
@@ -222,6 +223,8 @@ class Api:
             return self._repositories.publish(
                 repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
             ).replaced
+        except VersionIsFinal:
+            raise
         except AlreadyPublished as error:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)
