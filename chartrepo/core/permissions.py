@@ -188,6 +188,13 @@ class Permissions:
                 return rule
         return None
 
+    def rule_everywhere(self, caller: Caller, action: Action) -> Rule | None:
+        """Return the first rule that lets a caller do something with everything, as `rule_for` does."""
+        for rule in (*self.rules, *caller.own):
+            if rule.allows(action) and rule.names(caller) and EVERYTHING in {each.canonical for each in rule.on}:
+                return rule
+        return None
+
     def missing_rule(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule:
         """Return the least rule that would let a caller do something with a chart.
 

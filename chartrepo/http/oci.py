@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, request
 
 from chartrepo.core import manifests, oci
+from chartrepo.core.audit import Outcome
 from chartrepo.core.errors import (
     ChartrepoError,
     ChunkOutOfOrder,
@@ -24,14 +25,16 @@ from chartrepo.core.permissions import Action
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers, json_answer
 from chartrepo.http.api import respond, upload_result
-from chartrepo.http.auth import visitor_of
+from chartrepo.http.auditing import REASON
+from chartrepo.http.auth import trying_of, visitor_of
 from chartrepo.http.bodies import announced_length
 from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
 from chartrepo.http.oci_paths import Endpoint, Target, target
 from chartrepo.http.oci_reads import DIGEST, VERSION
+from chartrepo.http.trying import Trying
 from chartrepo.metrics import Unmeasured
-from chartrepo.registry import Page, Referrers, Registry, unknown_name
+from chartrepo.registry import Page, PutManifest, Referrers, Registry, unknown_name
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -110,6 +113,7 @@ class Oci:
             answer = oci_errors.answer(error)
             answer.headers += self._where(found.name, found.rest, error.received)
         except NotDeletable as error:
+            request.environ[REASON] = str(error)
             answer = oci_errors.answer(error)
             answer.headers.append(("Allow", "GET, HEAD, PUT" if found.endpoint is Endpoint.MANIFEST else "GET, HEAD"))
         answer.headers.append(VERSION)
@@ -139,6 +143,12 @@ class Oci:
             visitor_of(request.environ).require(action, name.repository, name.chart)
         except NoSuchPath:
             raise unknown_name(name) from None
+        return name
+
+    def _name_of_part(self, found: Target) -> Name:
+        """Do as `_name` for a blob on its way in: what counts is the manifest that comes after it."""
+        name = self._name(found, Action.PUBLISH)
+        trying_of(request.environ).is_part = True
         return name
 
     # ---- discovery
@@ -186,7 +196,7 @@ class Oci:
     # ---- uploads of blobs
 
     def _begin(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
+        name = self._name_of_part(found)
         if "mount" in request.args:
             digest = oci.parse_digest(request.args["mount"])
             if self._mount(name, digest):
@@ -211,16 +221,16 @@ class Oci:
         return self._blobs.mount_from_anywhere(name, digest, _reads)
 
     def _received(self, found: Target) -> Answer:
-        received = self._uploads.received(self._name(found, Action.PUBLISH), found.rest)
+        received = self._uploads.received(self._name_of_part(found), found.rest)
         return Answer(204, self._where(found.name, found.rest, received))
 
     def _append(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
+        name = self._name_of_part(found)
         received = self._uploads.append(name, found.rest, request.stream, _start())
         return Answer(202, [*self._where(found.name, found.rest, received), ("Docker-Upload-UUID", found.rest)])
 
     def _finish(self, found: Target) -> Answer:
-        name = self._name(found, Action.PUBLISH)
+        name = self._name_of_part(found)
         if "digest" not in request.args:
             raise UploadInvalid("the closing PUT has to name the blob: add ?digest=sha256:... to the address")
         digest = oci.parse_digest(request.args["digest"])
@@ -228,7 +238,7 @@ class Oci:
         return self._made(found.name, digest)
 
     def _cancel(self, found: Target) -> Answer:
-        self._uploads.cancel(self._name(found, Action.PUBLISH), found.rest)
+        self._uploads.cancel(self._name_of_part(found), found.rest)
         return Answer(204)
 
     def _made(self, name: str, digest: Digest) -> Answer:
@@ -242,6 +252,8 @@ class Oci:
     def _put_manifest(self, found: Target) -> Answer:
         try:
             name = self._name(found, Action.PUBLISH)
+            trying = trying_of(request.environ)
+            _tell_reference(trying, found.rest)
             data = _whole(request.stream)
             tags = request.args.getlist("tag")[:_MAX_TAGS]
             put = self._manifests.put(
@@ -255,6 +267,7 @@ class Oci:
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
+        _tell_put(trying, put)
         if put.published is not None:
             self._metrics.upload("replaced" if put.published.replaced else "created")
         headers = [("Location", f"/v2/{found.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
@@ -275,12 +288,17 @@ class Oci:
 
     def _delete_manifest(self, found: Target) -> Answer:
         name = self._name(found, Action.DELETE)
+        trying = trying_of(request.environ)
+        _tell_reference(trying, found.rest)
         self._check_delete()
-        self._manifests.delete(name, found.rest)
+        for package in self._manifests.delete(name, found.rest):
+            trying.deleted(package)
         return Answer(202)
 
     def _delete_blob(self, found: Target) -> Answer:
         name = self._name(found, Action.DELETE)
+        trying = trying_of(request.environ)
+        trying.kind, trying.digest = "blob", found.rest
         self._check_delete()
         self._blobs.delete(name, oci.parse_digest(found.rest))
         return Answer(202)
@@ -288,6 +306,25 @@ class Oci:
     def _check_delete(self) -> None:
         if not self._allow_delete:
             raise NotDeletable("this server deletes nothing: set allow_delete to true to let it")
+
+
+def _tell_reference(trying: Trying, reference: str) -> None:
+    """Say which manifest, or which tag, it is about."""
+    trying.kind = "manifest"
+    if oci.is_digest(reference):
+        trying.digest = reference
+    else:
+        trying.version = reference
+
+
+def _tell_put(trying: Trying, put: PutManifest) -> None:
+    """Say what became of a manifest."""
+    trying.digest, trying.is_part = str(put.digest), put.waits
+    if put.published is not None:
+        trying.published(put.published)
+    elif put.present is not None:
+        trying.package(*put.present)
+        trying.outcome = Outcome.UNCHANGED
 
 
 def _reads(name: Name) -> bool:
