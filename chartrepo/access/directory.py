@@ -232,7 +232,7 @@ class Directory:
             rule = permissions.rule_for(caller, action, repository, chart)
         if rule is None:
             return ""
-        if rule not in permissions.rules:
+        if rule in caller.own:
             return f"the token's own: {rule}"
         number = permissions.rules.index(rule) - len(self._own.rules)
         return f"settings: {rule}" if number < 0 else f"rule {number + 1}: {rule}"

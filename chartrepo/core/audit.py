@@ -42,11 +42,13 @@ _BOUNDS: Final = {
 _SHORT: Final = 64
 _OURS: Final = re.compile(r"(cr[tr]_)[0-9A-Za-z_.~=-]{16,}")
 """What looks like one of our tokens, or a large part of one."""
+_SUSPICIOUS: Final = re.compile("cr[tr]_|://")
 _CUT: Final = re.compile(r"(cr[tr]_)[0-9A-Za-z_.~=-]*\Z")
 """What may be the beginning of one, where a text was cut."""
 _USER_INFO: Final = re.compile(r"(?<=://)(?:[^/\s@]*@|[^/\s@:\[]+:(?=[0-9]{0,5}[^0-9/\s'\"])[^/\s@'\"]*)")
 """User and password of an address, also where a message has cut it off before its `@`."""
 _MORE: Final = "..."
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{16}")
 _CURSOR: Final = re.compile(rf"({_TIME.pattern})-([0-9a-f]{{16}})?", re.ASCII)
@@ -146,7 +148,7 @@ class Record:
         said = {name: _value(name, value) for name, value in values if value or (name == "repository" and value == "")}
         if self.count == 1:
             del said["count"]
-        return json.dumps(said, separators=(",", ":")).encode("ascii") + b"\n"
+        return _encode(said).encode("ascii") + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> "Record | None":
@@ -177,14 +179,16 @@ def _value(name: str, value: str | int) -> str | int:
 
 def _bounded(text: str, most: int) -> str:
     """`text` without secrets and lone surrogates, and cut where its JSON would be longer than `most` bytes."""
+    if text.isascii() and text.isprintable() and 2 * len(text) < most and not _SUSPICIOUS.search(text):
+        return text
     if len(text) > most:
         text = _CUT.sub(r"\1***", text[:most])
     text = text.encode("utf-8", "backslashreplace").decode()
     text = _USER_INFO.sub("***@", _OURS.sub(r"\1***", text))
-    if len(json.dumps(text)) <= most:
+    if len(_encode(text)) <= most:
         return text
-    while len(json.dumps(text)) > most - len(_MORE):
-        text = text[: min(len(text) - 1, len(text) * most // len(json.dumps(text)))]
+    while (size := len(_encode(text))) > most - len(_MORE):
+        text = text[: min(len(text) - 1, len(text) * most // size)]
     return text + _MORE
 
 

@@ -316,8 +316,11 @@ class Api:
         raise NoSuchPath
 
     def _tell_deleted(self, package: PackageRecord | SetAside) -> None:
-        trying_of(request.environ).deleted(package)
+        """Record that one of several versions was deleted: what fails after it is not about that one."""
+        trying = trying_of(request.environ)
+        trying.deleted(package)
         self._auditor.done(request.environ)
+        trying.version = trying.digest = ""
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""

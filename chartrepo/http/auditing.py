@@ -73,7 +73,7 @@ class Auditor:
             claims = f"user:{credential.name}" if credential.name in self.directory.names else ""
         elif credential is not None:
             claims = f"token:{id_in(credential.text)}" if id_in(credential.text) else ""
-        self._refuse(environ, self._of(environ, ANYBODY, Deed.LOG_IN, claims=claims, detail=why))
+        self._refuse(environ, self._of_nobody(environ, Deed.LOG_IN, claims=claims, detail=why))
 
     def _ended(self, environ: Environ, status: int) -> None:
         visitor: Visitor | None = environ.get(VISITOR)
@@ -100,14 +100,18 @@ class Auditor:
             return
         action = Deed.DELETE if method == "DELETE" else Deed.PUBLISH
         path = f"{method} {decode(environ['PATH_INFO'])}: {_reason(environ)}"
-        self._refuse(environ, self._of(environ, ANYBODY, action, detail=path))
+        self._refuse(environ, self._of_nobody(environ, action, detail=path))
 
     def _record(self, environ: Environ, caller: Caller, trying: Trying, outcome: Outcome) -> Record:
         action = _BY_CHART.get(trying.action, Action.ADMIN)
-        made = self._of(environ, caller.name, trying.action, detail=trying.detail or _reason(environ))
-        return replace(
-            made,
+        return Record(
+            action=trying.action,
             outcome=outcome,
+            caller=caller.name,
+            protocol=_protocol(environ),
+            address=self.addresses.caller(environ),
+            request=logs.request_id.get(),
+            detail=trying.detail or _reason(environ),
             rule=self.directory.reason(caller, action, trying.repository, trying.chart),
             repository=trying.repository,
             chart=trying.chart,
@@ -119,12 +123,13 @@ class Auditor:
             token_id=trying.token_id,
         )
 
-    def _of(self, environ: Environ, caller: str, action: Deed, *, claims: str = "", detail: str = "") -> Record:
+    def _of_nobody(self, environ: Environ, action: Deed, *, claims: str = "", detail: str = "") -> Record:
+        """The record of a refusal to somebody whom nobody knows."""
         return Record(
             action=action,
             outcome=Outcome.REFUSED,
-            caller=caller,
-            protocol="oci" if is_oci(environ["PATH_INFO"]) else "api",
+            caller=ANYBODY,
+            protocol=_protocol(environ),
             claims=claims,
             address=self.addresses.caller(environ),
             request=logs.request_id.get(),
@@ -140,6 +145,10 @@ class Auditor:
 def _is_unasked(environ: Environ) -> bool:
     """Return whether this is how clients of registries find out that they need a credential."""
     return is_oci(environ["PATH_INFO"]) and not environ.get("HTTP_AUTHORIZATION")
+
+
+def _protocol(environ: Environ) -> str:
+    return "oci" if is_oci(environ["PATH_INFO"]) else "api"
 
 
 def _reason(environ: Environ) -> str:
