@@ -132,7 +132,7 @@ class Journal:
                         found.append(record)
                         if len(found) == limit:
                             return Page(found, record.position)
-                if ready and opened >= OBJECTS:
+                if opened >= OBJECTS and ready and ready[0].position < end:
                     return Page(found, ready[0].position)
                 if places:
                     rest += (each for each in self._read(places.pop()) if each.id not in known)

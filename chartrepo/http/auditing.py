@@ -4,6 +4,7 @@ A view does not decide whether there is a record. The visitor remembers what it 
 what it learns. So a route that asks, as all have to, leaves a record of every change and of every refusal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
@@ -66,14 +67,17 @@ class Auditor:
 
         What is no user's name is left out: it may be a password in the wrong field.
         """
-        if not self.audit.is_on:
-            return
-        claims = ""
+        if self.audit.is_on:
+            self._refuse(
+                environ,
+                lambda: self._of_nobody(environ, Deed.LOG_IN, claims=self._claims(credential), detail=why),
+            )
+
+    def _claims(self, credential: Credential | None) -> str:
         if isinstance(credential, Password):
-            claims = f"user:{credential.name}" if credential.name in self.directory.names else ""
-        elif credential is not None:
-            claims = f"token:{id_in(credential.text)}" if id_in(credential.text) else ""
-        self._refuse(environ, self._of_nobody(environ, Deed.LOG_IN, claims=claims, detail=why))
+            return f"user:{credential.name}" if credential.name in self.directory.names else ""
+        token_id = id_in(credential.text) if credential is not None else None
+        return f"token:{token_id}" if token_id is not None else ""
 
     def _ended(self, environ: Environ, status: int) -> None:
         visitor: Visitor | None = environ.get(VISITOR)
@@ -88,7 +92,7 @@ class Auditor:
         if status >= HTTPStatus.BAD_REQUEST and not failed:
             # Whoever pushes asks first without a credential, to be told where to get a token.
             if not (status == HTTPStatus.UNAUTHORIZED and _is_unasked(environ)):
-                self._refuse(environ, self._record(environ, visitor.caller, trying, Outcome.REFUSED))
+                self._refuse(environ, lambda: self._record(environ, visitor.caller, trying, Outcome.REFUSED))
         elif trying.action is not Deed.ADMINISTER:  # by itself it looks at something, and changes nothing
             outcome = Outcome.FAILED if failed else trying.outcome
             self.audit.tell(self._record(environ, visitor.caller, trying, outcome))
@@ -100,7 +104,7 @@ class Auditor:
             return
         action = Deed.DELETE if method == "DELETE" else Deed.PUBLISH
         path = f"{method} {decode(environ['PATH_INFO'])}: {_reason(environ)}"
-        self._refuse(environ, self._of_nobody(environ, action, detail=path))
+        self._refuse(environ, lambda: self._of_nobody(environ, action, detail=path))
 
     def _record(self, environ: Environ, caller: Caller, trying: Trying, outcome: Outcome) -> Record:
         action = _BY_CHART.get(trying.action, Action.ADMIN)
@@ -136,10 +140,11 @@ class Auditor:
             detail=detail,
         )
 
-    def _refuse(self, environ: Environ, record: Record) -> None:
+    def _refuse(self, environ: Environ, make: Callable[[], Record]) -> None:
+        """Record a refusal, unless there are too many; then it is not even made."""
         count = self.floods.count(network(self.addresses.caller(environ)))
         if count is not None:
-            self.audit.tell(replace(record, count=count))
+            self.audit.tell(replace(make(), count=count))
 
 
 def _is_unasked(environ: Environ) -> bool:

@@ -27,10 +27,6 @@ Environ = Mapping[str, Any]
 
 VISITOR: Final = "chartrepo.visitor"
 """Key of the environment under which `Front` leaves the visitor."""
-_WRONG: Final[dict[type[Credential], str]] = {
-    Password: "the password is wrong, or there is no such user",
-    Bearer: "the token is wrong, was revoked, or has expired",
-}
 _ACROSS_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
@@ -259,10 +255,10 @@ class Authorizer:
                     raise Unauthorized("unauthorized")
                 return caller
             case Bearer():
-                guesses = self._guesses_of_tokens
+                guesses, wrong = self._guesses_of_tokens, "the token is wrong, was revoked, or has expired"
                 identified = partial(self._directory.identify_token, credential.text)
             case Password():
-                guesses = self._guesses
+                guesses, wrong = self._guesses, "the password is wrong, or there is no such user"
                 identified = partial(self._directory.identify, credential.name, credential.password)
         wait = guesses.delay(address, credential.name)
         if wait > 0:
@@ -272,7 +268,7 @@ class Authorizer:
         caller = identified()
         if caller is None:
             guesses.failed(address, credential.name)
-            self._wrong(environ, credential, _WRONG[type(credential)])
+            self._wrong(environ, credential, wrong)
             raise Unauthorized("unauthorized")
         guesses.succeeded(address, credential.name)
         return caller

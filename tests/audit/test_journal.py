@@ -233,6 +233,30 @@ class TestReading:
         assert [record for page in pages for record in page] == [needle]
         assert len(pages) > 5
 
+    def test_more_objects_of_one_minute_than_a_page_opens_are_come_to_an_end_with(
+        self, kept: Journal, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "OBJECTS", 2)
+        records = [made(NOON + number) for number in range(12)]
+        for record in records:
+            told(spool, record)
+            kept.take_in(spool)
+        for limit in (1, 5, 100):
+            assert [record for page in in_pages(kept, MONTH, limit) for record in page] == records[::-1]
+
+    def test_objects_that_reach_over_hours_are_come_to_an_end_with(
+        self, kept: Journal, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "OBJECTS", 2)
+        records = []
+        for number in range(10):
+            pair = [made(NOON - 3600 * 6 + number), made(NOON - number * 600)]
+            told(spool, *pair)
+            kept.take_in(spool)
+            records += pair
+        listed = [record for page in in_pages(kept, MONTH, 3) for record in page]
+        assert listed == sorted(records, key=lambda each: each.position, reverse=True)
+
     def test_what_still_waits_is_there_too_and_once(self, kept: Journal, spool: Spool) -> None:
         records = [made(NOON + number) for number in range(3)]
         told(spool, *records[:2])
