@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 
 from chartrepo import layout, metrics_runs
 from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, SigningKeys, Tokens, watch_rules
+from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
@@ -325,6 +327,31 @@ def signing_keys(settings: Settings, found: Storages) -> SigningKeys:
     own = LocalStorage(settings.state_dir, private=True)
     there = found.folder is None or found.folder.is_dir()
     return SigningKeys((found.state, own) if there else (own,))
+
+
+def audit_spool(settings: Settings) -> Spool:
+    """Return where audit records wait for their way to the storage."""
+    return Spool(settings.state_dir / "audit-spool")
+
+
+def audit(settings: Settings, measured: Unmeasured | None = None) -> Unaudited:
+    """Return what takes the audit records of this process; without `measured` it is none of a server."""
+    if not settings.audit:
+        return Unaudited()
+    if measured is None:
+        return Audit(audit_spool(settings))
+    return Audit(audit_spool(settings), stdout=settings.audit_stdout, lost=measured.audit_lost)
+
+
+def journal(settings: Settings, found: Storages) -> Journal:
+    """Return the audit records in the state beside the packages; where nothing can be written, in the server's own."""
+    writable = found.folder is None or os.access(found.folder, os.W_OK)
+    return Journal(found.state if writable else LocalStorage(settings.state_dir, private=True))
+
+
+def records(settings: Settings, found: Storages) -> Records | None:
+    """Return the audit records that somebody may see; None where none are kept."""
+    return Records(journal(settings, found), audit_spool(settings)) if settings.audit else None
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

@@ -19,7 +19,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, TypeVar, cast
 
 from chartrepo import layout
-from chartrepo.catalog import Served
+from chartrepo.catalog import PackageRecord, Served
 from chartrepo.core.errors import (
     AlreadyPublished,
     CatalogIncomplete,
@@ -65,6 +65,7 @@ class Outcome:
         warnings: what is odd about it, though it was imported: what an upload of it would have been refused for, or how
             the source lists it.
         unsigned: why its provenance was left behind; empty where it was not.
+        package: what was published; None where that was nothing, or its provenance alone.
     """
 
     place: str
@@ -72,6 +73,7 @@ class Outcome:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     unsigned: str = ""
+    package: PackageRecord | None = None
 
 
 @dataclass(slots=True)
@@ -223,7 +225,7 @@ class _Import:
                     raise _conflict(item.file) from None
                 return self._sign(item, repository, signature)
         warnings = (*filter(None, [item.warning]), *made.record.warnings)
-        return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned)
+        return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned, package=made.record)
 
     def _publish(
         self, repository: str, file: BinaryIO, signature: bytes | None, published: int | None

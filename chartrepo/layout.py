@@ -26,8 +26,10 @@ The root repository has no folder. Everything private lies in a storage of its o
     signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
     deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
+    audit/<day>/<first>-<last>-<batch>.jsonl audit records of a day, in UTC; first and last are minutes, as 0930
 """
 
+import re
 from typing import Final, NamedTuple
 
 from chartrepo.core.errors import DigestInvalid
@@ -46,12 +48,16 @@ UPLOADS_PREFIX: Final = "oci-uploads/"
 TOKENS_PREFIX: Final = "tokens/"
 SIGNING_KEYS_PREFIX: Final = "signing-keys/"
 DELETED_PREFIX: Final = "deleted/"
+AUDIT_PREFIX: Final = "audit/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
 _TAGS: Final = "_tags"
 _CONDEMNED: Final = ".condemned"
 _ENDED: Final = "ended"
+_AUDIT: Final = re.compile(
+    rf"{AUDIT_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/([0-9]{{4}})-([0-9]{{4}})-([0-9a-z-]+)\.jsonl"
+)
 
 
 class Place(NamedTuple):
@@ -250,3 +256,31 @@ def token_key(token: str) -> str:
 def token_used_key(token: str) -> str:
     """Return the state's key of what tells when an API token was used last."""
     return f"{TOKENS_PREFIX}{token}.used"
+
+
+# ---- audit
+
+
+class AuditPlace(NamedTuple):
+    """An object of audit records: the day that all of them are of, their first and last minutes, and whose it is."""
+
+    day: str
+    first: str
+    last: str
+    batch: str
+
+
+def audit_prefix(day: str) -> str:
+    """Return what the state's keys of the audit records of a day begin with, as `2026-01-31`."""
+    return f"{AUDIT_PREFIX}{day}/"
+
+
+def audit_key(place: AuditPlace) -> str:
+    """Return the state's key of audit records."""
+    return f"{audit_prefix(place.day)}{place.first}-{place.last}-{place.batch}.jsonl"
+
+
+def audit_place(storage_key: str) -> AuditPlace | None:
+    """Return what lies under a key of the state's storage; None where it is no audit records of ours."""
+    found = _AUDIT.fullmatch(storage_key)
+    return AuditPlace(*found.groups()) if found is not None else None

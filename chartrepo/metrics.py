@@ -125,6 +125,9 @@ class Unmeasured:
     def index_render(self, form: IndexForm, seconds: float) -> None:
         """Count the rendering of an index."""
 
+    def audit_lost(self) -> None:
+        """Count an audit record that only the log has."""
+
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
 
@@ -213,6 +216,9 @@ class Metrics(Unmeasured):
             registry=None,
             buckets=_WORK_SECONDS,
         )
+        self._audit_lost = Counter(
+            "chartrepo_audit_lost", "Audit records that could not be kept, and are in the log alone", registry=None
+        )
         self._workers = Gauge("chartrepo_workers", "Worker processes alive", registry=None, multiprocess_mode="livesum")
         self._bound_requests: dict[tuple[str | None, str, int], _BoundRequest] = {}
         self._levels: dict[Gauge, float] = {}
@@ -269,6 +275,11 @@ class Metrics(Unmeasured):
         """Count the rendering of an index."""
         self._look_if_due()
         self._renders.labels(form).observe(seconds)
+
+    def audit_lost(self) -> None:
+        """Count an audit record that only the log has."""
+        self._look_if_due()
+        self._audit_lost.inc()
 
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""

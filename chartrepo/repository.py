@@ -259,8 +259,8 @@ class Repositories:
             if isinstance(known, PackageRecord):
                 entry.record(Signature(written, counts=True, content=signature).of(known))
 
-    def delete(self, repository: str, name: str, version: str) -> None:
-        """Delete a version and its provenance, for every reader on return.
+    def delete(self, repository: str, name: str, version: str) -> PackageRecord | SetAside:
+        """Delete a version and its provenance, for every reader on return; return what was deleted.
 
         What is set aside under the version's file name goes too, whatever it holds: nobody is served it, and it keeps
         the version from being published. Where versions are immutable, one that was served, or is only hidden, is gone
@@ -285,9 +285,12 @@ class Repositories:
             self._remove(entry, repository, file, known)
         if isinstance(known, PackageRecord):
             self._tell_deleted(known)
+        return known
 
-    def delete_chart(self, repository: str, name: str) -> int:
-        """Delete all versions of a chart; return how many there were.
+    def delete_chart(
+        self, repository: str, name: str, gone: Callable[[PackageRecord | SetAside], None] = lambda _: None
+    ) -> int:
+        """Delete all versions of a chart; return how many there were. `gone` is told of each when it is.
 
         Raises:
             ChartNotFound: there is none.
@@ -300,7 +303,7 @@ class Repositories:
         deleted = 0
         for version in versions:
             try:
-                self.delete(repository, name, version.version)
+                gone(self.delete(repository, name, version.version))
                 deleted += 1
             except VersionNotFound:
                 log.debug("somebody else deleted %r %r first", name, version.version)

@@ -441,6 +441,25 @@ class Settings:
         "Serve /metrics for Prometheus: beside the charts, or on the listener of admin_port alone where there is one",
         default=True,
     )
+    audit: bool = _setting(
+        Section.OPERATION,
+        kinds.BOOLEAN,
+        "Keep a record of each publish, overwrite and delete, of each try that was refused, and of tokens that were "
+        "made or revoked",
+        default=True,
+    )
+    audit_keep: float | None = _setting(
+        Section.OPERATION,
+        kinds.optional(kinds.duration(86400, 3650 * 86400), "forever"),
+        "How long audit records are kept",
+        default=400 * 86400.0,
+    )
+    audit_stdout: bool = _setting(
+        Section.OPERATION,
+        kinds.BOOLEAN,
+        "Write audit records to standard output as well, a line of JSON each",
+        default=False,
+    )
 
 
 TABLE: Final[tuple[Setting, ...]] = tuple(

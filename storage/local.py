@@ -330,7 +330,11 @@ class LocalStorage:
             with suppress(FileNotFoundError):
                 return os.open(path, _CREATE, self._file_mode), path
             self._durable.clear()  # somebody removed it by hand
-        self._make_folder(folder)
+        try:
+            self._make_folder(folder)
+        except FileNotFoundError:
+            self._durable.clear()  # the same of one above it
+            self._make_folder(folder)
         return os.open(path, _CREATE, self._file_mode), path
 
     def _make_folder(self, folder: str) -> None:

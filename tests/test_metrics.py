@@ -90,6 +90,11 @@ class TestOtherCounts:
         metrics.index_render("json", 0.2)
         assert sample(scrape(metrics), "index_render_duration_seconds_count", form="json") == 1
 
+    def test_audit_records_that_were_lost_from_none_on(self, metrics: Metrics) -> None:
+        assert sample(scrape(metrics), "audit_lost_total") == 0
+        metrics.audit_lost()
+        assert sample(scrape(metrics), "audit_lost_total") == 1
+
     def test_storage_calls_by_operation_and_result(self, metrics: Metrics) -> None:
         metrics.storage_call("open", 0.01)
         metrics.storage_call("open", 0.01, "NotFound")
@@ -235,6 +240,7 @@ def test_a_server_that_does_not_measure_has_the_same_methods() -> None:
     silent.request("/x", "GET", 200, 0.1)
     silent.upload("created")
     silent.storage_call("open", 0.1, "NotFound")
+    silent.audit_lost()
     silent.sync("done", 1.0)
     silent.index_render("yaml", 0.1)
     silent.worker_started()

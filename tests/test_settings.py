@@ -107,6 +107,7 @@ def _value_unlike_the_default(setting: Setting) -> str:
         "5",
         "7",
         "2h",
+        "2d",
         "/elsewhere",
         "sqlite:////elsewhere",
         "http://elsewhere",

@@ -1,7 +1,7 @@
 """Who is known, and who may do what."""
 
 from chartrepo.access.directory import ADMIN, Administrator, Directory
-from chartrepo.access.guessing import Guesses
+from chartrepo.access.guessing import Guesses, network
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import PREFIX as REGISTRY_TOKEN_PREFIX
@@ -22,6 +22,7 @@ __all__ = [
     "Rules",
     "SigningKeys",
     "Tokens",
+    "network",
     "parse_rules",
     "watch_rules",
 ]

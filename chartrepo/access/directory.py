@@ -216,6 +216,27 @@ class Directory:
         self.rights(ANONYMOUS)
         return self._known[1]
 
+    def reason(self, caller: Caller, action: Action, repository: str | None, chart: str) -> str:
+        """Return by which rule a caller may do something, for people to read later; empty where none lets it.
+
+        Args:
+            caller: who.
+            action: what.
+            repository: where; None for everything.
+            chart: its name.
+        """
+        permissions = self.permissions
+        if repository is None:
+            rule = permissions.rule_everywhere(caller, action)
+        else:
+            rule = permissions.rule_for(caller, action, repository, chart)
+        if rule is None:
+            return ""
+        if rule in caller.own:
+            return f"the token's own: {rule}"
+        number = permissions.rules.index(rule) - len(self._own.rules)
+        return f"settings: {rule}" if number < 0 else f"rule {number + 1}: {rule}"
+
 
 def bearer(token: Token) -> Caller:
     """Return the caller that a token stands for."""

@@ -130,11 +130,11 @@ class _Buckets:
 
 
 def _pair(address: str, name: str) -> _Pair:
-    return _network(address), name[:_LONGEST]
+    return network(address), name[:_LONGEST]
 
 
-def _network(address: str) -> str:
-    """What one caller has to itself: an address of IPv4, or 64 bits of IPv6; another text, as of a socket, as it is."""
+def network(address: str) -> str:
+    """Return what one caller has to itself: an address of IPv4, or 64 bits of IPv6; other texts are as they are."""
     if ":" not in address:
         return address
     try:

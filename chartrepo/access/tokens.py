@@ -101,6 +101,13 @@ class _Known:
     noted: float
 
 
+def described(token: Token) -> str:
+    """Return what a token may do, and until when, for people."""
+    until = f"until {timestamp(token.expires)}" if token.expires is not None else "for ever"
+    may = f"may {', '.join(token.allow)}" if token.allow else "may what rules give to it"
+    return f"{may}, {until}"
+
+
 class Tokens:
     """The tokens of a storage. Safe to share between threads; each process has its own.
 

@@ -27,7 +27,16 @@ _DATA: Final = (Section.STORAGE, Section.S3, Section.OPERATION)
 """What a command needs to know that works on packages and catalog, and does not listen."""
 
 _OF_SERVERS: Final = frozenset(
-    {"sync_interval", "storage_redirect", "redirect_expires", "access_log", "metrics", "trusted_proxies"}
+    {
+        "sync_interval",
+        "storage_redirect",
+        "redirect_expires",
+        "access_log",
+        "metrics",
+        "audit_keep",
+        "audit_stdout",
+        "trusted_proxies",
+    }
 )
 """Settings outside `Section.LISTENING` that mean something to a server alone."""
 
@@ -415,6 +424,34 @@ def config(configuration: Configuration, *, as_json: bool, example: bool) -> Non
     names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
     for name, value, source in rows:
         click.echo(f"{name:<{names}}  {value:<{values}}  {source}")
+
+
+@cli.command(
+    cls=_Command,
+    short_help="Print who changed what, or tried to.",
+    epilog="""\b
+Examples:
+  chartrepo audit --since 7d --repository team/app --storage /srv/charts
+  chartrepo audit --outcome refused --limit 1000 | jq -r .caller | sort | uniq -c""",
+)
+@click.option("--since", metavar="MOMENT", default="30d", show_default=True, help="As 12h, 2026-01-31 or with a time.")
+@click.option("--until", metavar="MOMENT", help="The same; what was later is left out.")
+@click.option("--caller", metavar="CALLER", help="As rules name callers: user:ada, token:ci, anonymous.")
+@click.option("--repository", metavar="REPO", help="Its name; empty for the root.")
+@click.option("--chart", metavar="NAME", help="Name of the chart.")
+@click.option("--action", metavar="ACTION", help="As publish, overwrite, delete, log-in, create-token.")
+@click.option("--outcome", metavar="OUTCOME", help="done, unchanged, refused or failed.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Records at most.")
+@_configured(*_DATA)
+def audit(configuration: Configuration, *, limit: int, **asked: str | None) -> None:
+    """Print audit records, the newest first, a line of JSON each.
+
+    They are those of all servers of the storage, and what waits in `state_dir` for its way there.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.auditing import run_audit  # noqa: PLC0415 - see the module's docstring
+
+    run_audit(configuration.settings, {name: value for name, value in asked.items() if value is not None}, limit=limit)
 
 
 @cli.group(short_help="Look after the catalog.")

@@ -6,10 +6,12 @@ from contextlib import closing, contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 
 from chartrepo import assembly
+from chartrepo.cli.auditing import done, recording
 from chartrepo.cli.console import progress, remark, say, say_rows, watched
+from chartrepo.core.audit import Deed, Record
 from chartrepo.core.messages import shown
 from chartrepo.core.names import check_repository
-from chartrepo.importing import Report, Result, import_packages
+from chartrepo.importing import Outcome, Report, Result, import_packages
 from chartrepo.maintenance import at_work, build_if_needed
 from chartrepo.remote import Remote
 from chartrepo.remote_oci import RemoteOci
@@ -131,10 +133,28 @@ def _import(
     jobs: int,
 ) -> None:
     outcomes = import_packages(items, source, repositories, to=to, jobs=jobs, spool=assembly.uploads(settings))
-    with closing(outcomes), progress("Importing", len(items)) as step:
+    with closing(outcomes), recording(settings) as tell, progress("Importing", len(items)) as step:
         for outcome in outcomes:
             report.add(outcome)
+            if outcome.result is Result.IMPORTED:
+                tell(_record(outcome))
             step()
+
+
+def _record(outcome: Outcome) -> Record:
+    """The record of something that was imported."""
+    made = replace(done(Deed.PUBLISH), detail=f"imported from {outcome.place}")
+    package = outcome.package
+    if package is None:
+        return replace(made, kind="provenance")
+    return replace(
+        made,
+        kind="package",
+        repository=package.repository,
+        chart=package.name,
+        version=package.version,
+        digest=f"sha256:{package.digest}",
+    )
 
 
 def _tell(report: Report, origin: Origin, *, total: int, complete: bool, as_json: bool) -> None:

@@ -1,15 +1,19 @@
 """`chartrepo reindex`, `check`, `index` and `catalog prune`: from what was typed to what is printed."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from chartrepo import assembly, layout, static_index
 from chartrepo.checking import Report, check
+from chartrepo.cli.auditing import done as audited
+from chartrepo.cli.auditing import recording
 from chartrepo.cli.console import progress, remark, say, say_rows, watched
+from chartrepo.core.audit import Deed
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.core.index import Form
 from chartrepo.maintenance import at_work, collect_garbage, looking, reindex
+from chartrepo.registry import Collected
 from chartrepo.settings import Settings
 from chartrepo.wording import counted, shown_size
 
@@ -36,17 +40,16 @@ def run_gc(settings: Settings, *, dry_run: bool, grace: float, untagged: bool, a
     Raises:
         ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
     """
-    with at_work(settings) as repositories:
+    with at_work(settings) as repositories, recording(settings) as tell:
         reader = assembly.reader(settings, repositories.policing)
         done = collect_garbage(repositories, reader, grace=grace, untagged=untagged, dry_run=dry_run)
+        if not dry_run and (done.blobs or done.manifests or done.tags):
+            tell(replace(audited(Deed.COLLECT), detail=f"removed {_removed(done)}"))
     if as_json:
         say(json.dumps(asdict(done)))
         return
     would = "would be " if dry_run else ""
-    say(
-        f"{would}removed: {counted(done.blobs, 'blob')}, {counted(done.manifests, 'manifest')} and "
-        f"{counted(done.tags, 'tag')}, {shown_size(done.freed)} in all"
-    )
+    say(f"{would}removed: {_removed(done)}, {shown_size(done.freed)} in all")
     if done.condemned:
         say(
             f"{would}condemned: {counted(done.condemned, 'blob')} of {shown_size(done.condemned_bytes)}, "
@@ -54,6 +57,10 @@ def run_gc(settings: Settings, *, dry_run: bool, grace: float, untagged: bool, a
         )
     if done.spared:
         say(f"{would}spared: {counted(done.spared, 'condemned blob')} that something needs again")
+
+
+def _removed(done: Collected) -> str:
+    return f"{counted(done.blobs, 'blob')}, {counted(done.manifests, 'manifest')} and {counted(done.tags, 'tag')}"
 
 
 def run_check(settings: Settings, *, policies: bool, as_json: bool) -> int:

@@ -3,12 +3,15 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from chartrepo import assembly
 from chartrepo.access import Tokens
-from chartrepo.access.tokens import Listed, Listing, parse_lifetime
+from chartrepo.access.tokens import Listed, Listing, described, parse_lifetime
+from chartrepo.cli.auditing import done, recording
 from chartrepo.cli.console import remark, say, say_rows
+from chartrepo.core.audit import Deed
 from chartrepo.core.errors import TokenUnknown
 from chartrepo.core.index import timestamp
 from chartrepo.core.messages import shown
@@ -36,10 +39,11 @@ def run_create(settings: Settings, *, name: str, allow: Sequence[str], expires: 
     made = assembly.tokens(settings, assembly.prepare(settings, writable=True))
     if made is None:
         raise Misconfigured("there is no folder for the server's state beside the packages: let it be made")
-    text, token = made.create(name, allow, lifetime=lifetime, made_by=_MAKER)
-    until = f"until {timestamp(token.expires)}" if token.expires is not None else "for ever"
-    may = f"may {', '.join(allow)}" if allow else "may what rules give to it"
-    remark(f"token:{name} {may}, {until}. It is shown this once:")
+    with recording(settings) as tell:
+        text, token = made.create(name, allow, lifetime=lifetime, made_by=_MAKER)
+        may = described(token)
+        tell(replace(done(Deed.CREATE_TOKEN), kind="token", token=name, token_id=token.id, detail=may))
+    remark(f"token:{name} {may}. It is shown this once:")
     say(text)
     if not assembly.directory(settings).has_credentials:
         remark("note: a server with these settings takes no tokens: set htpasswd, admin_password or basic_auth_user")
@@ -72,8 +76,10 @@ def run_revoke(settings: Settings, *, name_or_id: str) -> None:
     made = _made(settings)
     if made is None:
         raise TokenUnknown(f"there is no token {shown(name_or_id)}: nor any other here")
-    for token_id in made.revoke(name_or_id):
-        say(f"revoked {name_or_id}" if token_id == name_or_id else f"revoked {name_or_id} ({token_id})")
+    with recording(settings) as tell:
+        for token_id in made.revoke(name_or_id):
+            tell(replace(done(Deed.REVOKE_TOKEN), kind="token", token=name_or_id, token_id=token_id))
+            say(f"revoked {name_or_id}" if token_id == name_or_id else f"revoked {name_or_id} ({token_id})")
 
 
 def run_rotate(settings: Settings, *, forget: bool) -> None:
@@ -83,8 +89,11 @@ def run_rotate(settings: Settings, *, forget: bool) -> None:
         ChartrepoError, StorageError: it could not be done, or not all of it; the message is for people.
     """
     ground = assembly.prepare(settings, writable=True)
-    forgotten = assembly.signing_keys(settings, assembly.storages(settings, ground)).rotate(forget=forget)
-    say("a new key signs from now on" + (f"; {counted(forgotten, 'old one')} forgotten" if forget else ""))
+    with recording(settings) as tell:
+        forgotten = assembly.signing_keys(settings, assembly.storages(settings, ground)).rotate(forget=forget)
+        what = "a new key signs from now on" + (f"; {counted(forgotten, 'old one')} forgotten" if forget else "")
+        tell(replace(done(Deed.ROTATE_KEYS), detail=what))
+    say(what)
 
 
 def _made(settings: Settings) -> Tokens | None:

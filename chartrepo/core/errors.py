@@ -192,6 +192,10 @@ class TokenUnknown(ChartrepoError):
     """There is no token of this name or id."""
 
 
+class AuditQueryInvalid(ChartrepoError):
+    """What somebody wants to see of the audit records cannot be understood."""
+
+
 class PasswordUnchecked(ChartrepoError):
     """A password of which nobody could tell whether it is right: memory is short. Try again soon."""
 

@@ -112,10 +112,6 @@ class Rule:
         on = ", ".join(_quoted(str(pattern)) for pattern in self.on)
         return f"{{who: [{who}], may: [{may}], on: [{on}]}}"
 
-    def names(self, caller: Caller) -> bool:
-        """Return whether this is for a caller."""
-        return ANYBODY in self.who or not caller.identities.isdisjoint(self.who)
-
     def allows(self, action: Action) -> bool:
         """Return whether this is for an action."""
         return action in self.may or Action.ADMIN in self.may
@@ -174,19 +170,26 @@ class Permissions:
 
     def rights(self, caller: Caller) -> "Rights":
         """Return what a caller may do, to be asked about many charts."""
-        numbers = set[int]().union(*(self._naming.get(who, ()) for who in (ANYBODY, *caller.identities)))
-        return Rights([*(self.rules[number] for number in numbers), *caller.own])
+        return Rights(self._naming_one(caller))
 
     def rule_for(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule | None:
         """Return the first rule that lets a caller do something with a chart, its own last; None where none does."""
-        for rule in (*self.rules, *caller.own):
-            if (
-                rule.allows(action)
-                and rule.names(caller)
-                and any(pattern.matches(repository, chart) for pattern in rule.on)
-            ):
+        for rule in self._naming_one(caller):
+            if rule.allows(action) and any(pattern.matches(repository, chart) for pattern in rule.on):
                 return rule
         return None
+
+    def rule_everywhere(self, caller: Caller, action: Action) -> Rule | None:
+        """Return the first rule that lets a caller do something with everything, as `rule_for` does."""
+        for rule in self._naming_one(caller):
+            if rule.allows(action) and any(pattern.canonical == EVERYTHING for pattern in rule.on):
+                return rule
+        return None
+
+    def _naming_one(self, caller: Caller) -> tuple[Rule, ...]:
+        """The rules that are for a caller, in their order, its own last."""
+        numbers = set[int]().union(*(self._naming.get(who, ()) for who in (ANYBODY, *caller.identities)))
+        return (*(self.rules[number] for number in sorted(numbers)), *caller.own)
 
     def missing_rule(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule:
         """Return the least rule that would let a caller do something with a chart.

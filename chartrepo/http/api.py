@@ -11,8 +11,8 @@ from typing import BinaryIO, Final, cast
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from chartrepo.catalog import Catalog, PackageRecord
-from chartrepo.core import provenance
+from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.core import oci, provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -30,7 +30,8 @@ from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
-from chartrepo.http.auth import visitor_of
+from chartrepo.http.auditing import Auditor
+from chartrepo.http.auth import trying_of, visitor_of
 from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer, upload_result
 from chartrepo.http.front import ROUTE
 from chartrepo.http.uploads import Spool
@@ -57,6 +58,7 @@ class Api:
         *,
         sync: Callable[[], Report],
         allow_delete: bool,
+        auditor: Auditor,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -65,6 +67,7 @@ class Api:
         self._metrics = metrics
         self._sync = sync
         self._allow_delete = allow_delete
+        self._auditor = auditor
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -214,25 +217,33 @@ class Api:
             prov: those of its provenance.
             conflict: how ChartMuseum says that it is there already.
         """
+        trying = trying_of(request.environ)
+        trying.kind = "package"
         examined = self._repositories.admit(package)
         chart = examined.package.chart.name
+        trying.package(examined.package.chart.version, examined.digest)
         visitor = visitor_of(request.environ)
         visitor.require(Action.PUBLISH, repository, chart)
         overwrite = visitor.may(Action.OVERWRITE, repository, chart)
         try:
-            return self._repositories.publish(
+            done = self._repositories.publish(
                 repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
-            ).replaced
+            )
         except VersionIsFinal:
             raise
         except AlreadyPublished as error:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)
             raise Conflict(conflict, error) from None
+        trying.published(done)
+        return done.replaced
 
     def _publish_signature(self, repository: str, prov: bytes, conflict: str) -> None:
         """Publish a provenance file as far as the caller may; see `_publish_package`."""
-        chart = provenance.parse(prov).name
+        trying = trying_of(request.environ)
+        trying.kind = "provenance"
+        statement = provenance.parse(prov)
+        chart, trying.version, trying.digest = statement.name, statement.version, str(oci.digest_of(prov))
         visitor = visitor_of(request.environ)
         visitor.require(Action.PUBLISH, repository, chart)
         overwrite = visitor.may(Action.OVERWRITE, repository, chart)
@@ -290,19 +301,28 @@ class Api:
         match parts:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
+                trying_of(request.environ).version = version
                 try:
-                    self._repositories.delete(repository, name, version)
+                    trying_of(request.environ).deleted(self._repositories.delete(repository, name, version))
                 except (VersionNotFound, InvalidKey):
                     raise VersionNotFound("object not found") from None
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
                 try:
-                    deleted = self._repositories.delete_chart(repository, name)
+                    deleted = self._repositories.delete_chart(repository, name, self._tell_deleted)
                 except ChartNotFound:
                     raise ChartNotFound("chart not found") from None
+                trying_of(request.environ).is_part = True  # each version has left a record of its own
                 return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
+
+    def _tell_deleted(self, package: PackageRecord | SetAside) -> None:
+        """Record that one of several versions was deleted: what fails after it is not about that one."""
+        trying = trying_of(request.environ)
+        trying.deleted(package)
+        self._auditor.done(request.environ)
+        trying.version = trying.digest = ""
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""

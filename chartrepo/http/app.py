@@ -11,11 +11,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from chartrepo import logs
 from chartrepo.access import Directory
+from chartrepo.audit import Records, Unaudited
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.audit import AuditApi
+from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
@@ -52,6 +55,8 @@ class Services:
         access: writes the access log; None for none.
         public_url: the address this server is known under; empty for the one it is asked under.
         directory: who is known, and who may do what.
+        audit: takes the records of what is changed, or tried to be.
+        records: gives them to whoever may see them; None where none are kept.
     """
 
     repositories: Repositories
@@ -63,12 +68,20 @@ class Services:
     access: Access | None
     public_url: str
     directory: Directory
+    audit: Unaudited
+    records: Records | None
 
 
 def create_app(settings: Settings, services: Services) -> Front:
     """Return the WSGI application of the whole server."""
     addresses = Addresses(settings.trusted_proxies, origin(settings.external_url or settings.chart_url))
-    authorizer = Authorizer(services.directory, open_writes=settings.open_writes, addresses=addresses)
+    auditor = Auditor(services.audit, services.directory, addresses)
+    authorizer = Authorizer(
+        services.directory,
+        open_writes=settings.open_writes,
+        addresses=addresses,
+        wrong=auditor.wrong_credential,
+    )
     options = Options(
         index_format=settings.index_format,
         private=authorizer.reading_is_private,
@@ -80,8 +93,9 @@ def create_app(settings: Settings, services: Services) -> Front:
         Classic(services.repositories, services.indexes, options),
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
         Oci(registry, services.metrics, prefix=settings.oci_prefix, allow_delete=settings.allow_delete),
-        _flask(settings, services, authorizer, addresses),
-        authorizer,
+        _flask(settings, services, authorizer, auditor),
+        authorizer=authorizer,
+        auditor=auditor,
         addresses=addresses,
         context_path=settings.context_path,
         max_body=settings.max_upload_size,
@@ -94,7 +108,7 @@ def create_app(settings: Settings, services: Services) -> Front:
     )
 
 
-def _flask(settings: Settings, services: Services, authorizer: Authorizer, addresses: Addresses) -> Flask:
+def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor) -> Flask:
     app = Flask("chartrepo", static_folder=None)
     spool = Spool(services.uploads)
     app.request_class = request_class(spool)
@@ -107,8 +121,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
         services.metrics,
         sync=services.sync,
         allow_delete=settings.allow_delete,
+        auditor=auditor,
     ).register(app)
     TokensApi(services.directory).register(app)
+    AuditApi(services.records).register(app)
     if services.directory.registry_tokens is not None:
         OciToken(authorizer, services.directory.registry_tokens).register(app)
     ops.Ops(
@@ -118,9 +134,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
         context_path=settings.context_path,
         artifacthub_id=settings.artifacthub_repository_id,
         files=lambda: {**services.directory.files(), **services.repositories.policing.files()},
-        addresses=addresses,
+        addresses=auditor.addresses,
     ).register(app)
 
+    auditor.register(app)
     _ask_who_calls(app, authorizer, services.metrics)
     _answer_errors(app)
     return app
@@ -161,10 +178,12 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
 
 def _answer_errors(app: Flask) -> None:
     def say(error: ChartrepoError | StorageError) -> Response:
+        request.environ[REASON] = str(error)
         return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
 
     @app.errorhandler(Conflict)
     def conflict(error: Conflict) -> Response:
+        request.environ[REASON] = error.detail
         return respond(json_answer(409, {"error": str(error), "detail": error.detail}))
 
     @app.errorhandler(ChartrepoError)
@@ -177,9 +196,11 @@ def _answer_errors(app: Flask) -> None:
         """Answer what Flask found out. A path that knows the method not is not there, as ChartMuseum has it."""
         if isinstance(error, NotFound | MethodNotAllowed):
             return say(NoSuchPath())
+        request.environ[REASON] = error.description or error.name
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
+        request.environ[REASON] = UNFORESEEN
         return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

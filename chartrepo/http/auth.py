@@ -22,6 +22,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.believed import Believed
 from chartrepo.http.credentials import Bearer, Credential, Password, RegistryToken, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
+from chartrepo.http.trying import Trying
 
 Environ = Mapping[str, Any]
 
@@ -50,11 +51,13 @@ class Visitor:
     Attributes:
         caller: who it is.
         asked: whether anything was asked. An answer without that is not sent: its route forgot to ask.
+        trying: what it was asked for that is no reading; None for nothing.
     """
 
     def __init__(self, caller: Caller, rights: Rights, check_write: Callable[[], None]) -> None:
         self.caller = caller
         self.asked = False
+        self.trying: Trying | None = None
         self._rights = rights
         self._check_write = check_write
 
@@ -119,11 +122,13 @@ class Visitor:
             NoSuchPath: not, and it may not read the chart either.
             Forbidden: not, though it may read the chart; or nobody may.
         """
+        self._try(action, repository, chart)
         self._check(action, self.may(action, repository, chart), lambda: self.may(Action.READ, repository, chart))
 
     def require_some(self, action: Action, repository: str) -> None:
         """Do as `require` for a chart that is not known yet: return if it may do this to any of a repository."""
         self.asked = True
+        self._try(action, repository)
         allowed = self._rights.extent(action, repository) is not Extent.NONE
         self._check(action, allowed, lambda: self._rights.extent(Action.READ, repository) is not Extent.NONE)
 
@@ -135,7 +140,13 @@ class Visitor:
     def require_everywhere(self, action: Action) -> None:
         """Return if it may do this to everything; raises as `require`."""
         self.asked = True
+        self._try(action, None)
         self._check(action, self._rights.everywhere(action), lambda: self._rights.anywhere(Action.READ))
+
+    def _try(self, action: Action, repository: str | None, chart: str = "") -> None:
+        """Remember what is tried; a view that asks again knows more of the same."""
+        if action is not Action.READ:
+            self.trying = Trying.begin(action, repository, chart, self.trying)
 
     def _check(self, action: Action, allowed: bool, reads: Callable[[], bool]) -> None:  # noqa: FBT001 - by position
         if action is not Action.READ:
@@ -159,12 +170,21 @@ class Authorizer:
         directory: who is known, and what each may do.
         open_writes: whether writing needs no credential, for callers of this machine that are no web page.
         addresses: tell where a request comes from.
+        wrong: told of each credential that is nobody's, or is not looked at yet, and why.
     """
 
-    def __init__(self, directory: Directory, *, open_writes: bool, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        *,
+        open_writes: bool,
+        addresses: Addresses,
+        wrong: Callable[[Environ, Credential | None, str], None],
+    ) -> None:
         self._directory = directory
         self._open_writes = open_writes
         self._addresses = addresses
+        self._wrong = wrong
         self._guesses = Guesses()
         # Apart from passwords: a pipeline with a revoked token must not slow whoever logs in from beside it.
         self._guesses_of_tokens = Guesses()
@@ -209,7 +229,7 @@ class Authorizer:
         if credential is None or not self._directory.has_credentials:
             self._rights(ANONYMOUS)
             return Login("", "")
-        self._identify(credential, self._addresses.caller(environ))
+        self._identify(credential, environ)
         if isinstance(credential, RegistryToken):
             raise Unauthorized("unauthorized")  # it is not good for another one
         subject = f"token:{id_in(credential.text)}" if isinstance(credential, Bearer) else f"user:{credential.name}"
@@ -244,12 +264,14 @@ class Authorizer:
         given, address = environ["HTTP_AUTHORIZATION"], self._addresses.caller(environ)
         credential = read_credential(given)
         if credential is None:
+            self._wrong(environ, None, "the credential is of no kind that this server takes")
             raise Unauthorized("unauthorized")
-        caller = self._identify(credential, address)
+        caller = self._identify(credential, environ)
         self._believed.remember(given, address, caller)
         return caller
 
-    def _identify(self, credential: Credential, address: str) -> Caller:
+    def _identify(self, credential: Credential, environ: Environ) -> Caller:
+        address = self._addresses.caller(environ)
         match credential:
             case RegistryToken():  # whose signature nobody guesses, and which expires all the time
                 caller = self._directory.identify_registry_token(credential.text)
@@ -257,17 +279,20 @@ class Authorizer:
                     raise Unauthorized("unauthorized")
                 return caller
             case Bearer():
-                guesses = self._guesses_of_tokens
+                guesses, wrong = self._guesses_of_tokens, "the token is wrong, was revoked, or has expired"
                 identified = partial(self._directory.identify_token, credential.text)
             case Password():
-                guesses = self._guesses
+                guesses, wrong = self._guesses, "the password is wrong, or there is no such user"
                 identified = partial(self._directory.identify, credential.name, credential.password)
         wait = guesses.delay(address, credential.name)
         if wait > 0:
-            raise TooManyGuesses(wait)
+            refusal = TooManyGuesses(wait)
+            self._wrong(environ, credential, str(refusal))
+            raise refusal
         caller = identified()
         if caller is None:
             guesses.failed(address, credential.name)
+            self._wrong(environ, credential, wrong)
             raise Unauthorized("unauthorized")
         guesses.succeeded(address, credential.name)
         return caller
@@ -293,6 +318,14 @@ def visitor_of(environ: Environ) -> Visitor:
     """Return the visitor that `Front` left in an environment."""
     found: Visitor = environ[VISITOR]
     return found
+
+
+def trying_of(environ: Environ) -> Trying:
+    """Return what a visitor was asked for that is no reading, to say more of it."""
+    trying = visitor_of(environ).trying
+    if trying is None:
+        raise RuntimeError("nothing but reading was asked for, so that nothing can be changed")
+    return trying
 
 
 def _check_local_program(environ: Environ) -> None:

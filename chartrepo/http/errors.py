@@ -67,6 +67,7 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
     core.ManifestBlobUnknown: (400, []),
     core.UploadInvalid: (400, []),
     core.TokenInvalid: (400, []),
+    core.AuditQueryInvalid: (400, []),
     BadRequest: (400, []),
     storage.InvalidKey: (400, []),
     Unauthorized: (401, [_CHALLENGE]),

@@ -19,7 +19,8 @@ from chartrepo.core.errors import ChartrepoError, FileNotFound
 from chartrepo.http import challenges, oci_errors
 from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
-from chartrepo.http.auth import Authorizer
+from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
+from chartrepo.http.auth import VISITOR, Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
@@ -102,7 +103,8 @@ class Front:
         oci_reads: answers those of OCI.
         oci: answers all the rest of OCI, but for the token.
         flask: answers all the rest.
-        authorizer: asked before the hot reads; Flask asks it by itself.
+        authorizer: asked before what needs no Flask, which asks by itself.
+        auditor: told of what was asked of OCI; Flask tells by itself.
         addresses: tell where a request comes from, and which address a client knows this server by.
         context_path: empty, or as `/charts`.
         max_body: bytes of a request's body.
@@ -120,8 +122,9 @@ class Front:
         oci_reads: OciReads,
         oci: Oci,
         flask: Wsgi,
-        authorizer: Authorizer,
         *,
+        authorizer: Authorizer,
+        auditor: Auditor,
         addresses: Addresses,
         context_path: str,
         max_body: int,
@@ -141,6 +144,7 @@ class Front:
         self._oci = oci
         self._flask = flask
         self._authorizer = authorizer
+        self._auditor = auditor
         self._addresses = addresses
         self._context_path = context_path
         self._max_body = max_body
@@ -166,6 +170,8 @@ class Front:
         try:
             found = self._answer(exchange)
             if found is not None:
+                if exchange.say is oci_errors.answer:
+                    self._auditor.ended(environ, found.status)
                 return self._send(exchange, found, start_response)
             return self._pass_on(exchange, start_response)
         finally:
@@ -202,9 +208,11 @@ class Front:
         except (FileNotFound, InvalidKey):
             return exchange.say(FileNotFound("object not found"))
         except (ChartrepoError, StorageError) as error:
+            exchange.environ[REASON] = str(error)
             return exchange.say(error)
         except Exception:
             log.exception("a request failed in a way that nobody foresaw")
+            exchange.environ[REASON] = UNFORESEEN
             return internal_error(exchange.request_id, oci=exchange.say is oci_errors.answer)
 
     def _find(self, exchange: _Exchange) -> Answer | None:
@@ -260,7 +268,7 @@ class Front:
         self._take_in(exchange)
         if path in LOGIN:
             self._authorizer.check_login(environ)
-        visitor = self._authorizer.visitor(environ)
+        visitor = environ[VISITOR] = self._authorizer.visitor(environ)
         found = target(path)
         if found is None:
             return oci_errors.say(404, "UNSUPPORTED", "the OCI distribution API has no such path")

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 from urllib.parse import parse_qs, quote, urlencode
 
 from chartrepo.core import manifests, oci
+from chartrepo.core.audit import Outcome
 from chartrepo.core.errors import (
     ChartrepoError,
     ChunkOutOfOrder,
@@ -25,13 +26,15 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.core.permissions import Action
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers, json_answer
-from chartrepo.http.auth import Visitor
+from chartrepo.http.auditing import REASON
+from chartrepo.http.auth import Visitor, trying_of
 from chartrepo.http.bodies import announced_length
 from chartrepo.http.errors import BadRequest, NoSuchPath, upload_result
 from chartrepo.http.oci_paths import Endpoint, Target
 from chartrepo.http.oci_reads import DIGEST, VERSION
+from chartrepo.http.trying import Trying
 from chartrepo.metrics import Unmeasured
-from chartrepo.registry import Page, Referrers, Registry, unknown_name
+from chartrepo.registry import Page, PutManifest, Referrers, Registry, unknown_name
 from storage.base import StorageError
 
 log = logging.getLogger(__name__)
@@ -145,6 +148,7 @@ class Oci:
             answer = oci_errors.answer(error)
             answer.headers += self._where(found.name, found.rest, error.received)
         except NotDeletable as error:
+            environ[REASON] = str(error)
             answer = oci_errors.answer(error)
             answer.headers.append(("Allow", "GET, HEAD, PUT" if found.endpoint is Endpoint.MANIFEST else "GET, HEAD"))
         answer.headers.append(VERSION)
@@ -169,6 +173,12 @@ class Oci:
             request.visitor.require(action, name.repository, name.chart)
         except NoSuchPath:
             raise unknown_name(name) from None
+        return name
+
+    def _name_of_part(self, request: _Request) -> Name:
+        """Do as `_name` for a blob on its way in: what counts is the manifest that comes after it."""
+        name = self._name(request, Action.PUBLISH)
+        trying_of(request.environ).is_part = True
         return name
 
     # ---- discovery
@@ -218,7 +228,7 @@ class Oci:
     # ---- uploads of blobs
 
     def _begin(self, request: _Request) -> Answer:
-        name = self._name(request, Action.PUBLISH)
+        name = self._name_of_part(request)
         mount, whole, algorithm = map(request.argument, ("mount", "digest", "digest-algorithm"))
         if mount is not None:
             digest = oci.parse_digest(mount)
@@ -244,16 +254,16 @@ class Oci:
         return self._blobs.mount_from_anywhere(name, digest, request.reads)
 
     def _received(self, request: _Request) -> Answer:
-        received = self._uploads.received(self._name(request, Action.PUBLISH), request.rest)
+        received = self._uploads.received(self._name_of_part(request), request.rest)
         return Answer(204, self._where(request.name, request.rest, received))
 
     def _append(self, request: _Request) -> Answer:
-        name = self._name(request, Action.PUBLISH)
+        name = self._name_of_part(request)
         received = self._uploads.append(name, request.rest, request.body, _start(request))
         return Answer(202, [*self._where(request.name, request.rest, received), ("Docker-Upload-UUID", request.rest)])
 
     def _finish(self, request: _Request) -> Answer:
-        name = self._name(request, Action.PUBLISH)
+        name = self._name_of_part(request)
         named = request.argument("digest")
         if named is None:
             raise UploadInvalid("the closing PUT has to name the blob: add ?digest=sha256:... to the address")
@@ -262,7 +272,7 @@ class Oci:
         return self._made(request.name, digest)
 
     def _cancel(self, request: _Request) -> Answer:
-        self._uploads.cancel(self._name(request, Action.PUBLISH), request.rest)
+        self._uploads.cancel(self._name_of_part(request), request.rest)
         return Answer(204)
 
     def _made(self, name: str, digest: Digest) -> Answer:
@@ -276,6 +286,8 @@ class Oci:
     def _put_manifest(self, request: _Request) -> Answer:
         try:
             name = self._name(request, Action.PUBLISH)
+            trying = trying_of(request.environ)
+            _tell_reference(trying, request.rest)
             data = _whole(request.body)
             tags = request.arguments("tag")[:_MAX_TAGS]
             put = self._manifests.put(
@@ -289,6 +301,7 @@ class Oci:
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
+        _tell_put(trying, put)
         if put.published is not None:
             self._metrics.upload("replaced" if put.published.replaced else "created")
         headers = [("Location", f"/v2/{request.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
@@ -309,12 +322,17 @@ class Oci:
 
     def _delete_manifest(self, request: _Request) -> Answer:
         name = self._name(request, Action.DELETE)
+        trying = trying_of(request.environ)
+        _tell_reference(trying, request.rest)
         self._check_delete()
-        self._manifests.delete(name, request.rest)
+        for package in self._manifests.delete(name, request.rest):
+            trying.deleted(package)
         return Answer(202)
 
     def _delete_blob(self, request: _Request) -> Answer:
         name = self._name(request, Action.DELETE)
+        trying = trying_of(request.environ)
+        trying.kind, trying.digest = "blob", request.rest
         self._check_delete()
         self._blobs.delete(name, oci.parse_digest(request.rest))
         return Answer(202)
@@ -322,6 +340,25 @@ class Oci:
     def _check_delete(self) -> None:
         if not self._allow_delete:
             raise NotDeletable("this server deletes nothing: set allow_delete to true to let it")
+
+
+def _tell_reference(trying: Trying, reference: str) -> None:
+    """Say which manifest, or which tag, it is about."""
+    trying.kind = "manifest"
+    if oci.is_digest(reference):
+        trying.digest = reference
+    else:
+        trying.version = reference
+
+
+def _tell_put(trying: Trying, put: PutManifest) -> None:
+    """Say what became of a manifest."""
+    trying.digest, trying.is_part = str(put.digest), put.waits
+    if put.published is not None:
+        trying.published(put.published)
+    elif put.present is not None:
+        trying.package(*put.present)
+        trying.outcome = Outcome.UNCHANGED
 
 
 def _paging(request: _Request) -> tuple[int | None, str]:

@@ -12,14 +12,15 @@ from typing import Any, Final
 from flask import Flask, Response, request
 
 from chartrepo.access import Directory, Tokens
-from chartrepo.access.tokens import LIFETIME, Listed, parse_lifetime
+from chartrepo.access.tokens import LIFETIME, Listed, described, parse_lifetime
+from chartrepo.core.audit import Deed
 from chartrepo.core.errors import BodyTooLarge
 from chartrepo.core.messages import shown
 from chartrepo.core.permissions import Action
 from chartrepo.core.tokens import MAX_RECORD
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
-from chartrepo.http.auth import visitor_of
+from chartrepo.http.auth import trying_of, visitor_of
 from chartrepo.http.credentials import RegistryToken, read_credential
 from chartrepo.http.errors import BadRequest, Forbidden
 from chartrepo.http.front import ROUTE
@@ -62,9 +63,13 @@ class TokensApi:
     def create_token(self) -> Response:
         """POST that makes one, and shows its text this once."""
         made = self._tokens()
+        trying = trying_of(request.environ)
+        trying.action, trying.kind = Deed.CREATE_TOKEN, "token"
         name, allow, expires = _asked()
+        trying.token = name
         maker = visitor_of(request.environ).caller.name
         text, token = made.create(name, allow, lifetime=parse_lifetime(expires), made_by=maker)
+        trying.token_id, trying.detail = token.id, described(token)
         log.info("%s made token:%s (%s)", maker, name, token.id)
         answer = {"token": text, **Listed(token, None).as_json(time.time())}
         return respond(json_answer(HTTPStatus.CREATED, answer, _UNSTORED))
@@ -73,7 +78,10 @@ class TokensApi:
         """DELETE of those of a name, or of the one of an id."""
         made = self._tokens()
         request.environ[ROUTE] = "/api/tokens/{token}"
+        trying = trying_of(request.environ)
+        trying.action, trying.kind, trying.token = Deed.REVOKE_TOKEN, "token", name_or_id
         revoked = made.revoke(name_or_id)
+        trying.token_id = ", ".join(revoked)
         log.info("%s revoked token %s (%s)", visitor_of(request.environ).caller.name, name_or_id, ", ".join(revoked))
         return respond(json_answer(HTTPStatus.OK, {"revoked": revoked}))
 

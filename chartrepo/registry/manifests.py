@@ -81,6 +81,8 @@ class PutManifest(NamedTuple):
         tags: that name it now.
         published: the version that was published by it, if one was.
         twice: the package (SHA-256 in hex) that lies as a blob besides, for `Manifests.tidy`; None for none.
+        present: version and package (SHA-256 in hex) of the chart that it is, where that was there already.
+        waits: whether it is a chart's, and came without a tag, which clients send after it.
     """
 
     digest: Digest
@@ -88,6 +90,8 @@ class PutManifest(NamedTuple):
     tags: tuple[str, ...]
     published: Published | None
     twice: str | None
+    present: tuple[str, str] | None
+    waits: bool
 
 
 class _Chart(NamedTuple):
@@ -351,10 +355,19 @@ class Manifests:
                     published, twice = self._publish(push, file, chart)
                 else:
                     self._store(push)
+        present = None
+        if chart is not None and push.publishes and published is None:
+            present = (chart.examined.package.chart.version, chart.examined.digest)
         if published is not None:
             self.repositories.tell_replaced(published)
         return PutManifest(
-            digest, manifest.subject, wanted, published, chart.examined.digest if chart and twice else None
+            digest,
+            manifest.subject,
+            wanted,
+            published,
+            chart.examined.digest if chart and twice else None,
+            present,
+            waits=chart is not None and not wanted,
         )
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
@@ -578,8 +591,11 @@ class Manifests:
 
     # ---- deleting
 
-    def delete(self, name: Name, reference: str) -> None:
+    def delete(self, name: Name, reference: str) -> list[PackageRecord]:
         """Delete a tag, or a manifest with the tags that name it; a version goes with its tag, and its last manifest.
+
+        Returns:
+            The versions that went.
 
         Raises:
             NameUnknown, ManifestUnknown: there is none.
@@ -588,13 +604,12 @@ class Manifests:
         """
         self.repositories.check_writes()
         if oci.is_digest(reference):
-            self._delete_manifest(name, oci.parse_digest(reference))
-        elif oci.is_tag(reference):
-            self._delete_tag(name, reference)
-        else:
-            raise self._unknown(name, reference)
+            return self._delete_manifest(name, oci.parse_digest(reference))
+        if oci.is_tag(reference):
+            return self._delete_tag(name, reference)
+        raise self._unknown(name, reference)
 
-    def _delete_tag(self, name: Name, tag: str) -> None:
+    def _delete_tag(self, name: Name, tag: str) -> list[PackageRecord]:
         package = self._version(name, tag)
         if package is not None:
             self._delete_version(name, package)
@@ -604,6 +619,7 @@ class Manifests:
                 _forget_tag(self._storage, held, record)
         if package is None and (record is None or record.package is not None):
             raise self._unknown(name, tag)
+        return [package] if package is not None else []
 
     def _is_of_a_version(self, name: Name, record: TagRecord) -> bool:
         """Return whether a tag was pushed with a version that is there: it was published since another was deleted."""
@@ -639,11 +655,10 @@ class Manifests:
                 if self.blobs.package(name, package.digest) is None:
                     self._forget(held, name, oci.parse_digest(record.digest))
 
-    def _delete_manifest(self, name: Name, digest: Digest) -> None:
+    def _delete_manifest(self, name: Name, digest: Digest) -> list[PackageRecord]:
         found = self._pushed(name, digest)
         if found is None:
-            self._delete_made(name, digest)
-            return
+            return self._delete_made(name, digest)
         chart = manifests.parse(found.data).chart
         with self._artifacts.holding(name.path) as held:
             index = held.who_needs(digest)
@@ -651,18 +666,21 @@ class Manifests:
                 raise NotDeletable(f"the index {index} needs the manifest {digest}: delete that one first")
             self._forget(held, name, digest)
         if chart is None:
-            return
+            return []
         package = self.blobs.package(name, chart.package.digest.hex)
-        if package is not None and not self._artifacts.of_package(name, package.digest):
-            self._delete_version(name, package)
+        if package is None or self._artifacts.of_package(name, package.digest):
+            return []
+        self._delete_version(name, package)
+        return [package]
 
-    def _delete_made(self, name: Name, digest: Digest) -> None:
+    def _delete_made(self, name: Name, digest: Digest) -> list[PackageRecord]:
         contents = [each for each in self._artifacts.contents(name, digest) if each.kind in _MADE]
         for content in contents:
             self._check_is_last(name, content)
             self._delete_version(name, content.package)
         if not contents:
             raise self._unknown(name, str(digest))
+        return [content.package for content in contents]
 
     def _check_is_last(self, name: Name, content: Content) -> None:
         package = content.package

@@ -31,6 +31,8 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
             access=logs.access_log(settings.log_format, settings.log_level) if settings.access_log else None,
             public_url=assembly.public_url(settings),
             directory=assembly.directory(settings, found.state, assembly.signing_keys(settings, found)),
+            audit=assembly.audit(settings, metrics),
+            records=assembly.records(settings, found),
         ),
     )
 

@@ -32,6 +32,8 @@ _TICK: Final = 0.25
 """Seconds between two looks at what there is to do."""
 
 _CLEAN_EVERY: Final = 3600.0
+_DAY: Final = 86400.0
+_AUDIT_EVERY: Final = 60.0
 _NEVER: Final = float("inf")
 _JUDGINGS: Final = 2
 """How often packages are held to changed policies: workers may go by the old ones for a second longer."""
@@ -126,6 +128,15 @@ class Background:
         for storage in (self._repositories.packages, state):
             clean = _Chore("removing leftovers", storage.remove_leftovers, every=_CLEAN_EVERY, first=_CLEAN_EVERY)
             self._chores.append(clean)
+        if settings.audit:
+            journal, spool = assembly.journal(settings, found), assembly.audit_spool(settings)
+            what = "taking audit records to the storage"
+            self._chores.append(_Chore(what, lambda: journal.take_in(spool), every=_AUDIT_EVERY))
+            self._last_chores.append(_Chore(what, lambda: journal.take_in(spool)))
+            keep = settings.audit_keep
+            if keep is not None:
+                what, first = "removing old audit records", _CLEAN_EVERY
+                self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
         self._next_sync = 0.0

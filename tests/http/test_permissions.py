@@ -215,6 +215,12 @@ def test_lists_hold_what_may_be_read_and_nothing_else(guarded: Site, caller: str
 
 
 @pytest.mark.parametrize("caller", CALLERS)
+def test_audit_records_are_for_whom_they_are(guarded: Site, caller: str) -> None:
+    refusal = 401 if caller == "anonymous" else 403
+    assert by(guarded, caller).get("/api/audit").status_code == (200 if caller == "admin" else refusal)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
 def test_metrics_and_sync_are_for_whom_they_are(guarded: Site, caller: str) -> None:
     site = by(guarded, caller)
     refusal = 401 if caller == "anonymous" else 404

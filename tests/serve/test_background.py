@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from chartrepo import assembly
+from chartrepo import assembly, layout
 from chartrepo.configuration import load
+from chartrepo.core.audit import Deed, Outcome, Record
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.judging import judge_again
 from chartrepo.kinds import Folder
@@ -21,8 +22,11 @@ from chartrepo.repository import Repositories
 from chartrepo.serve import background
 from chartrepo.serve.background import Background
 from chartrepo.serve.wishes import Wishes
+from storage.base import ABSENT
 from tests.support.packages import package
 from tests.support.repositories import Clock
+
+RECORD = Record(action=Deed.PUBLISH, outcome=Outcome.DONE, caller="user:ada", protocol="api", repository="")
 
 
 class Site:
@@ -191,6 +195,83 @@ def test_what_policies_hid_is_shown_at_a_start_without_any(site: Site, work: Bac
 
     work.sync_if_wanted()
     assert site.versions("app") == 1
+
+
+def waiting(site: Site) -> list[bytes]:
+    return list(filter(None, assembly.audit_spool(site.settings).lines()))
+
+
+def kept(site: Site) -> int:
+    """How many objects of audit records there are."""
+    state = assembly.storages(site.settings).state
+    return sum(1 for _ in state.list(layout.AUDIT_PREFIX))
+
+
+def test_audit_records_go_to_the_storage_once_a_minute_from_the_start_on_and_at_the_end(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = assembly.audit(site.settings)
+    audit.tell(RECORD)  # and the server that did was killed
+    work = Background(site.settings, site.ground, site.wishes)
+    seen: list[int] = []
+
+    def sleep(pause: float) -> None:
+        clock.now += pause
+        audit.tell(RECORD)
+        seen.append(kept(site))
+        if len(seen) == 600:
+            raise _EndError
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(_EndError):
+        work.run()
+    assert (seen[0], seen[-1]) == (1, 3)
+    assert len(waiting(site)) > 0
+    work.finish()
+    assert (waiting(site), kept(site)) == ([], 4)
+    work.finish()
+    assert kept(site) == 4
+
+
+def test_audit_records_that_the_storage_does_not_take_wait(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assembly.audit(site.settings).tell(RECORD)
+    work = Background(site.settings, site.ground, site.wishes)
+    (site.data / ".chartrepo" / "audit").write_text("where a folder should be")
+    monkeypatch.setattr(time, "sleep", _until(clock, 30))
+    with pytest.raises(_EndError):
+        work.run()
+    assert "taking audit records to the storage failed: " in caplog.text
+    assert len(waiting(site)) == 1
+    (site.data / ".chartrepo" / "audit").unlink()
+    work.finish()
+    assert (waiting(site), kept(site)) == ([], 1)
+
+
+def test_audit_records_go_after_as_long_as_the_settings_say(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = assembly.storages(site.settings).state
+    for day in ("2001-01-01", "2001-01-02"):
+        state.put(layout.audit_key(layout.AuditPlace(day, "0000", "0000", "x-0")), b"", condition=ABSENT)
+
+    def work_for_hours(keep: float | None) -> None:
+        monkeypatch.setattr(time, "sleep", _until(clock, 2 * 3600))
+        settings = replace(site.settings, audit_keep=keep)
+        with pytest.raises(_EndError):
+            Background(settings, site.ground, site.wishes).run()
+
+    work_for_hours(None)
+    assert kept(site) == 2
+    work_for_hours(86400.0)
+    assert kept(site) == 0
+
+
+def test_where_the_settings_say_so_no_audit_records_are_looked_for(site: Site) -> None:
+    assembly.audit(site.settings).tell(RECORD)
+    Background(replace(site.settings, audit=False), site.ground, site.wishes).finish()
+    assert (len(waiting(site)), kept(site)) == (1, 0)
 
 
 class _EndError(Exception):

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -393,6 +394,13 @@ def test_a_folder_removed_by_hand_is_made_again(storage: LocalStorage, tmp_path:
         (tmp_path / folder).rmdir()
     storage.put("a/b/c/k", b"again", condition=ABSENT)
     assert read(storage, "a/b/c/k") == b"again"
+
+
+def test_so_is_one_that_had_others_in_it(storage: LocalStorage, tmp_path: Path) -> None:
+    storage.put("team/web/one", b"1", condition=ABSENT)
+    shutil.rmtree(tmp_path / "team")
+    storage.put("team/app/two", b"2", condition=ABSENT)
+    assert [info.key for info in storage.list()] == ["team/app/two"]
 
 
 def test_a_file_where_a_folder_must_be_is_told(storage: LocalStorage) -> None:

@@ -12,6 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from chartrepo import assembly
 from chartrepo.access import SigningKeys
+from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
 from chartrepo.metrics import Unmeasured, UploadResult
@@ -44,12 +45,16 @@ class Ledger(Unmeasured):
 
     requests: list[tuple[str | None, str, int]] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
+    lost: int = 0
 
     def request(self, route: str | None, method: str, status: int, seconds: float) -> None:
         self.requests.append((route, method, status))
 
     def upload(self, result: UploadResult) -> None:
         self.uploads.append(result)
+
+    def audit_lost(self) -> None:
+        self.lost += 1
 
 
 class Site:
@@ -60,6 +65,7 @@ class Site:
         app: the WSGI application.
         ledger: what the metrics were told.
         lines: the access log.
+        spool: where audit records wait.
     """
 
     def __init__(self, shop: Shop, **settings: Any) -> None:
@@ -70,6 +76,7 @@ class Site:
         shop.overwrite = Overwrite(self.settings.allow_overwrite)
         self.ledger = Ledger()
         self.lines: list[Line] = []
+        self.spool = Spool(shop.folder / "audit-spool")
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
         registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)
@@ -90,6 +97,10 @@ class Site:
                 access=self._log,
                 public_url=assembly.public_url(self.settings),
                 directory=assembly.directory(self.settings, shop.state, SigningKeys((shop.state,))),
+                audit=Audit(self.spool, lost=self.ledger.audit_lost, clock=shop.clock)
+                if self.settings.audit
+                else Unaudited(),
+                records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
             ),
         )
         self._client = Client(self.app)
