@@ -136,7 +136,7 @@ class TestExplain:
             (("read", "/web"), "'/web' names no chart"),
             (("read", "team/*"), "'team/*' names no chart"),
             (("read", "api/web"), "'api' cannot name a repository"),
-            (("read", "web", "--as", "team:web"), "'team:web' names no caller"),
+            (("read", "web", "--as", "Team:web"), "'Team:web' names no caller"),
             (("read", "web", "--as", "user:*"), "'user:*' names nobody"),
             (("read", "web", "--as", ""), "'user:' names no caller"),
             (("read",), "Missing argument 'REPOSITORY/CHART'"),
