@@ -123,6 +123,9 @@ class Unmeasured:
     def index_render(self, form: IndexForm, seconds: float) -> None:
         """Count the rendering of an index."""
 
+    def issuer_keys(self, issuer: str, worked: bool) -> None:  # noqa: FBT001 - as it is called
+        """Count a try to get the keys of an issuer, by its name in the table of issuers, and whether it worked."""
+
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
 
@@ -211,6 +214,9 @@ class Metrics(Unmeasured):
             registry=None,
             buckets=_WORK_SECONDS,
         )
+        self._issuer_keys = Counter(
+            "chartrepo_issuer_keys", "Times issuers were asked for their keys", ["issuer", "result"], registry=None
+        )
         self._workers = Gauge("chartrepo_workers", "Worker processes alive", registry=None, multiprocess_mode="livesum")
         self._bound_requests: dict[tuple[str | None, str, int], _BoundRequest] = {}
         self._levels: dict[Gauge, float] = {}
@@ -267,6 +273,11 @@ class Metrics(Unmeasured):
         """Count the rendering of an index."""
         self._look_if_due()
         self._renders.labels(form).observe(seconds)
+
+    def issuer_keys(self, issuer: str, worked: bool) -> None:  # noqa: FBT001 - as it is called
+        """Count a try to get keys, see `Unmeasured.issuer_keys`."""
+        self._look_if_due()
+        self._issuer_keys.labels(issuer, "done" if worked else "failed").inc()
 
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""

@@ -53,6 +53,8 @@ HOMES: Final = {
     "bcrypt": "chartrepo.access",
     "argon2": "chartrepo.access",
     "itsdangerous": "chartrepo.access",
+    "jwt": "chartrepo.access",
+    "cryptography": "chartrepo.access",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}

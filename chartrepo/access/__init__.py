@@ -1,8 +1,10 @@
 """Who is known, and who may do what."""
 
-from chartrepo.access.directory import ADMIN, Administrator, Directory
+from chartrepo.access.chartmuseum import BearerAuth, ChartMuseumTokens
+from chartrepo.access.directory import ADMIN, Administrator, Directory, Shown
 from chartrepo.access.guessing import Guesses
 from chartrepo.access.htpasswd import Htpasswd
+from chartrepo.access.identity_tokens import looks_like_one
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import PREFIX as REGISTRY_TOKEN_PREFIX
 from chartrepo.access.registry_tokens import Issued, Login, RegistryTokens
@@ -14,6 +16,8 @@ __all__ = [
     "ADMIN",
     "REGISTRY_TOKEN_PREFIX",
     "Administrator",
+    "BearerAuth",
+    "ChartMuseumTokens",
     "Directory",
     "Guesses",
     "Htpasswd",
@@ -21,9 +25,11 @@ __all__ = [
     "Login",
     "RegistryTokens",
     "Rules",
+    "Shown",
     "SigningKeys",
     "Tokens",
     "Watched",
+    "looks_like_one",
     "parse_rules",
     "watch_rules",
 ]

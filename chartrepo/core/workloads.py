@@ -97,7 +97,8 @@ _OF_KIND: Final[Mapping[str, _Kind]] = {
         frozenset({"kubernetes.io"}),
     ),
 }
-_OF_ALL: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+ABOUT_THE_TOKEN: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
+"""Claims that are not about whom a token is for, so that no rule can demand them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +197,15 @@ def check_demand(demand: Demand, kind: str) -> None:
     """Return if a rule can demand this of an issuer of a kind.
 
     Raises:
-        PermissionsInvalid: strangers could have a token that is so.
+        PermissionsInvalid: it demands what is not about a caller, or strangers could have a token that is so.
     """
     known = _OF_KIND.get(kind)
+    wanted = dict(demand.wanted)
+    others = sorted(ABOUT_THE_TOKEN & wanted.keys())
+    if others:
+        raise PermissionsInvalid(f"{demand}: {', '.join(others)} is about the token, and not about whom it is for")
     if known is None or not known.whose:
         return
-    wanted = dict(demand.wanted)
     if not any("*" not in wanted.get(name, "*").partition("/")[0] for name in known.whose):
         raise PermissionsInvalid(
             f"{demand} would let strangers in, as anybody can have such a token: say whose it is, without '*', by "
@@ -214,7 +218,7 @@ def unknown_claims(demand: Demand, kind: str) -> list[str]:
     known = _OF_KIND.get(kind)
     if known is None:
         return []
-    possible = known.claims | _OF_ALL
+    possible = known.claims | {"sub"}
     return [
         name
         for name, _ in demand.wanted

@@ -13,12 +13,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import oci_errors, oci_token, ops
+from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond, upload_result
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
+from chartrepo.http.challenges import TokenService
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
+from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
 from chartrepo.http.oci import LOGIN, Oci
@@ -83,6 +85,11 @@ def create_app(settings: Settings, services: Services) -> Front:
         authorizer,
         addresses=addresses,
         context_path=settings.context_path,
+        token_service=TokenService(
+            settings.auth_realm, settings.auth_service, alone=not services.directory.has_passwords
+        )
+        if settings.bearer_auth
+        else None,
         max_body=settings.max_upload_size,
         max_blob=settings.max_blob_size,
         body_seconds=settings.upload_timeout,
@@ -115,6 +122,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
     ).register(app)
     if services.directory.registry_tokens is not None:
         OciToken(authorizer, services.directory.registry_tokens).register(app)
+        Exchange(authorizer, services.directory.registry_tokens).register(app)
     ops.Ops(
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
@@ -130,7 +138,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
     return app
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT}
+_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT}
 """Endpoints that are for everybody, or that ask by themselves."""
 
 

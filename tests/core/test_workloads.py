@@ -179,6 +179,7 @@ class TestRules:
             ({"issuer": "github", "repository": "*/web"}, "would let strangers in"),
             ({"issuer": "github", "job_workflow_ref": WORKFLOW}, "would let strangers in"),
             ({"issuer": "gitlab", "ref": "main"}, "would let strangers in"),
+            ({"issuer": "sso", "aud": "x", "exp": 1, "sub": "y"}, "aud, exp is about the token"),
         ],
     )
     def test_what_names_nobody_or_strangers_is_refused(self, who: object, problem: str) -> None:
