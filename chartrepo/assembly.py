@@ -5,11 +5,22 @@ import logging
 import os
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from chartrepo import layout, metrics_runs
-from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, SigningKeys, Tokens, watch_rules
+from chartrepo.access import (
+    ADMIN,
+    Administrator,
+    BearerAuth,
+    ChartMuseumTokens,
+    Directory,
+    Htpasswd,
+    SigningKeys,
+    Tokens,
+    watch_rules,
+)
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
@@ -37,9 +48,9 @@ from storage.url import Storages, open_storage
 log = logging.getLogger(__name__)
 
 _ID_BYTES: Final = 16
-_FOR_READING_TOO: Final = frozenset({"admin_password", "htpasswd"})
+_FOR_READING_TOO: Final = frozenset({"admin_password", "htpasswd", "permissions"})
 """Settings that are also for reading: what cannot be written to is served all the same."""
-_LETS_WRITE: Final = ("basic_auth_user", "admin_password", "htpasswd", "open_writes")
+_LETS_WRITE: Final = ("basic_auth_user", "admin_password", "htpasswd", "open_writes", "bearer_auth", "permissions")
 _ANSWERED: Final = "the service answered"
 """What the sentence of an S3 driver's error has in it where the service is there, but cannot."""
 
@@ -263,22 +274,35 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
 
 
-def directory(settings: Settings, state: Storage | None = None, keys: SigningKeys | None = None) -> Directory:
+def directory(
+    settings: Settings,
+    state: Storage | None = None,
+    keys: SigningKeys | None = None,
+    *,
+    metrics: Unmeasured | None = None,
+) -> Directory:
     """Return who is known, and who may do what.
 
     Args:
         settings: which say so, or where it is said.
         state: where tokens lie; without it there are none.
         keys: that sign registry tokens; without them there are none.
+        metrics: count how issuers are asked for their keys.
     """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
-    anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
+    closed = settings.basic_auth_user or settings.permissions or settings.bearer_auth
+    anonymous_read = settings.auth_anonymous_get or not closed
+    cert_path = settings.auth_cert_path if settings.bearer_auth else None
     return Directory(
         administrators=tuple(Administrator(name, password) for name, password in administrators if name and password),
         users=Htpasswd(settings.htpasswd) if settings.htpasswd is not None else None,
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
         keys=keys,
+        bearer=ChartMuseumTokens(BearerAuth(cert_path, settings.auth_issuer, settings.auth_audience))
+        if cert_path is not None
+        else None,
+        told=(metrics or Unmeasured()).issuer_keys,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
     )
@@ -297,19 +321,29 @@ def policing(settings: Settings, state: Storage | None = None) -> Policing:
 
 
 def check_files(settings: Settings) -> None:
-    """Read the files about access and policies now.
+    """Refuse files about access and policies that cannot be used, and rules for callers of whom none can be known.
 
     Raises:
-        AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with all of them.
+        AccessMisconfigured: it tells of all that is wrong with all of them.
     """
     problems: list[str] = []
-    for check in (directory(settings).check, policing(settings).check):
+    for check in (partial(_check_access, settings), policing(settings).check):
         try:
             check()
         except AccessMisconfigured as error:
             problems += error.problems
     if problems:
         raise AccessMisconfigured(*problems)
+
+
+def _check_access(settings: Settings) -> None:
+    found = directory(settings)
+    found.check()
+    if settings.permissions and not found.has_credentials:
+        raise AccessMisconfigured(
+            "permissions has rules for callers, of whom none can be known: set htpasswd, admin_password or "
+            f"basic_auth_user too, or write issuers into {settings.permissions}"
+        )
 
 
 def tokens(settings: Settings, ground: Ground | None = None) -> Tokens | None:

@@ -266,7 +266,7 @@ def check_serving(configuration: Configuration) -> None:
     if credential != bool(settings.basic_auth_password):
         one, other = ("user", "password") if credential else ("password", "user")
         raise SettingsError(f"basic_auth_{one} is set without basic_auth_{other}: set both, or neither")
-    for name in ("basic_auth_user", "admin_password", "htpasswd", "permissions"):
+    for name in ("basic_auth_user", "admin_password", "htpasswd", "permissions", "bearer_auth"):
         if settings.open_writes and getattr(settings, name):
             raise SettingsError(f"open_writes would let everybody past {name}: set one of them")
     if urlsplit(settings.external_url).path:
@@ -274,10 +274,9 @@ def check_serving(configuration: Configuration) -> None:
             f"external_url is {_quoted(settings.external_url)}, and has to be scheme and host alone: "
             "clients of registries ask at the root of a host; context_path is for the rest"
         )
-    if settings.permissions and not (credential or settings.admin_password or settings.htpasswd):
+    if settings.bearer_auth and not settings.auth_cert_path:
         raise SettingsError(
-            "permissions has rules for callers, of whom none can be known: set htpasswd, admin_password or "
-            "basic_auth_user too"
+            "bearer_auth is set without auth_cert_path: set it to the key that the tokens are signed under"
         )
     if settings.open_writes and not kinds.is_loopback(settings.host):
         raise SettingsError(

@@ -128,6 +128,9 @@ class Unmeasured:
     def audit_lost(self) -> None:
         """Count an audit record that only the log has."""
 
+    def issuer_keys(self, issuer: str, worked: bool) -> None:  # noqa: FBT001 - as it is called
+        """Count a try to get the keys of an issuer, by its name in the table of issuers, and whether it worked."""
+
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
 
@@ -219,6 +222,9 @@ class Metrics(Unmeasured):
         self._audit_lost = Counter(
             "chartrepo_audit_lost", "Audit records that could not be kept, and are in the log alone", registry=None
         )
+        self._issuer_keys = Counter(
+            "chartrepo_issuer_keys", "Times issuers were asked for their keys", ["issuer", "result"], registry=None
+        )
         self._workers = Gauge("chartrepo_workers", "Worker processes alive", registry=None, multiprocess_mode="livesum")
         self._bound_requests: dict[tuple[str | None, str, int], _BoundRequest] = {}
         self._levels: dict[Gauge, float] = {}
@@ -280,6 +286,11 @@ class Metrics(Unmeasured):
         """Count an audit record that only the log has."""
         self._look_if_due()
         self._audit_lost.inc()
+
+    def issuer_keys(self, issuer: str, worked: bool) -> None:  # noqa: FBT001 - as it is called
+        """Count a try to get keys, see `Unmeasured.issuer_keys`."""
+        self._look_if_due()
+        self._issuer_keys.labels(issuer, "done" if worked else "failed").inc()
 
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""

@@ -286,9 +286,45 @@ class Settings:
     permissions: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
         Section.ACCESS,
         kinds.optional(kinds.FILE),
-        "YAML file of rules: who may read, publish, overwrite and delete which charts; read again when it changes. "
-        "Without it every user may do all of that",
+        "YAML file of rules: who may read, publish, overwrite and delete which charts, and whose identity tokens are "
+        "believed; read again when it changes. Without it every user may do all of that",
         default=None,
+    )
+    bearer_auth: bool = _setting(
+        Section.ACCESS,
+        kinds.BOOLEAN,
+        "Take the bearer tokens that ChartMuseum takes, signed with RS256, which say themselves what they allow",
+        default=False,
+    )
+    auth_cert_path: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.ACCESS,
+        kinds.optional(kinds.FILE),
+        "Public key, or certificate, that tokens of bearer_auth are signed under, as PEM; read again when it changes",
+        default=None,
+    )
+    auth_realm: str = _setting(
+        Section.ACCESS,
+        kinds.text_of(r"[\x21\x23-\x5b\x5d-\x7e]*", "a URL without blanks, quotes and backslashes", "URL"),
+        "Where clients get a token for bearer_auth, as the challenge says",
+        default="",
+    )
+    auth_service: str = _setting(
+        Section.ACCESS,
+        kinds.text_of(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", "a name without quotes and backslashes", "NAME"),
+        "What this server is called where clients get a token for bearer_auth, as the challenge says",
+        default="",
+    )
+    auth_issuer: str = _setting(
+        Section.ACCESS,
+        kinds.text_of(".*", "the name of an issuer", "NAME"),
+        "What tokens of bearer_auth must have under iss; when empty that is not looked at, as in ChartMuseum",
+        default="",
+    )
+    auth_audience: str = _setting(
+        Section.ACCESS,
+        kinds.text_of(".*", "the name of an audience", "NAME"),
+        "What tokens of bearer_auth must have under aud; when empty that is not looked at, as in ChartMuseum",
+        default="",
     )
     trusted_proxies: tuple[kinds.Network, ...] = _setting(
         Section.ACCESS,

@@ -109,6 +109,12 @@ class Watched(Generic[T]):
         raise AccessMisconfigured(*(self._wrong.problems if self._wrong is not None else ()))
 
     @property
+    def has_value(self) -> bool:
+        """Whether there is anything that `value` would give, old or new."""
+        self._keep_up()
+        return self._read is not None
+
+    @property
     def problem(self) -> str | None:
         """What is wrong with the file as it is now; None for nothing. What was read last stays in force."""
         self._keep_up()

@@ -14,6 +14,7 @@ def test_every_metric_in_the_alerts_is_one_that_the_server_has(tmp_path: Path) -
     metrics = Metrics(tmp_path)
     metrics.request("/", "GET", 200, 0.1)
     metrics.storage_call("put", 0.1)
+    metrics.issuer_keys("github", True)
     metrics.sync("done", 0.1, found=1, now=1)
     _, rendered = metrics.render(lambda: [RepositoryFigures("", 1, 1, 1, 0)], lambda: {"htpasswd": True})
     known = set(re.findall(r"^(chartrepo_\w+)", rendered.decode(), re.MULTILINE))

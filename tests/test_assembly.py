@@ -11,11 +11,13 @@ import pytest
 
 from chartrepo import assembly
 from chartrepo.configuration import load
+from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.settings import Settings
 from storage import s3, s3_answers
 from storage.base import ABSENT, Abilities, Misconfigured, Unavailable
 from storage.local import LocalStorage
+from tests.support.issuers import Key
 
 
 @pytest.fixture
@@ -125,3 +127,41 @@ class TestAnS3Service:
         monkeypatch.setattr(s3.S3Storage, "check", refuse)
         with pytest.raises(Unavailable, match="the service answered 503 'SlowDown'; try again later"):
             assembly.look(settings)
+
+
+class TestRulesWithoutAnybody:
+    @pytest.fixture
+    def rules(self, tmp_path: Path) -> Path:
+        path = tmp_path / "rules.yaml"
+        path.write_text("permissions: []\n")
+        return path
+
+    def test_are_refused_with_what_would_make_somebody_known(self, settings: Settings, rules: Path) -> None:
+        with pytest.raises(AccessMisconfigured, match=f"or write issuers into {rules}"):
+            assembly.check_files(replace(settings, permissions=rules))
+
+    def test_are_taken_where_an_issuer_does(self, settings: Settings, rules: Path) -> None:
+        rules.write_text("permissions: []\nissuers: {github: {audience: charts}}\n")
+        assembly.check_files(replace(settings, permissions=rules))
+        assert assembly.writing_asked_by(replace(settings, permissions=rules)) == "permissions"
+
+    def test_are_taken_beside_a_password(self, settings: Settings, rules: Path) -> None:
+        assembly.check_files(replace(settings, permissions=rules, admin_password="secret"))
+
+    def test_all_files_that_cannot_be_used_are_told_at_once(self, settings: Settings, tmp_path: Path) -> None:
+        (tmp_path / "rules.yaml").write_text(
+            "permissions: []\nissuers: {x: {audience: y, issuer: z, jwks_file: gone.json}}\n"
+        )
+        named = {"permissions": tmp_path / "rules.yaml", "htpasswd": tmp_path / "gone"}
+        with pytest.raises(AccessMisconfigured) as refusal:
+            assembly.check_files(replace(settings, **named, bearer_auth=True, auth_cert_path=tmp_path / "gone.pem"))
+        assert [problem.partition(" ")[0] for problem in refusal.value.problems] == [
+            str(tmp_path / name) for name in ("gone", "gone.pem", "gone.json")
+        ]
+
+    @pytest.mark.parametrize("data", [b"", b"x", Key().pem])
+    def test_a_key_of_bearer_tokens_has_to_be_one_of_rsa(self, settings: Settings, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "key.pem"
+        path.write_bytes(data)
+        with pytest.raises(AccessMisconfigured, match="holds"):
+            assembly.check_files(replace(settings, bearer_auth=True, auth_cert_path=path))

@@ -136,7 +136,7 @@ class TestExplain:
             (("read", "/web"), "'/web' names no chart"),
             (("read", "team/*"), "'team/*' names no chart"),
             (("read", "api/web"), "'api' cannot name a repository"),
-            (("read", "web", "--as", "team:web"), "'team:web' names no caller"),
+            (("read", "web", "--as", "Team:web"), "'Team:web' names no caller"),
             (("read", "web", "--as", "user:*"), "'user:*' names nobody"),
             (("read", "web", "--as", ""), "'user:' names no caller"),
             (("read",), "Missing argument 'REPOSITORY/CHART'"),
@@ -156,6 +156,106 @@ class TestExplain:
             "chartrepo: users is not there: make it with `htpasswd -c -B -C 12 users NAME`",
             "chartrepo: rules: permissions",
         ]
+
+
+ISSUERS: Final = """\
+permissions:
+  - {who: ["github:acme/web/.github/workflows/release.yml@refs/tags/v*"], may: [publish], on: ["apps/*"]}
+  - {who: [{issuer: github, repository: acme/web, environment: production}], may: [read], on: ["apps/*"]}
+  - {who: ["sso:ada", "group:sso:web"], may: [publish], on: ["team/*"]}
+  - {who: [authenticated], may: [read], on: ["shared/*"]}
+issuers:
+  github: {audience: charts}
+  cluster: {kind: kubernetes, audience: charts, authenticated: true}
+  sso: {url: "https://sso.example.com", audience: charts, groups: groups}
+groups:
+  ops: ["sso:ada"]
+"""
+
+
+class TestIssuers:
+    @pytest.fixture(autouse=True)
+    def with_issuers(self, files: dict[str, str]) -> None:
+        rules(ISSUERS)
+
+    @pytest.mark.parametrize(
+        ("caller", "wanted", "status", "said"),
+        [
+            (
+                "github:acme/web/.github/workflows/release.yml@refs/tags/v1",
+                "publish apps/web",
+                0,
+                "by rule 1 of rules: {who: [",
+            ),
+            (
+                "github:acme/web/.github/workflows/release.yml@refs/heads/main",
+                "publish apps/web",
+                1,
+                "- {who: [github:acme/",
+            ),
+            (
+                "{issuer: github, repository: acme/web, job_workflow_ref: x, environment: production}",
+                "read apps/web",
+                0,
+                "by rule 2",
+            ),
+            (
+                "{issuer: github, repository: acme/web, job_workflow_ref: x}",
+                "read apps/web",
+                1,
+                '- {who: [{issuer: github, job_workflow_ref: x, repository: acme/web}], may: [read], on: ["apps/web"]}',
+            ),
+            ("sso:ada", "publish team/web", 0, "by rule 3"),
+            ("group:sso:web", "publish team/web", 0, "by rule 3"),
+            ("sso:bob", "publish team/web", 1, "- {who: [sso:bob], may: [publish]"),
+            ("sso:bob", "read shared/web", 1, "nothing allows it"),
+            ("cluster:ci/pusher", "read shared/web", 0, "by rule 4"),
+            ("user:ada", "read shared/web", 0, "by rule 4"),
+            ("other:ada", "read shared/web", 1, "note: no issuer is called 'other'"),
+        ],
+    )
+    def test_their_callers_are_explained(self, caller: str, wanted: str, status: int, said: str) -> None:
+        result = run("explain", "--permissions", "rules", "--as", caller, *wanted.split())
+        assert (result.exit_code, said in result.output) == (status, True), result.output
+
+    @pytest.mark.parametrize(
+        ("caller", "problem"),
+        [
+            ("github:acme/web", "is none of github's short names"),
+            ("{issuer: github}", "name at least one claim"),
+            ("{issuer: gone, a: b}", "no issuer is called 'gone'"),
+            ("{", "is no mapping"),
+            ("{issuer: github, repository: acme/web, event_name: pull_request_target}", "pull_request_target"),
+        ],
+    )
+    def test_what_can_be_nobody_is_refused(self, caller: str, problem: str) -> None:
+        result = run("explain", "--permissions", "rules", "--as", caller, "read", "web")
+        assert (result.exit_code, problem in result.output) == (2, True), result.output
+
+    def test_rules_for_them_are_checked(self) -> None:
+        result = run("check", "--permissions", "rules")
+        assert (result.exit_code, result.stdout) == (0, "4 rules, 0 users, 1 group, 3 issuers: all is well\n")
+
+    def test_rules_for_those_that_are_not_there_do_nothing(self) -> None:
+        gone = (
+            ISSUERS.replace("  github: {audience: charts}\n", "")
+            .replace(", groups: groups", "")
+            .replace("sso:ada]", "x")
+        )
+        rules(gone.replace('ops: ["sso:ada"]', 'ops: ["old:ada"]'))
+        result = run("check", "--strict", "--permissions", "rules")
+        assert result.exit_code == 1
+        for part in (
+            "rule 1, who: no issuer is called 'github'",
+            "rule 2, who: no issuer is called 'github'",
+            "rule 3, who: nobody is in the group 'sso:web'",
+            "groups, 'ops': no issuer is called 'old'",
+        ):
+            assert part in result.stdout
+
+    def test_a_claim_that_no_token_has_does_nothing(self) -> None:
+        rules(ISSUERS.replace("environment: production", "project_path: acme/web"))
+        assert "no token of github has a claim 'project_path'" in run("check", "--permissions", "rules").stdout
 
 
 class TestCheck:

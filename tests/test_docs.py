@@ -12,6 +12,7 @@ import click
 import pytest
 
 from chartrepo import reference
+from chartrepo.access import parse_rules
 from chartrepo.cli import cli
 from chartrepo.configuration import load
 from chartrepo.settings import TABLE
@@ -72,6 +73,15 @@ def test_every_dependency_has_a_record_of_why_it_was_chosen() -> None:
     names = {re.split(r"[^A-Za-z0-9-]", each, maxsplit=1)[0].lower() for each in requirements if isinstance(each, str)}
     records = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "docs/adr").glob("*.md")).lower()
     assert sorted(name for name in names if f"`{name}`" not in records) == []
+
+
+@pytest.mark.parametrize("page", ["docs/security.md", "docs/trusted-publishing.md"])
+def test_rules_on_a_page_can_be_used(page: str) -> None:
+    blocks = re.findall(r"(?ms)^```yaml\n(permissions:\n  - .*?)^```$", read(Path(page)))
+    assert len(blocks) > 1
+    for block in blocks:
+        rules = parse_rules(block.encode())
+        assert rules.permissions.never_match(issuers=rules.kinds) == []
 
 
 def read(page: Path) -> str:

@@ -55,6 +55,8 @@ HOMES: Final = {
     "itsdangerous": "chartrepo.access",
     "jsonschema": "chartrepo.schemas",
     "referencing": "chartrepo.schemas",
+    "jwt": "chartrepo.access",
+    "cryptography": "chartrepo.access",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}

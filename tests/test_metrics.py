@@ -95,6 +95,13 @@ class TestOtherCounts:
         metrics.audit_lost()
         assert sample(scrape(metrics), "audit_lost_total") == 1
 
+    def test_tries_to_get_keys_by_issuer_and_result(self, metrics: Metrics) -> None:
+        for worked in (True, False, False):
+            metrics.issuer_keys("github", worked)
+        found = scrape(metrics)
+        assert sample(found, "issuer_keys_total", issuer="github", result="done") == 1
+        assert sample(found, "issuer_keys_total", issuer="github", result="failed") == 2
+
     def test_storage_calls_by_operation_and_result(self, metrics: Metrics) -> None:
         metrics.storage_call("open", 0.01)
         metrics.storage_call("open", 0.01, "NotFound")

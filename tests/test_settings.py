@@ -483,6 +483,16 @@ class TestContradictions:
         flags = {"open_writes": "true", "basic_auth_user": "ci", "basic_auth_password": "x"}
         assert "open_writes would let everybody past" in refusal(flags=flags)
 
+    def test_bearer_tokens_need_a_key_and_no_open_writes(self) -> None:
+        assert "bearer_auth is set without auth_cert_path" in refusal(flags={"bearer_auth": "true"})
+        flags = {"bearer_auth": "true", "auth_cert_path": "key.pem"}
+        assert settings(**flags).bearer_auth
+        assert "open_writes would let everybody past bearer_auth" in refusal(flags={**flags, "open_writes": "true"})
+
+    @pytest.mark.parametrize("text", ['https://a"', "https://a\\", "https://a b", "https://ä"])
+    def test_what_a_challenge_could_not_hold_is_no_realm(self, text: str) -> None:
+        assert "auth_realm" in refusal(flags={"auth_realm": text}).replace("-", "_")
+
     def test_two_listeners_need_two_ports(self) -> None:
         assert refusal(flags={"port": "80", "admin_port": "80"}) == "port and admin_port are both 80: choose two"
         assert settings(port="0", admin_port="0").admin_port == 0

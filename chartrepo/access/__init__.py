@@ -1,8 +1,10 @@
 """Who is known, and who may do what."""
 
-from chartrepo.access.directory import ADMIN, Administrator, Directory
+from chartrepo.access.chartmuseum import BearerAuth, ChartMuseumTokens
+from chartrepo.access.directory import ADMIN, Administrator, Directory, Shown
 from chartrepo.access.guessing import Guesses, network
 from chartrepo.access.htpasswd import Htpasswd
+from chartrepo.access.identity_tokens import looks_like_one
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import PREFIX as REGISTRY_TOKEN_PREFIX
 from chartrepo.access.registry_tokens import Issued, Login, RegistryTokens
@@ -13,6 +15,8 @@ __all__ = [
     "ADMIN",
     "REGISTRY_TOKEN_PREFIX",
     "Administrator",
+    "BearerAuth",
+    "ChartMuseumTokens",
     "Directory",
     "Guesses",
     "Htpasswd",
@@ -20,8 +24,10 @@ __all__ = [
     "Login",
     "RegistryTokens",
     "Rules",
+    "Shown",
     "SigningKeys",
     "Tokens",
+    "looks_like_one",
     "network",
     "parse_rules",
     "watch_rules",

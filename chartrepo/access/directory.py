@@ -1,16 +1,23 @@
 """Who is known to this server, and what each may do, as settings and files say now."""
 
 import hmac
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chartrepo.access import chartmuseum, identity_tokens
+from chartrepo.access.chartmuseum import ChartMuseumTokens
 from chartrepo.access.htpasswd import Htpasswd
+from chartrepo.access.identity_tokens import Unverified
+from chartrepo.access.issuer_keys import Keyrings, Told
+from chartrepo.access.issuers import Issuer
 from chartrepo.access.keys import SigningKeys
-from chartrepo.access.registry_tokens import RegistryTokens
+from chartrepo.access.registry_tokens import Login, RegistryTokens
 from chartrepo.access.rules import Rules
 from chartrepo.access.tokens import Tokens
-from chartrepo.core.errors import AccessMisconfigured
+from chartrepo.core import workloads
+from chartrepo.core.errors import AccessMisconfigured, IdentityRefused
 from chartrepo.core.patterns import Pattern
 from chartrepo.core.permissions import ANONYMOUS, ANYBODY, USERS, Action, Caller, Permissions, Rights, Rule
 from chartrepo.core.tokens import Token
@@ -30,6 +37,27 @@ class Administrator:
     password: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whom a token of an issuer makes known.
+
+    Attributes:
+        caller: who it is.
+        login: for what the caller gets for the token.
+        until: when the token ends, in seconds since the epoch; None where it does not say.
+        exchangeable: whether the caller may have one that lasts longer.
+    """
+
+    caller: Caller
+    login: Login
+    until: float | None
+    exchangeable: bool
+
+
+def _untold(_issuer: str, _worked: bool) -> None:  # noqa: FBT001 - as it is called
+    """Count nothing."""
+
+
 class Directory:
     """Identifies callers and gives their rights. Safe to share between threads.
 
@@ -40,6 +68,9 @@ class Directory:
         tokens: that were made; None where they are not looked at. Without administrators and users none counts: what
             lets nobody in by its settings must not be opened by an object in its storage.
         keys: that sign registry tokens; None where there are none.
+        bearer: ChartMuseum's bearer tokens; None where they are not taken.
+        told: of each try to get the keys of an issuer.
+        clock: tells seconds, of which only differences count.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
     """
@@ -52,15 +83,24 @@ class Directory:
         rules: Watched[Rules] | None = None,
         tokens: Tokens | None = None,
         keys: SigningKeys | None = None,
+        bearer: ChartMuseumTokens | None = None,
+        told: Told = _untold,
+        clock: Callable[[], float] = time.monotonic,
         anonymous_read: bool = True,
         open_writes: bool = False,
     ) -> None:
         self._administrators = {each.name: each for each in administrators}
         self._users = users
         self._rules = rules
-        files = {"htpasswd": users.file if users is not None else None, "permissions": rules}
+        self._bearer = bearer
+        self._keyrings = Keyrings(told=told, clock=clock)
+        files = {
+            "htpasswd": users.file if users is not None else None,
+            "permissions": rules,
+            "auth_cert_path": bearer.file if bearer is not None else None,
+        }
         self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
-        self._tokens = tokens if administrators or users is not None else None
+        self._tokens = tokens
         self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
         self._own = _own_rules(
             tuple(self._administrators), anonymous_read=anonymous_read, open_writes=open_writes, rules=rules is not None
@@ -69,13 +109,22 @@ class Directory:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether there is any credential that a caller could bring. Tokens count only beside others."""
+        """Whether there is any credential that a caller could bring. Our own tokens count only beside others."""
+        return (
+            self.has_passwords
+            or self._bearer is not None
+            or (self._rules is not None and self._rules.has_value and bool(self._rules.value.issuers))
+        )
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody could log in with a name and a password."""
         return bool(self._administrators) or self._users is not None
 
     @property
     def tokens(self) -> Tokens | None:
         """Those that callers can bring; None where none is looked at."""
-        return self._tokens
+        return self._tokens if self.has_credentials else None
 
     @property
     def is_open(self) -> bool:
@@ -94,12 +143,20 @@ class Directory:
                 file.check()
             except AccessMisconfigured as error:
                 problems += error.problems
+        if self._rules is not None and self._rules.has_value:
+            try:
+                self._keyrings.check(list(self._rules.value.issuers.values()))
+            except AccessMisconfigured as error:
+                problems += error.problems
         if problems:
             raise AccessMisconfigured(*problems)
 
     def files(self) -> Mapping[str, bool]:
-        """Return whether each file can be used as it is now, by the setting that names it."""
-        return {setting: file.problem is None for setting, file in self._files.items()}
+        """Return whether each file can be used as it is now, by the setting that names it, or the issuer."""
+        found = {setting: file.problem is None for setting, file in self._files.items()}
+        if self._rules is not None and self._rules.has_value:
+            found |= self._keyrings.files(self._rules.value.issuers.values())
+        return found
 
     def identify(self, name: str, password: str) -> Caller | None:
         """Return whose name and password these are; None for nobody's.
@@ -122,8 +179,58 @@ class Directory:
         Raises:
             StorageError: the storage of the tokens does not answer.
         """
-        token = self._tokens.identify(text) if self._tokens is not None else None
+        token = self.tokens.identify(text) if self.tokens is not None else None
         return bearer(token) if token is not None else None
+
+    def identify_identity(self, text: str) -> Shown:
+        """Return whom a token of an issuer makes known, or one of ChartMuseum's.
+
+        Raises:
+            IdentityRefused: nobody, and why.
+            KeysUnavailable: the keys of its issuer cannot be had.
+            AccessMisconfigured: the file of rules never could be read.
+        """
+        token = identity_tokens.read_unverified(text)
+        rules = self.rules
+        issuer = rules.issuer_of(token.issuer) if rules is not None else None
+        if issuer is None:
+            return self._shown_to_chartmuseum(token)
+        key = self._keyrings.of(issuer).find(token.key_id, token.algorithm)
+        if key is None:
+            raise IdentityRefused(f"the token is signed by no key of the issuer {issuer.name}")
+        claims = identity_tokens.verify(token, key, issuer=issuer.source.issuer, audience=issuer.audience, ends=True)
+        said = _about_the_caller(claims)
+        login = Login(f"issuer:{issuer.name}", issuer.fingerprint, said)
+        return Shown(self.caller_out_of(issuer, said), login, claims["exp"], exchangeable=True)
+
+    def _shown_to_chartmuseum(self, token: Unverified) -> Shown:
+        """What a token is to ChartMuseum: it says what its caller may, and nothing that is got for it lasts longer."""
+        if self._bearer is None:
+            raise IdentityRefused("the token is of an issuer that is not known here")
+        claims = self._bearer.verify(token)
+        said, until = _about_the_caller(claims), claims.get("exp")
+        ends = int(until) if until is not None else None
+        login = Login(chartmuseum.NAME, self._bearer.fingerprint, said, ends)
+        return Shown(chartmuseum.caller_of(said), login, until, exchangeable=False)
+
+    def caller_out_of(self, issuer: Issuer, claims: Mapping[str, Any]) -> Caller:
+        """Return the caller of whom an issuer says this.
+
+        Raises:
+            IdentityRefused: that can be none.
+            AccessMisconfigured: the file of rules never could be read.
+        """
+        rules = self.rules
+        name = workloads.name_of(issuer.name, issuer.kind, claims, issuer.user)
+        groups = workloads.groups_of(issuer.name, claims, issuer.groups) if issuer.groups else frozenset[str]()
+        if rules is None:
+            return Caller(name, groups, stranger=not issuer.authenticated)
+        return Caller(
+            name,
+            groups | rules.groups_of(name),
+            meets=rules.permissions.met_by(issuer.name, name, claims),
+            stranger=not issuer.authenticated,
+        )
 
     def identify_registry_token(self, text: str) -> Caller | None:
         """Return the caller that a registry token of this text was made for; None where it does not hold.
@@ -131,8 +238,19 @@ class Directory:
         Raises:
             StorageError: the storage of keys or tokens does not answer.
         """
-        subject = self.registry_tokens.subject(text) if self.registry_tokens is not None else None
-        return self._caller_of(subject) if subject is not None else None
+        login = self.registry_login(text)
+        try:
+            return self._caller_of(login) if login is not None else None
+        except IdentityRefused:  # the issuer is asked for another claim than when the token was made
+            return None
+
+    def registry_login(self, text: str) -> Login | None:
+        """Return what was shown for a registry token of this text; None where it does not hold.
+
+        Raises:
+            StorageError: the storage of keys or tokens does not answer.
+        """
+        return self.registry_tokens.shown(text) if self.registry_tokens is not None else None
 
     def secret_of(self, subject: str) -> str | None:
         """Return what is another where a credential does not hold any more; None where there is no such subject.
@@ -142,26 +260,42 @@ class Directory:
 
         Raises:
             StorageError: the storage of the tokens does not answer.
+            KeysUnavailable: the key of ChartMuseum's tokens never could be read.
         """
         kind, _, name = subject.partition(":")
+        if kind == "issuer":
+            issuer = self._issuer(name)
+            return issuer.fingerprint if issuer is not None else None
+        if subject == chartmuseum.NAME:
+            return self._bearer.fingerprint if self._bearer is not None else None
         if kind == "user":
             administrator = self._administrators.get(name)
             if administrator is not None:
                 return administrator.password
             return self._users.hash_of(name) if self._users is not None else None
         if kind == "token":
-            token = self._tokens.living(name) if self._tokens is not None else None
+            token = self.tokens.living(name) if self.tokens is not None else None
             return token.digest if token is not None else None
         return None if subject else ""
 
-    def _caller_of(self, subject: str) -> Caller | None:
-        kind, _, name = subject.partition(":")
-        if kind == "user":
-            return self.user(name)
-        token = self._tokens.living(name) if self._tokens is not None and kind == "token" else None
-        if token is not None:
-            return bearer(token)
-        return None if subject else ANONYMOUS
+    def _caller_of(self, login: Login) -> Caller | None:
+        kind, _, name = login.subject.partition(":")
+        match kind:
+            case "":
+                return ANONYMOUS
+            case "user":
+                return self.user(name)
+            case "issuer":
+                issuer = self._issuer(name)
+                return self.caller_out_of(issuer, login.claims or {}) if issuer is not None else None
+            case chartmuseum.NAME:
+                return chartmuseum.caller_of(login.claims or {})
+        token = self.tokens.living(name) if self.tokens is not None else None
+        return bearer(token) if token is not None else None
+
+    def _issuer(self, name: str) -> Issuer | None:
+        rules = self.rules
+        return rules.issuers.get(name) if rules is not None else None
 
     def user(self, name: str) -> Caller:
         """Return the caller that a user is who has logged in, whether or not there is one of this name.
@@ -183,6 +317,7 @@ class Directory:
         if known[0] is not rules:
             own = self._own.rules
             self._known = known = (rules, Permissions((*own, *rules.permissions.rules)) if rules else self._own, {})
+            self._keyrings.keep(list(rules.issuers.values()) if rules is not None else [])
         found = known[2].get(caller)
         if found is None:
             found = known[1].rights(caller)
@@ -236,6 +371,10 @@ class Directory:
             return f"the token's own: {rule}"
         number = permissions.rules.index(rule) - len(self._own.rules)
         return f"settings: {rule}" if number < 0 else f"rule {number + 1}: {rule}"
+
+
+def _about_the_caller(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claims.items() if name not in workloads.ABOUT_THE_TOKEN}
 
 
 def bearer(token: Token) -> Caller:

@@ -477,6 +477,8 @@ class _CallerName(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read it."""
         text = str(value)
+        if text.startswith("{"):  # claims, which are read where the issuers are known
+            return text
         try:
             return check_caller(text if ":" in text or text in {ANYBODY, KNOWN} else f"user:{text}")
         except ChartrepoError as error:
@@ -513,6 +515,7 @@ def permissions() -> None:
 Examples:
   chartrepo permissions explain --as ada publish team/app/web
   chartrepo permissions explain --as group:platform delete team/app/web
+  chartrepo permissions explain --as '{issuer: github, repository: a/b}' publish web
   chartrepo permissions explain read web""",
 )
 @click.argument("action", type=click.Choice([each.value for each in Action]))
@@ -524,7 +527,8 @@ Examples:
     metavar="CALLER",
     default=ANYBODY,
     show_default=True,
-    help="Who would do it, as a rule names callers: ada is user:ada, group:web is somebody in that group alone.",
+    help="Who would do it, as a rule names callers: ada is user:ada, group:web is somebody in that group alone, "
+    "{issuer: github, ...} a workload of which just that is so.",
 )
 @_configured(Section.ACCESS, Section.STORAGE, Section.S3)
 def explain(configuration: Configuration, *, action: str, chart: tuple[str, str], caller: str) -> None:

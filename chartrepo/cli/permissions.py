@@ -1,21 +1,27 @@
 """`chartrepo permissions explain` and `check`: who may do what, by the rules and settings as they are now."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from chartrepo import assembly
 from chartrepo.access import ADMIN, Directory, Rules
 from chartrepo.access.directory import bearer
 from chartrepo.cli.console import remark, say, say_rows
-from chartrepo.core.errors import AccessMisconfigured
+from chartrepo.core import workloads
+from chartrepo.core.demands import ISSUER, Demand
+from chartrepo.core.errors import AccessMisconfigured, PermissionsInvalid
 from chartrepo.core.messages import shown
-from chartrepo.core.permissions import ANYBODY, USERS, Action, Caller, Rule
+from chartrepo.core.permissions import ANYBODY, KNOWN, USERS, Action, Caller, Rule
 from chartrepo.settings import Settings
 from chartrepo.wording import counted
 from storage.base import StorageError
 
 _CREDENTIALS: Final = "htpasswd, admin_password or basic_auth_user"
 """The settings that make somebody known."""
+_DEMAND: Final = "{"
+"""How a caller begins that is told by claims."""
 
 
 def run_explain(settings: Settings, *, caller: str, action: Action, repository: str, chart: str) -> int:
@@ -23,7 +29,8 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
 
     Args:
         settings: which name the files.
-        caller: as a rule names it; a group stands for somebody who is in that one alone.
+        caller: as a rule names it; a group stands for somebody who is in that one alone, and a demand for a workload
+            of which just that is so.
         action: what is wanted.
         repository: a name that `check_repository` took.
         chart: its name.
@@ -33,6 +40,7 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
 
     Raises:
         AccessMisconfigured: a file cannot be used; it tells of all that is wrong.
+        IdentityRefused: no rule lets such a workload in.
     """
     directory = assembly.directory(settings)
     directory.check()
@@ -44,6 +52,7 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
     for doubt in doubts:
         remark(f"note: {doubt}")
     wanted = f"{action.value} {f'{repository}/{chart}' if repository else chart}"
+    caller = asked.name if caller.startswith(_DEMAND) else caller
     rule = directory.permissions.rule_for(asked, action, repository, chart)
     if rule is not None:
         say(f"{caller} may {wanted} {_origin(rule, directory, settings)}: {rule}")
@@ -91,14 +100,50 @@ def run_check(settings: Settings, *, strict: bool) -> int:
         say(f"warning: {settings.permissions}: {warning}")
     verdict = counted(len(warnings), "warning") if warnings else "all is well"
     number = counted(len(rules.permissions.rules), "rule")
-    say(f"{number}, {users}, {counted(len(rules.groups), 'group')}: {verdict}")
+    issuers = f", {counted(len(rules.issuers), 'issuer')}" if rules.issuers else ""
+    say(f"{number}, {users}, {counted(len(rules.groups), 'group')}{issuers}: {verdict}")
     return 1 if warnings and strict else 0
 
 
 def _caller(directory: Directory, name: str) -> Caller:
+    if name.startswith(_DEMAND):
+        return _workload(directory, name)
     kind, _, rest = name.partition(":")
+    if kind == "user":
+        return directory.user(rest)
     # Somebody in a group is called by it here, so that the missing rule is one for the group.
-    return directory.user(rest) if kind == "user" else Caller(name)
+    issuers = directory.rules.issuers if directory.rules is not None else {}
+    issuer = issuers.get(rest.partition(":")[0] if kind == "group" else kind)
+    if name in (ANYBODY, KNOWN) or kind in ("token", "group"):
+        return Caller(name, stranger=issuer is not None and not issuer.authenticated)
+    if issuer is None:
+        return Caller(name, stranger=True)
+    workloads.check_short(name, issuer.kind)
+    return directory.caller_out_of(
+        issuer, workloads.claims_of(issuer.kind, rest) if issuer.kind else {issuer.user: rest}
+    )
+
+
+def _workload(directory: Directory, text: str) -> Caller:
+    """The caller of whom an issuer says what stands in a mapping.
+
+    Raises:
+        PermissionsInvalid: it is none, or its issuer is not known.
+    """
+    try:
+        given: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
+        given = None
+    if not isinstance(given, dict):
+        raise PermissionsInvalid(f"{shown(text)} is no mapping: write {{issuer: github, repository: acme/web}}")
+    demand = Demand.parse(given)
+    rules = directory.rules
+    issuer = rules.issuers.get(demand.issuer) if rules is not None else None
+    if issuer is None:
+        raise PermissionsInvalid(
+            f"{ISSUER}: no issuer is called {shown(demand.issuer)}: write it into the file of rules"
+        )
+    return directory.caller_out_of(issuer, dict(demand.wanted))
 
 
 def _token(settings: Settings, name: str) -> Caller | str:
@@ -117,17 +162,28 @@ def _token(settings: Settings, name: str) -> Caller | str:
 def _doubts(directory: Directory, name: str) -> Iterator[str]:
     """Why there may be nobody who is called so."""
     kind, _, rest = name.partition(":")
+    issuers = directory.rules.issuers if directory.rules is not None else {}
+    if name.startswith(_DEMAND):
+        return
     if name != ANYBODY and not directory.has_credentials:
         yield f"nobody can be known: set {_CREDENTIALS}"
     elif kind == "user" and rest not in directory.names:
         yield f"there is no user {shown(rest)}, who could log in: the answer is for one who is added"
     elif kind == "group" and rest not in _groups(directory.rules):
         yield f"nobody is in the group {shown(rest)}: the answer is for one who is put in"
+    elif name not in (ANYBODY, KNOWN) and kind not in ("user", "group", "token") and kind not in issuers:
+        yield f"no issuer is called {shown(kind)}, who could make anybody known: the answer is for one that is added"
 
 
 def _groups(rules: Rules | None) -> set[str]:
-    """The groups that somebody is in."""
-    return {group for group, users in rules.groups.items() if users} if rules is not None else set()
+    """The groups that somebody is in, or may be by what an issuer says."""
+    if rules is None:
+        return set()
+    told = {name for name, issuer in rules.issuers.items() if issuer.groups}
+    named = {who.removeprefix("group:") for rule in rules.permissions.rules for who in rule.who}
+    return {group for group, users in rules.groups.items() if users} | {
+        name for name in named if ":" in name and name.partition(":")[0] in told
+    }
 
 
 def _origin(rule: Rule, directory: Directory, settings: Settings) -> str:
@@ -164,8 +220,11 @@ def _own_rows(directory: Directory, settings: Settings) -> Iterator[tuple[str, s
 def _warnings(directory: Directory, rules: Rules) -> Iterator[str]:
     # Rules may be checked where there are no passwords, as in CI: then nobody knows who is meant to be there.
     users = directory.names if directory.has_credentials else None
-    yield from rules.permissions.never_match(users, _groups(rules))
+    yield from rules.permissions.never_match(users, _groups(rules), rules.kinds)
     for group, members in sorted(rules.groups.items()):
         for member in sorted(members):
-            if users is not None and member not in users:
+            if ":" in member:
+                if member.partition(":")[0] not in rules.issuers:
+                    yield f"groups, {shown(group)}: no issuer is called {shown(member.partition(':')[0])}: take it out"
+            elif users is not None and member not in users:
                 yield f"groups, {shown(group)}: there is no user {shown(member)}: add it to htpasswd, or take it out"

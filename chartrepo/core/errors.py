@@ -200,6 +200,14 @@ class PasswordUnchecked(ChartrepoError):
     """A password of which nobody could tell whether it is right: memory is short. Try again soon."""
 
 
+class IdentityRefused(ChartrepoError):
+    """A token of an issuer that cannot be believed, or that is for nobody who can be let in."""
+
+
+class KeysUnavailable(ChartrepoError):
+    """The keys of an issuer cannot be had now, so that nobody can tell whether a token of it is right. Try again."""
+
+
 def in_full(error: Exception) -> str:
     """Return the sentence of an error for those who run the server."""
     return error.detail if isinstance(error, CatalogUnavailable) else str(error)

@@ -5,38 +5,40 @@ another gives, so that their order does not matter. What a rule gives to `anonym
 no credential is nobody's privilege. And `admin` on a chart is every other action on it as well.
 
 A rule is written as `{who: [group:web, token:ci], may: [read, publish], on: ["web/**"]}`; one text may stand alone for
-a list. `chartrepo.core.patterns` tells what can stand behind `on`.
+a list. `chartrepo.core.patterns` tells what can stand behind `on`, `chartrepo.core.demands` and
+`chartrepo.core.workloads` what can stand behind `who` for callers that an issuer makes known.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+from chartrepo.core import workloads
+from chartrepo.core.demands import Demand
 from chartrepo.core.errors import PermissionsInvalid
 from chartrepo.core.messages import shown
 from chartrepo.core.patterns import EVERYTHING, Pattern, nearest
+from chartrepo.core.workloads import ISSUER_NAME, MAX_NAME, RESERVED, Short
 
 ANYBODY: Final = "anonymous"
 """How a rule names everybody, known or not."""
 KNOWN: Final = "authenticated"
-"""How a rule names everybody who has shown a credential."""
+"""How a rule names everybody who has shown a credential, but for callers of issuers that anybody can come from."""
 USERS: Final = "user:*"
 """How settings name all who have logged in with a password. No rule of a file can, for others are known too."""
 
 MAX_RULES: Final = 1_000
 MAX_ENTRIES: Final = 100
 """Of each list in a rule."""
-MAX_NAME: Final = 512
-"""Of a caller in a rule, in characters."""
 
-_KINDS: Final = ("user", "group", "token", "github", "gitlab", "kubernetes")
-_CALLERS: Final = f"{ANYBODY}, {KNOWN}, user:NAME, group:NAME, token:NAME, github:..., gitlab:... or kubernetes:..."
-_NEEDS_NO_QUOTES: Final = re.compile(rf"{ANYBODY}|{KNOWN}|(?:{'|'.join(_KINDS)}):(?:[A-Za-z0-9_./@:+-]*[A-Za-z0-9_])")
+_KINDS: Final = ("user", "group", "token")
+_CALLERS: Final = f"{ANYBODY}, {KNOWN}, user:NAME, group:NAME, token:NAME, or of an issuer, as github:... or sso:NAME"
+_NEEDS_NO_QUOTES: Final = re.compile(rf"{ANYBODY}|{KNOWN}|{ISSUER_NAME.pattern}:(?:[A-Za-z0-9_./@:+-]*[A-Za-z0-9_])")
 
 _T = TypeVar("_T")
 
@@ -73,18 +75,23 @@ class Caller:
         name: `anonymous`, or with a kind in front: `user:ada`, `token:ci`, `github:acme/web/...`.
         groups: that the caller is in, without `group:`.
         own: rules that the caller brings along, as a token does. They name this caller alone, and no file has them.
+        meets: what rules have in place of a caller, and is so of this one, as `Permissions.met_by` has it.
+        stranger: whether `authenticated` does not mean this one, though a credential was shown.
     """
 
     name: str
     groups: frozenset[str] = frozenset()
     # Not in the hash, which is needed for each request: callers of one name mostly bring the same.
     own: tuple["Rule", ...] = field(default=(), hash=False)
+    meets: frozenset[str] = frozenset()
+    stranger: bool = False
 
     @property
     def identities(self) -> frozenset[str]:
         """The texts by which a rule names this caller, beside the `anonymous` that names everybody."""
-        known = () if self.name == ANYBODY else (KNOWN, USERS) if self.name.startswith("user:") else (KNOWN,)
-        return frozenset((self.name, *known, *(f"group:{group}" for group in self.groups)))
+        known = () if self.name == ANYBODY or self.stranger else (KNOWN,)
+        users = (USERS,) if self.name.startswith("user:") else ()
+        return frozenset((self.name, *known, *users, *(f"group:{group}" for group in self.groups), *self.meets))
 
 
 ANONYMOUS: Final = Caller(ANYBODY)
@@ -96,7 +103,7 @@ class Rule:
     """Lets some callers take some actions on some charts.
 
     Attributes:
-        who: the callers, as `Caller.identities` has them.
+        who: the callers, as `Caller.identities` has them; demands as their text.
         may: the actions.
         on: the charts.
     """
@@ -107,7 +114,7 @@ class Rule:
 
     def __str__(self) -> str:
         """This as one would write it into the file, on one line."""
-        who = ", ".join(text if _NEEDS_NO_QUOTES.fullmatch(text) else _quoted(text) for text in self.who)
+        who = ", ".join(text if _is_plain(text) else _quoted(text) for text in self.who)
         may = ", ".join(action.value for action in self.may)
         on = ", ".join(_quoted(str(pattern)) for pattern in self.on)
         return f"{{who: [{who}], may: [{may}], on: [{on}]}}"
@@ -125,29 +132,36 @@ class Rule:
         )
 
     def _names_all(self, who: str) -> bool:
-        return who in self.who or ANYBODY in self.who or (KNOWN in self.who and who != ANYBODY)
+        return who in self.who or ANYBODY in self.who or (KNOWN in self.who and _is_ours(who))
 
 
 class Permissions:
     """All rules there are.
 
-    Attributes:
+    Args:
         rules: in the order of the file.
+        demands: what stands in their `who` and is no name, by its text there.
+
+    Attributes:
+        rules: as given.
+        demands: as given.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], demands: Mapping[str, Demand | Short] | None = None) -> None:
         self.rules = tuple(rules)
+        self.demands = demands or {}
         self._naming: dict[str, set[int]] = {}
         for number, rule in enumerate(self.rules):
             for who in rule.who:
                 self._naming.setdefault(who, set()).add(number)
 
     @classmethod
-    def parse(cls, value: object) -> "Permissions":
+    def parse(cls, value: object, issuers: Mapping[str, str] | None = None) -> "Permissions":
         """Read what stands under `permissions:`.
 
         Args:
             value: as YAML gives it: lists, mappings and scalars.
+            issuers: the kind of each issuer, by its name; empty for those of none.
 
         Raises:
             PermissionsInvalid: something in it cannot be read; it tells of everything that cannot.
@@ -163,10 +177,25 @@ class Permissions:
                 "actions or patterns in one"
             )
         problems: list[str] = []
-        rules = [_read_rule(_place(number), given, problems) for number, given in enumerate(value)]
+        callers = _Callers(issuers or {})
+        rules = [_read_rule(_place(number), given, callers, problems) for number, given in enumerate(value)]
         if problems:
             raise PermissionsInvalid(*problems)
-        return cls(rules)
+        return cls(rules, callers.demands)
+
+    def met_by(self, issuer: str, name: str, claims: Mapping[str, Any]) -> frozenset[str]:
+        """Return which demands of the rules are met, as their texts.
+
+        Args:
+            issuer: the name of the one that made the claims.
+            name: of the caller, as `workloads.name_of` has it.
+            claims: what the issuer says of the caller.
+        """
+        return frozenset(
+            text
+            for text, demand in self.demands.items()
+            if (demand.matches(name) if isinstance(demand, Short) else demand.matches(issuer, claims))
+        )
 
     def rights(self, caller: Caller) -> "Rights":
         """Return what a caller may do, to be asked about many charts."""
@@ -202,18 +231,41 @@ class Permissions:
         """
         return Rule((caller.name,), (action,), (nearest(repository, chart),))
 
-    def never_match(self, users: Collection[str] | None = None, groups: Collection[str] | None = None) -> list[str]:
+    def never_match(
+        self,
+        users: Collection[str] | None = None,
+        groups: Collection[str] | None = None,
+        issuers: Mapping[str, str] | None = None,
+    ) -> list[str]:
         """Tell of what stands in the rules and does nothing, in sentences.
 
         Args:
             users: that there are, without `user:`; None where that is not known.
             groups: that somebody is in, without `group:`; None where that is not known.
+            issuers: as for `parse`; None where that is not known.
         """
         return [
             f"{_place(number)}{problem}"
             for number, rule in enumerate(self.rules)
-            for problem in (*_absent(rule, users, groups), *_unreachable(rule), *self._idle(number))
+            for problem in (
+                *_absent(rule, users, groups),
+                *(self._unmet(rule, issuers) if issuers is not None else ()),
+                *_unreachable(rule),
+                *self._idle(number),
+            )
         ]
+
+    def _unmet(self, rule: Rule, issuers: Mapping[str, str]) -> Iterator[str]:
+        for who in rule.who:
+            demand = self.demands.get(who)
+            issuer = demand.issuer if isinstance(demand, Demand) else who.partition(":")[0]
+            if not isinstance(demand, Demand) and (who in (ANYBODY, KNOWN) or issuer in _KINDS):
+                continue
+            if issuer not in issuers:
+                yield f", who: no issuer is called {shown(issuer)}: write it under issuers, or take it out of the rule"
+            elif isinstance(demand, Demand):
+                for name in workloads.unknown_claims(demand, issuers[issuer]):
+                    yield f", who: no token of {issuer} has a claim {shown(name)}: nobody meets {demand}"
 
     def _idle(self, number: int) -> Iterator[str]:
         rule = self.rules[number]
@@ -294,7 +346,7 @@ def check_caller(text: str) -> str:
         PermissionsInvalid: it cannot; the message says what may stand there.
     """
     kind, _, name = text.partition(":")
-    if text == "*" or (name == "*" and kind in ("user", "group", "token")):
+    if text == "*" or (name == "*" and kind in _KINDS):
         raise PermissionsInvalid(
             f"{shown(text)} names nobody: write {ANYBODY} for everybody, or {KNOWN} for everybody with a credential"
         )
@@ -302,9 +354,14 @@ def check_caller(text: str) -> str:
         raise PermissionsInvalid(f"{shown(text)} is longer than {MAX_NAME} characters: no caller has such a name")
     if not text.isprintable() or name != name.strip():
         raise PermissionsInvalid(f"{shown(text)} has blanks around the name, or characters that cannot be seen")
-    if text in (ANYBODY, KNOWN) or (kind in _KINDS and name):
+    if text in (ANYBODY, KNOWN) or (name and (kind in _KINDS or is_issuer_name(kind))):
         return text
     raise PermissionsInvalid(f"{shown(text)} names no caller: write {_CALLERS}")
+
+
+def is_issuer_name(text: str) -> bool:
+    """Return whether an issuer can be called so."""
+    return ISSUER_NAME.fullmatch(text) is not None and text not in RESERVED
 
 
 def parse_action(text: str) -> Action:
@@ -349,6 +406,17 @@ def _place(number: int) -> str:
     return f"permissions, rule {number + 1}"
 
 
+def _is_plain(text: str) -> bool:
+    """Whether a text of `who` can be written into a list of YAML as it is. Demands are, and nothing else begins so."""
+    return text.startswith("{") or _NEEDS_NO_QUOTES.fullmatch(text) is not None
+
+
+def _is_ours(who: str) -> bool:
+    """Whether all whom this names are meant by `authenticated`, whatever their issuer says of itself."""
+    kind, _, name = who.partition(":")
+    return who == KNOWN or kind in ("user", "token") or (kind == "group" and ":" not in name)
+
+
 def _quoted(text: str) -> str:
     """`text` in the quotes of YAML, which takes those of JSON."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
@@ -370,7 +438,40 @@ def _unreachable(rule: Rule) -> Iterator[str]:
             yield f", on: {shown(str(pattern))} matches nothing: {obstacle}"
 
 
-def _read_rule(place: str, given: object, problems: list[str]) -> Rule:
+class _Callers:
+    """Reads what stands under `who`, and keeps what of it is no name.
+
+    Args:
+        issuers: the kind of each issuer, by its name.
+    """
+
+    def __init__(self, issuers: Mapping[str, str]) -> None:
+        self._issuers = issuers
+        self.demands: dict[str, Demand | Short] = {}
+
+    def read(self, entry: object) -> str:
+        """Return the text of an entry.
+
+        Raises:
+            PermissionsInvalid: it names nobody.
+        """
+        if isinstance(entry, dict):
+            demand = Demand.parse(entry)
+            kind = self._issuers.get(demand.issuer)
+            if kind is not None:
+                workloads.check_demand(demand, kind)
+            self.demands[str(demand)] = demand
+            return str(demand)
+        text = check_caller(_text(entry))
+        kind = self._issuers.get(text.partition(":")[0])
+        if kind is not None:
+            workloads.check_short(text, kind)
+            if "*" in text:
+                self.demands[text] = Short(text)
+        return text
+
+
+def _read_rule(place: str, given: object, callers: _Callers, problems: list[str]) -> Rule:
     """The rule, of which what cannot be read is left out and told of in `problems`."""
     if not isinstance(given, dict):
         problems.append(f"{place}: is no mapping: write {{who: [...], may: [...], on: [...]}}")
@@ -383,13 +484,19 @@ def _read_rule(place: str, given: object, problems: list[str]) -> Rule:
         if key not in ("who", "may", "on")
     )
     return Rule(
-        _read(f"{place}, who", fields.get("who"), check_caller, problems),
-        _read(f"{place}, may", fields.get("may"), parse_action, problems),
-        _read(f"{place}, on", fields.get("on"), Pattern.parse, problems),
+        _read(f"{place}, who", fields.get("who"), callers.read, problems),
+        _read(f"{place}, may", fields.get("may"), lambda entry: parse_action(_text(entry)), problems),
+        _read(f"{place}, on", fields.get("on"), lambda entry: Pattern.parse(_text(entry)), problems),
     )
 
 
-def _read(place: str, given: Any, read: Callable[[str], _T], problems: list[str]) -> tuple[_T, ...]:
+def _text(entry: object) -> str:
+    if not isinstance(entry, str):
+        raise PermissionsInvalid(f"{shown(str(entry))} is no text: put it in quotes if it is meant as one")
+    return entry
+
+
+def _read(place: str, given: Any, read: Callable[[object], _T], problems: list[str]) -> tuple[_T, ...]:
     entries = given if isinstance(given, list) else [given]
     if given is None or not entries:
         problems.append(f"{place}: is missing or empty: write at least one text, or leave the rule out")
@@ -399,9 +506,6 @@ def _read(place: str, given: Any, read: Callable[[str], _T], problems: list[str]
         return ()
     found: dict[_T, None] = {}  # in order, each once
     for entry in entries:
-        if not isinstance(entry, str):
-            problems.append(f"{place}: {shown(str(entry))} is no text: put it in quotes if it is meant as one")
-            continue
         try:
             found[read(entry)] = None
         except PermissionsInvalid as error:

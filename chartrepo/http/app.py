@@ -13,7 +13,7 @@ from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import oci_errors, oci_token, ops
+from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, Conflict, respond
@@ -21,7 +21,9 @@ from chartrepo.http.audit import AuditApi
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
+from chartrepo.http.challenges import TokenService
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
+from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
 from chartrepo.http.oci import Oci
@@ -98,6 +100,11 @@ def create_app(settings: Settings, services: Services) -> Front:
         auditor=auditor,
         addresses=addresses,
         context_path=settings.context_path,
+        token_service=TokenService(
+            settings.auth_realm, settings.auth_service, alone=not services.directory.has_passwords
+        )
+        if settings.bearer_auth
+        else None,
         max_body=settings.max_upload_size,
         max_blob=settings.max_blob_size,
         body_seconds=settings.upload_timeout,
@@ -127,6 +134,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     AuditApi(services.records).register(app)
     if services.directory.registry_tokens is not None:
         OciToken(authorizer, services.directory.registry_tokens).register(app)
+        Exchange(authorizer, auditor, services.directory.registry_tokens).register(app)
     ops.Ops(
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
@@ -143,7 +151,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     return app
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT}
+_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT}
 """Endpoints that are for everybody, or that ask by themselves."""
 
 

@@ -80,6 +80,21 @@ class Auditor:
                 lambda: self._of_nobody(environ, Deed.LOG_IN, claims=self._claims(credential), detail=why),
             )
 
+    def exchanged(self, environ: Environ, caller: Caller) -> None:
+        """Record that somebody got a token for one of an issuer."""
+        if self.audit.is_on:
+            self.audit.tell(
+                Record(
+                    action=Deed.CREATE_TOKEN,
+                    outcome=Outcome.DONE,
+                    caller=caller.name,
+                    protocol=_protocol(environ),
+                    address=self.addresses.caller(environ),
+                    request=logs.request_id.get(),
+                    detail="for one of its issuer, for a quarter of an hour",
+                )
+            )
+
     def _claims(self, credential: Credential | None) -> str:
         if isinstance(credential, Password):
             return f"user:{credential.name}" if credential.name in self.directory.names else ""

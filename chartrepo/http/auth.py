@@ -9,18 +9,21 @@ machine itself. `open_writes` is for trying things out on one's own machine, and
 not write either.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from chartrepo import kinds
-from chartrepo.access import Directory, Guesses, Login
+from chartrepo.access import Directory, Guesses, Login, Shown, chartmuseum
+from chartrepo.core.errors import IdentityRefused
 from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readable, Rights
 from chartrepo.core.tokens import id_in
 from chartrepo.http.addresses import Addresses
 from chartrepo.http.believed import Believed
-from chartrepo.http.credentials import Bearer, Credential, Password, RegistryToken, read_credential
+from chartrepo.http.credentials import Bearer, Credential, IdentityToken, Password, RegistryToken, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
 from chartrepo.http.trying import Trying
 
@@ -157,9 +160,13 @@ class Visitor:
             raise Unauthorized("unauthorized")
         if action is Action.READ or not reads():
             raise NoSuchPath
+        name = self.caller.name
+        if name == chartmuseum.NAME:
+            raise Forbidden(f"the token does not say under access that it may {action.value} here: get another one")
+        typed = f'"{name}"' if " " in name else name
         raise Forbidden(
-            f"{self.caller.name} may not {action.value} here: a rule of permissions has to allow it; "
-            f"'chartrepo permissions explain --as {self.caller.name} {action.value} REPOSITORY/CHART' shows which"
+            f"{name} may not {action.value} here: a rule of permissions has to allow it; "
+            f"'chartrepo permissions explain --as {typed} {action.value} REPOSITORY/CHART' shows which"
         )
 
 
@@ -216,6 +223,7 @@ class Authorizer:
             TooManyGuesses: the credential is not looked at yet.
             Unauthorized: what the caller says it is cannot be believed, or without a credential nothing is allowed.
             StorageError: the caller brought a token, and the storage that would tell of it does not answer.
+            KeysUnavailable: the caller brought a token of an issuer whose keys cannot be had.
         """
         caller = self._caller_at_hand(environ)
         return self._visitor(environ, caller if caller is not None else self._caller(environ))
@@ -224,19 +232,37 @@ class Authorizer:
         """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
 
         Raises:
-            TooManyGuesses, Unauthorized, StorageError: as for `visitor`.
+            TooManyGuesses, Unauthorized, StorageError, KeysUnavailable: as for `visitor`.
         """
         if credential is None or not self._directory.has_credentials:
             self._rights(ANONYMOUS)
             return Login("", "")
+        if isinstance(credential, IdentityToken):
+            return self.shown(credential, environ).login
         self._identify(credential, environ)
         if isinstance(credential, RegistryToken):
-            raise Unauthorized("unauthorized")  # it is not good for another one
+            login = self._directory.registry_login(credential.text)
+            if login is None or login.until is None:
+                raise Unauthorized("unauthorized")  # it is not good for another one
+            return login
         subject = f"token:{id_in(credential.text)}" if isinstance(credential, Bearer) else f"user:{credential.name}"
         secret = self._directory.secret_of(subject)
         if secret is None:
             raise Unauthorized("unauthorized")
         return Login(subject, secret)
+
+    def shown(self, credential: IdentityToken, environ: Environ) -> Shown:
+        """Return whom a token of an issuer makes known, which a request has brought.
+
+        Raises:
+            Unauthorized: nobody, and why.
+            KeysUnavailable: the keys of its issuer cannot be had.
+        """
+        try:
+            return self._directory.identify_identity(credential.text)
+        except IdentityRefused as error:
+            self._wrong(environ, credential, str(error))
+            raise Unauthorized(str(error)) from None
 
     def _visitor(self, environ: Environ, caller: Caller) -> Visitor:
         return Visitor(caller, self._rights(caller), lambda: self._check_write(environ))
@@ -266,11 +292,16 @@ class Authorizer:
         if credential is None:
             self._wrong(environ, None, "the credential is of no kind that this server takes")
             raise Unauthorized("unauthorized")
+        if isinstance(credential, IdentityToken):
+            shown = self.shown(credential, environ)
+            lasts = shown.until - time.time() if shown.until is not None else math.inf
+            self._believed.remember(given, address, shown.caller, lasts=lasts)
+            return shown.caller
         caller = self._identify(credential, environ)
         self._believed.remember(given, address, caller)
         return caller
 
-    def _identify(self, credential: Credential, environ: Environ) -> Caller:
+    def _identify(self, credential: Password | Bearer | RegistryToken, environ: Environ) -> Caller:
         address = self._addresses.caller(environ)
         match credential:
             case RegistryToken():  # whose signature nobody guesses, and which expires all the time

@@ -32,11 +32,11 @@ class Believed:
         found = self._callers.get(self._digest(credential, address))
         return found[0] if found is not None and self._clock() < found[1] else None
 
-    def remember(self, credential: str, address: str, caller: Caller) -> None:
-        """Remember that a credential is right."""
+    def remember(self, credential: str, address: str, caller: Caller, *, lasts: float = SECONDS) -> None:
+        """Remember that a credential is right, for as many seconds as it lasts, and for `SECONDS` at most."""
         if len(self._callers) >= _MOST:
             self._callers.clear()
-        self._callers[self._digest(credential, address)] = caller, self._clock() + SECONDS
+        self._callers[self._digest(credential, address)] = caller, self._clock() + min(SECONDS, lasts)
 
     def _digest(self, credential: str, address: str) -> bytes:
         # No address has a line end, so that no two pairs are the same bytes.

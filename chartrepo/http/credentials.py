@@ -1,4 +1,4 @@
-"""What an `Authorization` header says: a name and a password, or a token of ours, in either of its two forms.
+"""What an `Authorization` header says: a name and a password, or a token of ours or of an issuer, in its two forms.
 
 Helm's classic client and Argo CD can send only a name and a password, so a token is taken for the password too, with
 any name (RFC 7617 has the form, and RFC 6750 that of `Bearer`).
@@ -8,7 +8,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from chartrepo.access import REGISTRY_TOKEN_PREFIX
+from chartrepo.access import REGISTRY_TOKEN_PREFIX, looks_like_one
 from chartrepo.core.tokens import PREFIX, id_in
 
 
@@ -44,7 +44,14 @@ class RegistryToken:
         return REGISTRY_TOKEN_PREFIX
 
 
-Credential = Password | Bearer | RegistryToken
+@dataclass(frozen=True, slots=True)
+class IdentityToken:
+    """What is written as a token in which an issuer says who somebody is."""
+
+    text: str
+
+
+Credential = Password | Bearer | RegistryToken | IdentityToken
 
 
 def read_credential(header: str) -> Credential | None:
@@ -63,9 +70,11 @@ def read_password(name: str, password: str) -> Credential:
     return (_token(password) if name else None) or Password(name, password)
 
 
-def _token(text: str) -> Bearer | RegistryToken | None:
+def _token(text: str) -> Bearer | RegistryToken | IdentityToken | None:
     if text.startswith(REGISTRY_TOKEN_PREFIX):
         return RegistryToken(text)
+    if looks_like_one(text):
+        return IdentityToken(text)
     return Bearer(text) if text.startswith(PREFIX) else None
 
 

@@ -23,6 +23,7 @@ from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.browsers import Browsers
+from chartrepo.http.challenges import TokenService
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
 from chartrepo.http.helm import Classic
 from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
@@ -127,6 +128,7 @@ class Front:
         auditor: Auditor,
         addresses: Addresses,
         context_path: str,
+        token_service: TokenService | None,
         max_body: int,
         max_blob: int | None,
         body_seconds: float,
@@ -147,6 +149,7 @@ class Front:
         self._auditor = auditor
         self._addresses = addresses
         self._context_path = context_path
+        self._token_service = token_service
         self._max_body = max_body
         self._max_blob = max_blob
         self._body_seconds = body_seconds
@@ -331,11 +334,13 @@ class Front:
         ]
 
     def _challenged(self, exchange: _Exchange, headers: Headers) -> Headers:
-        """Return the headers of an answer; those of a 401 on the OCI side with the challenge that belongs there."""
+        """Return the headers of an answer; those of a 401 with the challenge that belongs there."""
         environ = exchange.environ
         path = environ["PATH_INFO"]
-        if exchange.status != HTTPStatus.UNAUTHORIZED or not is_oci(path) or path == challenges.TOKEN_PATH:
+        if exchange.status != HTTPStatus.UNAUTHORIZED or path == challenges.TOKEN_PATH:
             return headers
+        if not is_oci(path):
+            return self._classically_challenged(environ, headers)
         own = challenges.challenge(
             self._addresses.origin(environ),
             path,
@@ -343,6 +348,13 @@ class Front:
             brought=bool(environ.get("HTTP_AUTHORIZATION")),
         )
         return [*(each for each in headers if each[0] != own[0]), own]
+
+    def _classically_challenged(self, environ: Environ, headers: Headers) -> Headers:
+        if self._token_service is None:
+            return headers
+        path = environ["PATH_INFO"].encode("latin-1", "replace").decode(errors="replace")
+        own = self._token_service.challenge(path, environ["REQUEST_METHOD"])
+        return [own, *(each for each in headers if not self._token_service.alone or each[0] != own[0])]
 
     # ---- all the rest
 

@@ -22,6 +22,7 @@ CODES: Final[dict[type[Exception], str]] = {
     core.BodyTooLarge: "SIZE_INVALID",
     core.AlreadyPublished: "DENIED",
     core.WritesUnsafe: "DENIED",
+    core.IdentityRefused: "UNAUTHORIZED",
     errors.Forbidden: "DENIED",
     errors.Unauthorized: "UNAUTHORIZED",
     errors.TooManyGuesses: "TOOMANYREQUESTS",

@@ -5,24 +5,21 @@ and GET where that is refused. Scopes are taken and not looked at: a token says 
 """
 
 from typing import Final
-from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
 
 from chartrepo.access import Issued, RegistryTokens
-from chartrepo.core.errors import BodyTooLarge
 from chartrepo.core.index import timestamp
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
 from chartrepo.http.auth import Authorizer
 from chartrepo.http.challenges import TOKEN_PATH
-from chartrepo.http.credentials import Bearer, read_credential, read_password
+from chartrepo.http.credentials import Bearer, IdentityToken, read_credential, read_password
 from chartrepo.http.errors import BadRequest, Unauthorized
+from chartrepo.http.forms import read_form
 from chartrepo.http.front import ROUTE
 
 ENDPOINT: Final = "oci_token"
-_MAX_FORM: Final = 64 * 1024
-_MAX_FIELDS: Final = 100
 
 
 class OciToken:
@@ -55,7 +52,7 @@ class OciToken:
         return self._tokens.issue(login, refresh=request.args.get("offline_token") == "true")
 
     def _posted(self) -> Issued:
-        form = _form()
+        form = read_form()
         match form.get("grant_type"):
             case "password":
                 credential = read_password(form.get("username", ""), form.get("password", ""))
@@ -67,7 +64,7 @@ class OciToken:
 
     def _renewed(self, text: str) -> Issued:
         credential = read_password("refresh", text)
-        if isinstance(credential, Bearer):  # an API token does as well, and lasts for as long as it says
+        if isinstance(credential, Bearer | IdentityToken):  # they do as well, and last for as long as they say
             return self._tokens.issue(self._authorizer.login(request.environ, credential))
         issued = self._tokens.renew(text)
         if issued is None:
@@ -85,22 +82,3 @@ class OciToken:
         if issued.refresh is not None:
             said["refresh_token"] = issued.refresh
         return respond(json_answer(200, said, [("Cache-Control", "no-store")]))
-
-
-def _form() -> dict[str, str]:
-    """Return the fields of the form that was sent, of each the first value.
-
-    Raises:
-        BodyTooLarge: it is larger than any that makes sense.
-        BadRequest: it is no form of this kind.
-    """
-    data = request.stream.read(_MAX_FORM + 1)
-    if len(data) > _MAX_FORM:
-        raise BodyTooLarge(f"the form is larger than {_MAX_FORM} bytes")
-    try:
-        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-    except ValueError:
-        raise BadRequest(
-            "the body is no form: write it as application/x-www-form-urlencoded, with few fields"
-        ) from None
-    return dict(reversed(fields))

@@ -21,7 +21,7 @@ from chartrepo.core.tokens import MAX_RECORD
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import respond
 from chartrepo.http.auth import trying_of, visitor_of
-from chartrepo.http.credentials import RegistryToken, read_credential
+from chartrepo.http.credentials import IdentityToken, RegistryToken, read_credential
 from chartrepo.http.errors import BadRequest, Forbidden
 from chartrepo.http.front import ROUTE
 
@@ -93,10 +93,8 @@ class TokensApi:
             Unauthorized, NoSuchPath, Forbidden: as `Visitor.require_everywhere`.
         """
         visitor_of(request.environ).require_everywhere(Action.ADMIN)
-        if isinstance(read_credential(request.environ.get("HTTP_AUTHORIZATION", "")), RegistryToken):
-            raise Forbidden(
-                "a registry token, which ends soon, makes no lasting ones: send the password or an API token"
-            )
+        if isinstance(read_credential(request.environ.get("HTTP_AUTHORIZATION", "")), RegistryToken | IdentityToken):
+            raise Forbidden("a token that ends soon makes no lasting ones: send the password or an API token")
         if self._directory.tokens is None:
             raise Forbidden("this server takes no tokens: set admin_password, htpasswd or basic_auth_user first")
         return self._directory.tokens

@@ -30,7 +30,9 @@ def make_app(settings: Settings, ground: assembly.Ground) -> Front:
             metrics=metrics,
             access=logs.access_log(settings.log_format, settings.log_level) if settings.access_log else None,
             public_url=assembly.public_url(settings),
-            directory=assembly.directory(settings, found.state, assembly.signing_keys(settings, found)),
+            directory=assembly.directory(
+                settings, found.state, assembly.signing_keys(settings, found), metrics=metrics
+            ),
             audit=assembly.audit(settings, metrics),
             records=assembly.records(settings, found),
         ),

@@ -37,6 +37,11 @@ def greeting(settings: Settings, *, url: str, listening: str, storage: str, admi
             "  warning   the store ignores conditional writes: uploads are refused until single_writer is true, or the "
             "catalog is PostgreSQL"
         )
+    if settings.bearer_auth and not (settings.auth_issuer and settings.auth_audience):
+        lines.append(
+            "  warning   bearer_auth takes tokens for any audience, and of any issuer that has the key: set "
+            "auth_audience and auth_issuer"
+        )
     if settings.storage_redirect and isinstance(settings.storage, Folder):
         lines.append("  warning   storage_redirect does nothing: only a bucket has URLs to redirect to")
     lines.append(f"  add it    helm repo add my-charts {address}{_login(settings)}")
@@ -57,24 +62,31 @@ def _login(settings: Settings) -> str:
 def _writers(settings: Settings) -> str:
     known = _known(settings)
     if known:
-        return f"{known}, with a password" + (", as far as the rules allow" if settings.permissions else "")
+        return known + (", as far as the rules allow" if settings.permissions else "")
     if settings.open_writes:
         return "open to every program on this machine (--open-writes), for trying things out"
     return "nobody: set basic_auth_user and basic_auth_password to let a credential write"
 
 
 def _known(settings: Settings) -> str:
-    """Return who can be known, in words; empty for nobody."""
+    """Return who can be known, and how, in words; empty for nobody."""
     names = [name for name in (settings.basic_auth_user, "admin" if settings.admin_password else "") if name]
     known = [f"user {name!r}" for name in names]
     if settings.htpasswd is not None:
         known.append(f"the users of {settings.htpasswd}")
-    return " and ".join(known)
+    how = [f"{' and '.join(known)}, with a password"] if known else []
+    if settings.bearer_auth:
+        how.append(f"who has a token under the key of {settings.auth_cert_path}")
+    if settings.permissions and not how:
+        how.append(f"whom the issuers in {settings.permissions} make known")
+    return ", or ".join(how)
 
 
 def _readers(settings: Settings) -> str:
     if settings.permissions and not settings.auth_anonymous_get:
         return f"whom the rules of {settings.permissions} allow it"
+    if settings.bearer_auth and not settings.auth_anonymous_get:
+        return f"{_known(settings)} (auth_anonymous_get lets everybody)"
     if settings.basic_auth_user and not settings.auth_anonymous_get:
         return f"user {settings.basic_auth_user!r}, with the password (auth_anonymous_get lets everybody)"
     return "everybody on this machine" if is_loopback(settings.host) else "everybody who can reach it"

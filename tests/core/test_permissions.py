@@ -334,7 +334,7 @@ class TestReading:
             (rule(who="user:a\nb"), ", who: 'user:a\\nb' has blanks around the name, or characters that cannot"),
             (rule(who="user:" + "a" * 508), "... is longer than 512 characters"),
             (rule(who=[1]), ", who: '1' is no text: put it in quotes"),
-            (rule(who={"user": "ada"}), """, who: "{'user': 'ada'}" is no text"""),
+            (rule(who={"user": "ada"}), ", who: name the issuer, as {issuer: github, repository: acme/web}"),
             (rule(on=[True]), ", on: 'True' is no text: put it in quotes"),
             (rule(on=["a//b"]), ", on: 'a//b' has an empty part"),
             (rule(on=["a"] * (MAX_ENTRIES + 1)), ", on: has 101 entries, and 100 are the most"),
@@ -397,7 +397,7 @@ class TestWhatNeverMatches:
         [
             (rule(), rule(who="user:ada")),
             (rule(), rule(who="authenticated")),
-            (rule(who="authenticated"), rule(who=["group:web", "github:a"])),
+            (rule(who="authenticated"), rule(who=["group:web", "token:a"])),
             (rule(may="admin"), rule(may=["delete", "read"])),
             (rule(on=["a/**", "b/*"]), rule(on=["b/web", "a/*", "a/b/c"])),
             (rule(who=["user:a", "user:b"], may=["read", "publish"]), rule(who="user:b", may="publish", on="x")),

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import bcrypt
 import pytest
@@ -19,6 +19,7 @@ import yaml
 from chartrepo import layout
 from chartrepo.core.tokens import Token, compose, digest
 from storage.base import ABSENT
+from tests.support.issuers import AUDIENCE, GITHUB, WORKFLOW, Issuer, Key, key_set
 from tests.support.oci_contents import digest_of
 from tests.support.packages import package
 from tests.support.pushes import manifest_of, push, put_manifest
@@ -36,6 +37,9 @@ RULES: Final[list[tuple[list[str], list[str], list[str]]]] = [
     (["user:sweeper"], ["read", "delete"], ["**/web"]),
     (["authenticated"], ["read"], ["shared/web"]),
     (["token:ci"], ["delete"], ["team/*"]),
+    ([f"github:{WORKFLOW}"], ["read", "publish"], ["team/web"]),
+    (["{issuer: github, environment: production, repository: acme/web}"], ["overwrite"], ["team/*"]),
+    (["sso:ada", "group:sso:web"], ["read", "delete"], ["team/**"]),
 ]
 TEXT: Final = compose("0123456789", "abcdefghijABCDEFGHIJ0123456789")
 """Of the token ci."""
@@ -45,7 +49,20 @@ PROXIES: Final = (ipaddress.ip_network("10.0.0.0/8"),)
 GROUPS: Final = {"platform": ["lead"]}
 USERS: Final = ("reader", "writer", "lead", "blind", "narrow", "sweeper", "stranger")
 TOKENS: Final = ("token as Bearer", "token as password")
-CALLERS: Final = ("anonymous", *USERS, *TOKENS, "admin")
+ISSUERS: Final = {name: Issuer(f"https://{name}.example", Key(name)) for name in ("github", "sso")}
+IDENTITIES: Final[dict[str, tuple[str, dict[str, Any], set[str]]]] = {
+    "workflow": ("github", {**GITHUB}, {RULES[-3][0][0], RULES[-2][0][0]}),
+    "workflow of others": ("github", {**GITHUB, "repository": "evil/web", "repository_owner": "evil"}, set()),
+    "sso user": ("sso", {"sub": "ada"}, {"authenticated", "sso:ada"}),
+    "sso member": ("sso", {"sub": "lead", "groups": ["web", "platform"]}, {"authenticated", "group:sso:web"}),
+}
+"""What an issuer says of callers, and what rules call them: none is a user, or in a group, of the same name."""
+BROUGHT: Final = {
+    "workflow as password": "workflow",
+    "workflow exchanged": "workflow",
+    **{f"{name} as Bearer": name for name in IDENTITIES},
+}
+CALLERS: Final = ("anonymous", *USERS, *TOKENS, *BROUGHT, "admin")
 CHARTS: Final = (
     ("", "web"),
     ("public", "web"),
@@ -63,6 +80,8 @@ def may(caller: str, action: str, repository: str, chart: str) -> bool:
         return True
     name = "token:ci" if caller in TOKENS else f"user:{caller}"
     names = {"anonymous"} if caller == "anonymous" else {"anonymous", "authenticated", name}
+    if caller in BROUGHT:
+        names = {"anonymous", *IDENTITIES[BROUGHT[caller]][2]}
     own = [([name], [each.partition(":")[0]], [each.partition(":")[2]]) for each in ALLOW if caller in TOKENS]
     names |= {f"group:{group}" for group, users in GROUPS.items() if caller in users}
     path = f"{repository}/{chart}".strip("/")
@@ -91,17 +110,27 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         shop.publish(data, signed(data, chart), repository=repository)
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     (folder / "users").write_text("".join(f"{user}:{hashed}\n" for user in USERS))
-    write_rules(folder / "rules.yaml", RULES)
+    for name, issuer in ISSUERS.items():
+        (folder / f"{name}.json").write_bytes(key_set(issuer.key))
+    write_rules(folder / "rules.yaml", RULES, issuers=True)
     token = Token("0123456789", "ci", digest(TEXT), ALLOW, 1_700_000_000, None, "tests")
     shop.state.put(layout.token_key(token.id), token.to_json(), condition=ABSENT)
     yield Site(shop, admin_password=PASSWORD, htpasswd=folder / "users", permissions=folder / "rules.yaml")
     shop.close()
 
 
-def write_rules(path: Path, rules: list[tuple[list[str], list[str], list[str]]]) -> None:
-    """Write a file of rules."""
-    listed = [{"who": who, "may": what, "on": on} for who, what, on in rules]
-    path.write_text(yaml.safe_dump({"permissions": listed, "groups": GROUPS}))
+def write_rules(path: Path, rules: list[tuple[list[str], list[str], list[str]]], *, issuers: bool = False) -> None:
+    """Write a file of rules, with groups, and with issuers whose keys lie beside it."""
+    listed = [
+        {"who": [yaml.safe_load(each) if each.startswith("{") else each for each in who], "may": what, "on": on}
+        for who, what, on in rules
+    ]
+    table = {
+        name: {"issuer": issuer.url, "jwks_file": f"{name}.json", "audience": AUDIENCE}
+        for name, issuer in ISSUERS.items()
+    }
+    table["sso"] |= {"groups": "groups", "authenticated": True}
+    path.write_text(yaml.safe_dump({"permissions": listed, "groups": GROUPS, "issuers": table if issuers else {}}))
 
 
 def signed(data: bytes, chart: str, version: str = "1.0.0") -> bytes:
@@ -113,6 +142,14 @@ def by(site: Site, caller: str) -> Site:
     """A site as a caller asks it."""
     if caller in TOKENS:
         return site.bearing(TEXT) if caller == TOKENS[0] else site.by("whoever", TEXT)
+    if caller in BROUGHT:
+        issuer, claims, _ = IDENTITIES[BROUGHT[caller]]
+        text = ISSUERS[issuer].token(claims)
+        if caller.endswith("password"):
+            return site.by("whoever", text)
+        if caller.endswith("exchanged"):
+            text = site.bearing(text).ask("POST", "/api/token").get_json()["token"]
+        return site.bearing(text)
     return site if caller == "anonymous" else site.by(caller, PASSWORD)
 
 

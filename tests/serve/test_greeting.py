@@ -65,3 +65,26 @@ def test_a_redirect_that_cannot_be_is_warned_of() -> None:
     assert said(storage_redirect="true")["warning"].startswith("storage_redirect does nothing: only a bucket")
     for fitting in ({"storage_redirect": "true", "storage": "s3://charts"}, {}):
         assert "warning" not in said(**fitting)
+
+
+def test_who_may_write_is_said_by_how_they_are_known() -> None:
+    assert said(permissions="rules.yaml")["writing"] == (
+        "whom the issuers in rules.yaml make known, as far as the rules allow"
+    )
+    assert said(admin_password="x", permissions="rules.yaml")["writing"] == (
+        "user 'admin', with a password, as far as the rules allow"
+    )
+    bearer = {"bearer_auth": "true", "auth_cert_path": "server.pem"}
+    assert said(**bearer)["writing"] == "who has a token under the key of server.pem"
+    assert said(**bearer, admin_password="x")["writing"] == (
+        "user 'admin', with a password, or who has a token under the key of server.pem"
+    )
+    assert said(**bearer)["reading"].startswith("who has a token under the key of server.pem (")
+    assert said(**bearer, auth_anonymous_get="true")["reading"] == "everybody on this machine"
+
+
+def test_bearer_tokens_for_anybody_are_warned_of() -> None:
+    bearer = {"bearer_auth": "true", "auth_cert_path": "server.pem"}
+    assert "set auth_audience and auth_issuer" in said(**bearer)["warning"]
+    assert "warning" in said(**bearer, auth_issuer="us")
+    assert "warning" not in said(**bearer, auth_issuer="us", auth_audience="charts")

@@ -95,8 +95,10 @@ class Helm:
             "KUBECONFIG": os.devnull,
         }
 
-    def run(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run helm to its end and give what it said.
+    def run(
+        self, *arguments: str | Path, check: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run helm to its end, with this text to read if there is one, and give what it said.
 
         Raises:
             HelmError: its status is not 0, unless `check` is false.
@@ -107,6 +109,7 @@ class Helm:
             capture_output=True,
             text=True,
             check=False,
+            input=stdin,
             timeout=120,
         )
         if check and answer.returncode != 0:

@@ -23,7 +23,7 @@ from tests.support.repositories import Shop
 Headers = Mapping[str, str]
 
 OPEN: dict[str, Any] = {"open_writes": True}
-CREDENTIALS = {"basic_auth_user", "admin_password", "htpasswd", "permissions"}
+CREDENTIALS = {"basic_auth_user", "admin_password", "htpasswd", "permissions", "bearer_auth"}
 GROUND = assembly.Ground("the storage", "tests", conditional_writes=True, writes_are_safe=True)
 
 
