@@ -8,7 +8,6 @@ from chartrepo.access.registry_tokens import PREFIX as REGISTRY_TOKEN_PREFIX
 from chartrepo.access.registry_tokens import Issued, Login, RegistryTokens
 from chartrepo.access.rules import Rules, parse_rules, watch_rules
 from chartrepo.access.tokens import Tokens
-from chartrepo.access.watched import Watched
 
 __all__ = [
     "ADMIN",
@@ -23,7 +22,6 @@ __all__ = [
     "Rules",
     "SigningKeys",
     "Tokens",
-    "Watched",
     "parse_rules",
     "watch_rules",
 ]

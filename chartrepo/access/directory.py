@@ -10,11 +10,11 @@ from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import RegistryTokens
 from chartrepo.access.rules import Rules
 from chartrepo.access.tokens import Tokens
-from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.core.patterns import Pattern
 from chartrepo.core.permissions import ANONYMOUS, ANYBODY, USERS, Action, Caller, Permissions, Rights, Rule
 from chartrepo.core.tokens import Token
+from chartrepo.watched import Watched
 
 ADMIN: Final = "admin"
 """The name of the administrator whose password `admin_password` is."""

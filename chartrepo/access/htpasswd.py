@@ -7,8 +7,8 @@ from typing import Final
 
 from chartrepo.access.checks import Checks
 from chartrepo.access.users import Users, parse, remedy
-from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured
+from chartrepo.watched import Watched
 
 MAX_PASSWORD: Final = 1024
 """In bytes. A longer one is wrong, whatever is in the file."""

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured, PermissionsInvalid
-from chartrepo.core.messages import shown
 from chartrepo.core.permissions import Permissions
+from chartrepo.documents import load_strictly
+from chartrepo.watched import Watched
 
 _KEYS: Final = ("permissions", "groups")
 _MAX_GROUPS: Final = 1000
@@ -51,17 +49,7 @@ def parse_rules(data: bytes) -> Rules:
     Raises:
         AccessMisconfigured: it is none; the message says all that is wrong.
     """
-    try:
-        document = yaml.load(data.decode(), Loader=_Loader)  # noqa: S506 - a safe one, without anchors
-    except UnicodeDecodeError:
-        raise AccessMisconfigured("this is not UTF-8 text") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark is not None else ""
-        raise AccessMisconfigured(f"{line}this is not YAML: {getattr(error, 'problem', None) or error}") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # PyYAML lets what Python says of a date, a number or a tag through as it is.
-        raise AccessMisconfigured(f"there is a value that YAML cannot read: {shown(str(error))}") from None
+    document = load_strictly(data)
     if not isinstance(document, dict) or "permissions" not in document:
         raise AccessMisconfigured("there is no permissions: write a list of rules under it; an empty one allows none")
     wrong = [f"there is no key {str(key)[:80]!r}: write {' and '.join(_KEYS)}" for key in document if key not in _KEYS]
@@ -91,23 +79,3 @@ def _groups(value: Any) -> dict[str, frozenset[str]]:
     if wrong:
         raise AccessMisconfigured(*wrong)
     return {name: frozenset(users) for name, users in value.items()}
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes no aliases, of which a few lines make a billion values, and no key twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML gives it no types
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen if isinstance(key, yaml.ScalarNode) else True:
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key stands here twice, or is no plain text", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)

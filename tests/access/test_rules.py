@@ -6,8 +6,8 @@ import pytest
 
 from chartrepo.access import watch_rules
 from chartrepo.access.rules import parse_rules
-from chartrepo.access.watched import Watched
 from chartrepo.core.errors import AccessMisconfigured
+from chartrepo.watched import Watched
 
 NONE = "permissions: []\n"
 

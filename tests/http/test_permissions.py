@@ -409,7 +409,7 @@ def test_a_refusal_names_the_caller_and_the_action(guarded: Site) -> None:
 def test_changed_rules_hold_without_a_start_and_bad_ones_do_not(
     shop: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chartrepo.access.watched._LOOKS", 0.0)
+    monkeypatch.setattr("chartrepo.watched._LOOKS", 0.0)
     rules = tmp_path / "rules.yaml"
     write_rules(rules, [])
     site = Site(shop, admin_password="secret", permissions=rules)

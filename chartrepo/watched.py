@@ -1,4 +1,4 @@
-"""Files that say who may do what: read again when they change, without a start, and never half."""
+"""Files of rules that people write: read again when they change, without a start, and never half."""
 
 import logging
 import os
