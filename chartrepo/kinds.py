@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from chartrepo.core.sizes import EXPECTED, parse_size, written_size
+
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
 
@@ -161,25 +163,7 @@ def duration(low: float, high: float) -> Kind[float]:
     return Kind(expected, "DURATION", parse, _show_duration)
 
 
-_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-
-
-def _parse_size(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]{0,3})", text)
-    if match is None or match[2].lower() not in _BYTES or not int(match[1]):
-        raise ValueError
-    return int(match[1]) * _BYTES[match[2].lower()]
-
-
-def _show_size(size: int) -> str:
-    for unit in ("GiB", "MiB", "KiB"):
-        count, rest = divmod(size, _BYTES[unit.lower()])
-        if count and not rest:
-            return f"{count}{unit}"
-    return str(size)
-
-
-SIZE: Kind[int] = Kind("a size above zero such as 512KiB, 20MiB or 1GiB", "SIZE", _parse_size, _show_size)
+SIZE: Kind[int] = Kind(EXPECTED, "SIZE", parse_size, written_size)
 
 
 def text_of(pattern: str, expected: str, metavar: str) -> Kind[str]:

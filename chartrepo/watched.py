@@ -30,6 +30,38 @@ class _State(NamedTuple):
     inode: int
 
 
+class Named:
+    """Files that a watched file names: where one of them changes, the watched file counts as changed.
+
+    Whoever parses the watched file reads them by this, and gives it to `Watched`.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[Path, _State | None] = {}
+
+    def read(self, path: Path, *, remedy: str) -> bytes:
+        """Return the bytes of a file.
+
+        Args:
+            path: of the file.
+            remedy: what to do where there is no such file, behind a colon.
+
+        Raises:
+            AccessMisconfigured: it cannot be read; the message names it.
+        """
+        self._states[path] = None  # where it cannot be read, it is looked for again
+        self._states[path], data = _load(path, remedy=remedy)
+        return data
+
+    def changed(self) -> bool:
+        """Return whether one of the files may be another than when it was read."""
+        return any(state is None or _state_now(path) != state for path, state in self._states.items())
+
+    def forget(self) -> None:
+        """Watch none of them any more, until they are read again."""
+        self._states = {}
+
+
 class Watched(Generic[T]):
     """What a file says. One that cannot be understood any more leaves in force what was read last.
 
@@ -39,6 +71,7 @@ class Watched(Generic[T]):
         path: of the file.
         parse: makes something of its bytes; raises `AccessMisconfigured`, with messages that name the file.
         remedy: what to do where there is no such file, behind a colon.
+        named: the files that it names, where `parse` reads any.
         clock: tells seconds.
     """
 
@@ -48,11 +81,13 @@ class Watched(Generic[T]):
         parse: Callable[[bytes], T],
         *,
         remedy: str,
+        named: Named | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._parse = parse
         self._remedy = remedy
+        self._named = named or Named()
         self._clock = clock
         self._lock = threading.Lock()
         self._look_again = float("-inf")
@@ -121,15 +156,13 @@ class Watched(Generic[T]):
         Raises:
             AccessMisconfigured: see `check`.
         """
+        if self._judged is not None and _state_now(self._path) == self._judged and not self._named.changed():
+            return False
         try:
-            try:
-                state, data = self._load()
-            except AccessMisconfigured:
-                self._judged = None  # nothing of it was seen: what is the matter can pass without a trace in the state
-                raise
-            if state == self._judged:
-                return False
+            self._judged = None  # where nothing of it can be seen, what is the matter can pass without a trace
+            state, data = _load(self._path, remedy=self._remedy)
             self._judged = state
+            self._named.forget()
             self._read = (self._parsed(data),)
         except AccessMisconfigured as error:
             self._wrong = error
@@ -146,28 +179,36 @@ class Watched(Generic[T]):
             # Whatever a file can do to a parser, what was read last stays in force.
             raise AccessMisconfigured(f"{self._path} cannot be understood: {type(error).__name__}: {error}") from error
 
-    def _load(self) -> tuple[_State, bytes]:
-        """The state of the file and its bytes; without these where the state was judged already."""
-        path = self._path
-        try:
-            found = path.stat()
-            if not stat.S_ISREG(found.st_mode):
-                raise AccessMisconfigured(f"{path} is not a file: name one")
-            if _state(found) == self._judged:
-                return _state(found), b""
-            with path.open("rb") as file:
-                # Taken before the bytes, so that what is written meanwhile is another state.
-                state = _state(os.fstat(file.fileno()))
-                data = file.read(MAX_FILE + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            raise AccessMisconfigured(f"{path} is not there: {self._remedy}") from None
-        except OSError as error:
-            raise AccessMisconfigured(
-                f"{path} cannot be read: {error.strerror or error}: let the user that the server runs as read it"
-            ) from None
-        if len(data) > MAX_FILE:
-            raise AccessMisconfigured(f"{path} is larger than {shown_size(MAX_FILE)}: is it the right one?")
-        return state, data
+
+def _load(path: Path, *, remedy: str) -> tuple[_State, bytes]:
+    """Return the state of a file and its bytes.
+
+    Raises:
+        AccessMisconfigured: it cannot be read; the message names it.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise AccessMisconfigured(f"{path} is not a file: name one")
+        with path.open("rb") as file:
+            # Taken before the bytes, so that what is written meanwhile is another state.
+            state = _state(os.fstat(file.fileno()))
+            data = file.read(MAX_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise AccessMisconfigured(f"{path} is not there: {remedy}") from None
+    except OSError as error:
+        raise AccessMisconfigured(
+            f"{path} cannot be read: {error.strerror or error}: let the user that the server runs as read it"
+        ) from None
+    if len(data) > MAX_FILE:
+        raise AccessMisconfigured(f"{path} is larger than {shown_size(MAX_FILE)}: is it the right one?")
+    return state, data
+
+
+def _state_now(path: Path) -> _State | None:
+    try:
+        return _state(path.stat())
+    except OSError:
+        return None
 
 
 def _state(found: os.stat_result) -> _State:
