@@ -12,12 +12,15 @@ from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, SigningK
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
-from chartrepo.core.errors import CatalogClosed, CatalogMisconfigured, CatalogUnavailable
+from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
+from chartrepo.deletions import Deletions
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.outcomes import ReadMany
+from chartrepo.policies import watch_policies
+from chartrepo.policing import Policing
 from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
@@ -279,6 +282,37 @@ def directory(settings: Settings, state: Storage | None = None, keys: SigningKey
     )
 
 
+def policing(settings: Settings, state: Storage) -> Policing:
+    """Return the policies that charts are held to.
+
+    Args:
+        settings: which name the file.
+        state: where deletions are remembered.
+    """
+    if settings.policies is None:
+        return Policing()
+    return Policing(watch_policies(settings.policies), Deletions(state))
+
+
+def check_files(settings: Settings) -> None:
+    """Read the files about access and policies now.
+
+    Raises:
+        AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with all of them.
+    """
+    problems: list[str] = []
+    checks = [directory(settings).check]
+    if settings.policies is not None:
+        checks.append(watch_policies(settings.policies).check)
+    for check in checks:
+        try:
+            check()
+        except AccessMisconfigured as error:
+            problems += error.problems
+    if problems:
+        raise AccessMisconfigured(*problems)
+
+
 def tokens(settings: Settings, ground: Ground | None = None) -> Tokens | None:
     """Return the tokens beside the packages, where no server has to run; None where nothing was ever kept there.
 
@@ -321,6 +355,7 @@ def repositories(settings: Settings, ground: Ground, found: Storages | None = No
         writes_are_safe=ground.writes_are_safe,
         look=None if _may_hang(settings) else found.look,
         strangers=_has_strangers(settings),
+        policing=policing(settings, found.state),
     )
 
 
@@ -366,11 +401,18 @@ def _may_hang(settings: Settings) -> bool:
     return not isinstance(settings.storage, Folder) or network_file_system(settings.storage.path) is not None
 
 
-def reader(settings: Settings, ground: Ground | None = None, *, tell_failures: bool = False) -> ReadMany:
-    """Return what reads many packages of this storage at once; see `chartrepo.reading.read_many`."""
+def reader(
+    settings: Settings, policing: Policing, ground: Ground | None = None, *, tell_failures: bool = False
+) -> ReadMany:
+    """Return what reads many packages of this storage at once, and holds them to the policies.
+
+    See `chartrepo.reading.read_many`.
+    """
     threads = _READS_FROM_A_BUCKET if isinstance(settings.storage, Bucket) else 1
-    return lambda tasks: read_many(
-        lambda: storages(settings, ground).packages, tasks, threads=threads, tell_failures=tell_failures
+    return policing.reading(
+        lambda tasks: read_many(
+            lambda: storages(settings, ground).packages, tasks, threads=threads, tell_failures=tell_failures
+        )
     )
 
 

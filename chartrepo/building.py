@@ -9,6 +9,7 @@ from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, Record, SetAside
 from chartrepo.listing import listed
 from chartrepo.outcomes import Outcome, ReadMany, Task, Unread, as_record
+from chartrepo.policing import Policing
 from chartrepo.pushed import read_all
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report, sync
@@ -29,6 +30,7 @@ def build(
     packages: Storage,
     read_many: ReadMany,
     *,
+    policing: Policing | None = None,
     remembered: Callable[[], Mapping[str, Record]] = dict,
 ) -> Report:
     """Build the catalog anew out of all packages. Meanwhile packages are served, and all else has to wait.
@@ -36,7 +38,8 @@ def build(
     Args:
         catalog: to be built; what it held is gone afterwards.
         packages: the storage.
-        read_many: see `ReadMany`.
+        read_many: see `ReadMany`; it has held to the policies what it gives.
+        policing: the policies, for what is remembered; None for none.
         remembered: gives what an earlier catalog knew, by key; used where the storage still lists the same state.
 
     Raises:
@@ -44,6 +47,8 @@ def build(
     """
     started = time.monotonic()
     known = remembered()
+    policing = policing or Policing()
+    judge = policing.judge_of_many()
     with catalog.rebuilding() as fresh:
         listing = listed(packages)
         kept: list[PackageRecord | SetAside] = []
@@ -51,7 +56,9 @@ def build(
         for key, (state, _) in listing.packages.items():
             provenance = listing.provenance.get(key)
             record = known.get(key)
-            if isinstance(record, PackageRecord | SetAside) and _still_holds(record, state, provenance):
+            if isinstance(record, PackageRecord) and _still_holds(record, state, provenance):
+                kept.append(judge(record))
+            elif isinstance(record, SetAside) and record.state == state and not policing.is_outdated(record):
                 kept.append(record)
             else:
                 tasks.append(Task(*layout.place(key), signed=provenance is not None))
@@ -69,9 +76,7 @@ def build(
     return Report(len(listing.packages), len(tasks), aside, seconds)
 
 
-def _still_holds(record: PackageRecord | SetAside, state: State, provenance: State | None) -> bool:
-    if isinstance(record, SetAside):
-        return record.state == state
+def _still_holds(record: PackageRecord, state: State, provenance: State | None) -> bool:
     return record.state == state and record.provenance_state == provenance
 
 
@@ -140,5 +145,11 @@ def sync_or_build(
 ) -> Report:
     """Do whichever of `sync` and `build` the catalog needs."""
     if repositories.catalog.needs_rebuild:
-        return build(repositories.catalog, repositories.packages, read_many, remembered=remembered)
+        return build(
+            repositories.catalog,
+            repositories.packages,
+            read_many,
+            policing=repositories.policing,
+            remembered=remembered,
+        )
     return sync(repositories)

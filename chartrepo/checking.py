@@ -1,7 +1,7 @@
 """The check of a whole storage: every package, its provenance, and what the catalog says of it. Nothing is changed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from chartrepo import layout
 from chartrepo.catalog import Catalog, PackageRecord, SetAside
 from chartrepo.comparing import Comparison, Pair, compare, known_to, look_again
-from chartrepo.outcomes import ReadMany
+from chartrepo.outcomes import Outcome, ReadMany, Task
+from chartrepo.policing import Policing
 from storage.base import Storage
 
 _UNDER_WAY: Final = 1.0
@@ -20,6 +21,7 @@ class Kind(Enum):
     """What was found of a package. The last ones are no faults."""
 
     SET_ASIDE = "set aside"
+    POLICY = "policy"
     DIGEST = "digest"
     PROVENANCE = "provenance"
     UNKNOWN = "unknown"
@@ -28,9 +30,10 @@ class Kind(Enum):
     REWRITTEN = "rewritten"
     RESERVED = "reserved"
     WAITING = "waiting"
+    HIDDEN = "hidden"
 
 
-_HARMLESS: Final = frozenset({Kind.REWRITTEN, Kind.RESERVED, Kind.WAITING})
+_HARMLESS: Final = frozenset({Kind.REWRITTEN, Kind.RESERVED, Kind.WAITING, Kind.HIDDEN})
 
 
 class Finding(NamedTuple):
@@ -66,27 +69,57 @@ class Report:
         return all(finding.harmless for finding in self.findings)
 
 
-def check(packages: Storage, catalog: Catalog, read_many: ReadMany) -> Report:
+def check(packages: Storage, catalog: Catalog, read_many: ReadMany, policing: Policing | None = None) -> Report:
     """Read every package, and compare it with its provenance and with the catalog.
 
     A catalog that was not built yet is not compared with. Servers may be at work meanwhile.
+
+    Args:
+        packages: where they lie.
+        catalog: of them.
+        read_many: see `chartrepo.outcomes.ReadMany`; it has held to the policies what it gives.
+        policing: the policies, where all that breaks them is to be found, also what is served all the same; None where
+            they are not to be looked at.
 
     Raises:
         CatalogUnavailable, Unavailable: catalog or storage do not answer.
     """
     compared = not catalog.needs_rebuild
-    comparison = compare(packages, known_to(catalog) if compared else {}, read_many)
+    breaking: dict[str, tuple[str, ...]] = {}
+    noting = read_many if policing is None else _noting(read_many, policing, breaking)
+    comparison = compare(packages, known_to(catalog) if compared else {}, noting)
     differing: dict[str, Pair] = {}
     if compared and comparison.differing:
         time.sleep(_UNDER_WAY)
         differing = look_again(packages, catalog, comparison, read_many)
-    findings = [*_of_packages(comparison), *(each for pair in differing.items() for each in _of_pair(*pair))]
+    findings = [*_of_packages(comparison, hidden=Kind.HIDDEN if policing is None else Kind.POLICY)]
+    findings += (
+        Finding(Kind.POLICY, key, f"it is served, for it was published before the policy holds: {'; '.join(reasons)}")
+        for key, reasons in breaking.items()
+    )
+    findings += (each for pair in differing.items() for each in _of_pair(*pair))
     return Report(len(comparison.listing.packages), compared, tuple(sorted(findings, key=lambda each: each.key)))
 
 
-def _of_packages(comparison: Comparison) -> Iterator[Finding]:
+def _noting(read_many: ReadMany, policing: Policing, breaking: dict[str, tuple[str, ...]]) -> ReadMany:
+    """Return what reads packages, and keeps in `breaking` what those break that are served."""
+
+    def read(tasks: Iterable[Task]) -> Iterator[Outcome]:
+        for outcome in read_many(tasks):
+            reasons = policing.broken(outcome) if isinstance(outcome, PackageRecord) else ()
+            if reasons and isinstance(outcome, PackageRecord):
+                breaking[layout.key(outcome.repository, outcome.file)] = reasons
+            yield outcome
+
+    return read
+
+
+def _of_packages(comparison: Comparison, *, hidden: Kind) -> Iterator[Finding]:
     for key, aside in comparison.aside.items():
-        yield Finding(Kind.SET_ASIDE, key, aside.reason)
+        if aside.policies:
+            yield Finding(hidden, key, f"policies do not let it be served: {aside.reason}")
+        else:
+            yield Finding(Kind.SET_ASIDE, key, aside.reason)
     for key in comparison.unsigned:
         file = layout.provenance_file(key)
         # Left behind by a version that was overwritten, or come before the package that it speaks of.
@@ -104,14 +137,16 @@ def _of_pair(key: str, pair: Pair) -> Iterator[Finding]:
             yield from _of_records(key, known, found)
         case (None, PackageRecord()):
             yield Finding(Kind.UNKNOWN, key, "the catalog does not know it yet: the next sync of a server finds it")
+        case (SetAside() as known, PackageRecord()) if known.policies:
+            yield Finding(Kind.HIDDEN, key, "it is hidden by policies of before: a running server shows it soon")
         case (SetAside() as known, PackageRecord()):
             yield Finding(Kind.UNKNOWN, key, f"the catalog has it set aside ({known.reason}): run chartrepo reindex")
-        case (PackageRecord(), SetAside()):
+        case (PackageRecord(), SetAside() as found) if not found.policies:
             yield Finding(Kind.ENTRY, key, "the catalog lists it, and it cannot be served: run chartrepo reindex")
         case (PackageRecord(), None):
             yield Finding(Kind.MISSING, key, "the catalog lists it, and it is not in storage: restore it, or reindex")
         case _:
-            return  # what is set aside either way is told already
+            return  # what is set aside either way, or by policies, is told already
 
 
 def _of_records(key: str, known: PackageRecord, found: PackageRecord) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from chartrepo.core.errors import (
     InvalidName,
     PackageRefused,
     ProvenanceRefused,
+    VersionIsFinal,
 )
 from chartrepo.core.names import check_repository
 from chartrepo.repository import Overwrite, Published, Repositories
@@ -216,6 +217,8 @@ class _Import:
             try:
                 made, unsigned = self._publish(repository, file, signature, published)
             except AlreadyPublished as error:
+                if isinstance(error, VersionIsFinal) and not error.digest:
+                    raise
                 if error.digest != digest:
                     raise _conflict(item.file) from None
                 return self._sign(item, repository, signature)

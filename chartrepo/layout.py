@@ -24,6 +24,7 @@ The root repository has no folder. Everything private lies in a storage of its o
     oci-uploads/<ab>/<uuid>.ended            says that the upload is over
     tokens/<id>.json                         an API token: what is kept of it, its hash among that
     signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
+    deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
 """
 
@@ -44,6 +45,7 @@ OCI_PREFIX: Final = f"{OCI_FOLDER}/"
 UPLOADS_PREFIX: Final = "oci-uploads/"
 TOKENS_PREFIX: Final = "tokens/"
 SIGNING_KEYS_PREFIX: Final = "signing-keys/"
+DELETED_PREFIX: Final = "deleted/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -206,6 +208,25 @@ def chunk_offset(state_key: str) -> int | None:
 def upload_of(state_key: str) -> str:
     """Return the upload that a state's key belongs to."""
     return state_key.rpartition("/")[2].partition(".")[0]
+
+
+# ---- deletions
+
+
+def deletions_prefix(repository: str, file: str) -> str:
+    """Return what the state's keys of the deletions of one package file begin with."""
+    return f"{DELETED_PREFIX}{key(repository, file)}/"
+
+
+def deletion_key(repository: str, file: str, moment: int) -> str:
+    """Return the state's key that says that a package file was deleted at `moment`, in seconds since the epoch."""
+    return f"{deletions_prefix(repository, file)}{moment}"
+
+
+def deletion(state_key: str) -> tuple[str, int] | None:
+    """Return the key of the package that was deleted, and when; None where a state's key says nothing of the kind."""
+    package, _, moment = state_key.removeprefix(DELETED_PREFIX).rpartition("/")
+    return (package, int(moment)) if package and moment.isdecimal() else None
 
 
 # ---- tokens

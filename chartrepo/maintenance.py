@@ -11,6 +11,7 @@ from chartrepo.catalog import Catalog
 from chartrepo.comparing import compare, known_to
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.outcomes import ReadMany
+from chartrepo.policing import Policing
 from chartrepo.pushed_sync import sync_pushed
 from chartrepo.registry import Blobs, Collected, Collector
 from chartrepo.repository import Repositories
@@ -28,25 +29,31 @@ def at_work(settings: Settings) -> Iterator[Repositories]:
 
     Raises:
         Misconfigured, CatalogMisconfigured: they never can be; the message says why and what to do.
+        AccessMisconfigured: the file of policies cannot be used.
         CatalogUnavailable, Unavailable: not now.
     """
     ground = assembly.prepare(settings, writable=True)
     repositories = assembly.repositories(settings, ground)
     with closing(repositories.catalog):
+        repositories.policing.check()
         yield repositories
 
 
 @contextmanager
-def looking(settings: Settings) -> Iterator[tuple[Storage, Catalog]]:
-    """Give the storage and the catalog of the settings, to be looked at.
+def looking(settings: Settings) -> Iterator[tuple[Storage, Catalog, Policing]]:
+    """Give the storage, the catalog and the policies of the settings, to be looked at.
 
     Raises:
         Misconfigured, CatalogMisconfigured: they never can be; the message says why and what to do.
+        AccessMisconfigured: the file of policies cannot be used.
         Unavailable: not now.
     """
     catalog = assembly.catalog(settings, assembly.look(settings))
     with closing(catalog):
-        yield assembly.storages(settings).packages, catalog
+        found = assembly.storages(settings)
+        policing = assembly.policing(settings, found.state)
+        policing.check()
+        yield found.packages, catalog, policing
 
 
 def build_if_needed(repositories: Repositories, read_many: ReadMany) -> bool:
@@ -63,7 +70,7 @@ def build_if_needed(repositories: Repositories, read_many: ReadMany) -> bool:
     while catalog.needs_rebuild:
         with catalog.sync_lock() as ours:
             if ours and catalog.needs_rebuild:
-                build(catalog, repositories.packages, read_many)
+                build(catalog, repositories.packages, read_many, policing=repositories.policing)
                 return True
         if time.monotonic() > until:
             raise CatalogUnavailable("a server builds the catalog and takes long: try again later")

@@ -362,7 +362,9 @@ class _Now(Collector):
         yield from (charts, versions, size, aside)
         yield GaugeMetricFamily("chartrepo_catalog_up", "Whether the catalog answered this scrape", value=up)
         usable = GaugeMetricFamily(
-            "chartrepo_access_file_ok", "Whether a file about access can be used as it is now", labels=["setting"]
+            "chartrepo_access_file_ok",
+            "Whether a file about access or policies can be used as it is now",
+            labels=["setting"],
         )
         for setting, ok in self._files().items():
             usable.add_metric([setting], int(ok))

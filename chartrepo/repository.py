@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -23,10 +23,12 @@ from chartrepo.core.errors import (
     ChartrepoError,
     FileNotFound,
     PackageRefused,
+    VersionIsFinal,
     VersionNotFound,
     WritesUnsafe,
 )
 from chartrepo.core.names import check_repository
+from chartrepo.core.policies import Immutable
 from chartrepo.examine import (
     NO_STATE,
     Examined,
@@ -37,6 +39,7 @@ from chartrepo.examine import (
     record,
     without_provenance,
 )
+from chartrepo.policing import Policing, deleted_for_good
 from storage.base import (
     ABSENT,
     UNTOLD,
@@ -135,6 +138,7 @@ class Repositories:
         look: gives the state of a package by its key for next to nothing; None where the storage has no such way.
         strangers: whether servers may write to this storage that do not share its catalog.
         companion: told of what becomes of packages; None for nobody.
+        policing: the policies that charts are held to.
     """
 
     packages: Storage
@@ -145,6 +149,7 @@ class Repositories:
     look: Callable[[str], State | None] | None = None
     strangers: bool = True
     companion: Companion | None = None
+    policing: Policing = field(default_factory=Policing)
 
     # ---- writing
 
@@ -180,22 +185,28 @@ class Repositories:
                 catalog in the same transaction. It is not called where somebody replaces the package meanwhile.
 
         Raises:
-            InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule; nothing was written.
+            InvalidName, PackageRefused, ProvenanceRefused: it breaks a rule or a policy; nothing was written.
             AlreadyPublished: the version is there and stays; nothing was written.
+            VersionIsFinal: a policy keeps it as it is, or gone; nothing is left of what was written.
+            AccessMisconfigured: nobody can tell what policies ask.
             CatalogIncomplete, CatalogUnavailable, Unavailable, NoSpace: not now; the package may have been written.
         """
         check_repository(repository)
         self.check_writes()
         replacing = may_replace and self._may_replace(force=force)
         if examined is None:
-            examined = self.admit(package, reserved=reserved)
+            examined = self.admit(package)
         chart = examined.package.chart
+        self.check_wanted(repository, chart.name, examined, reserved=reserved)
+        immutable = self.policing.immutable(repository, chart.name)
         file = layout.package_file(chart.name, chart.version)
         if signature is not None:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
         with self.catalog.exclusive(repository, file) as entry:
             when = int(self.clock()) if published is None else published
-            stored = self._store(entry, repository, file, examined, package, replacing=replacing, published=when)
+            stored = self._store(
+                entry, repository, file, examined, package, replacing=replacing, immutable=immutable, published=when
+            )
             try:
                 found = self._store_signature(repository, file, signature, examined.digest, stored, replacing=replacing)
             except AlreadyPublished:
@@ -229,6 +240,8 @@ class Repositories:
         replacing = may_replace and self._may_replace(force=force)
         statement = provenance.parse(signature)
         file = provenance.package_file(statement)
+        if replacing and self.policing.immutable(repository, statement.name) is not None:
+            replacing = False
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
             if isinstance(known, PackageRecord):
@@ -250,7 +263,8 @@ class Repositories:
         """Delete a version and its provenance, for every reader on return.
 
         What is set aside under the version's file name goes too, whatever it holds: nobody is served it, and it keeps
-        the version from being published.
+        the version from being published. Where versions are immutable, one that was served, or is only hidden, is gone
+        for good; that is remembered first, so whoever dies in between has not deleted it, and can.
 
         Raises:
             VersionNotFound: there is none.
@@ -266,6 +280,8 @@ class Repositories:
             known = self._refresh(entry, repository, file)
             if known is None or (isinstance(known, PackageRecord) and known.name != name):
                 raise missing
+            if isinstance(known, PackageRecord) or known.policies:
+                self.policing.remember_deleted(repository, name, file)
             self._remove(entry, repository, file, known)
         if isinstance(known, PackageRecord):
             self._tell_deleted(known)
@@ -456,17 +472,35 @@ class Repositories:
                 "writes, or use a PostgreSQL catalog"
             )
 
-    def admit(self, package: BinaryIO, *, reserved: bool = False) -> Examined:
-        """Read a package and judge it, as `publish` does.
+    def admit(self, package: BinaryIO) -> Examined:
+        """Read a package.
 
         Raises:
-            PackageRefused: it breaks a rule.
+            PackageRefused: it can never be served.
         """
         package.seek(0)
-        examined = examine(package)
-        if examined.package.reservations and not reserved:
-            raise PackageRefused(*examined.package.reservations)
-        return examined
+        return examine(package)
+
+    def check_wanted(self, repository: str, chart: str, examined: Examined, *, reserved: bool = False) -> None:
+        """Return if a package that can be served may be published, as `publish` does.
+
+        Args:
+            repository: where to.
+            chart: by which name policies are looked up.
+            examined: the package.
+            reserved: also take what Helm accepts though an upload of it is refused.
+
+        Raises:
+            PackageRefused: it breaks rules or policies; it tells of all.
+            AccessMisconfigured: nobody can tell what policies ask.
+        """
+        reservations = () if reserved else examined.package.reservations
+        found = examined.package.chart
+        refusals = self.policing.refusals(
+            repository, found if found.name == chart else replace(found, name=chart), examined.size
+        )
+        if reservations or refusals:
+            raise PackageRefused(*reservations, *refusals)
 
     def _may_replace(self, *, force: bool) -> bool:
         return self.overwrite is Overwrite.ALWAYS or (self.overwrite is Overwrite.FORCE and force)
@@ -480,6 +514,7 @@ class Repositories:
         package: BinaryIO,
         *,
         replacing: bool,
+        immutable: Immutable | None,
         published: int,
     ) -> _Stored:
         """Write the package under its key, if it may be written.
@@ -496,8 +531,8 @@ class Repositories:
             package.seek(0)
             try:
                 if occupant is None:
-                    return _Stored(self.packages.put(key, package, condition=ABSENT, published=published))
-                self._check_replaceable(occupant, examined, replacing=replacing)
+                    return self._create(repository, file, package, immutable=immutable, published=published)
+                self._check_replaceable(occupant, examined, replacing=replacing, immutable=immutable)
                 condition = Matching(State(occupant.state))
                 return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
             except AlreadyExists:
@@ -511,12 +546,40 @@ class Repositories:
                 occupant = self._refresh(entry, repository, file)
         raise Unavailable(f"{key!r} keeps changing while it is written: try again")
 
-    def _check_replaceable(self, occupant: PackageRecord | SetAside, examined: Examined, *, replacing: bool) -> None:
+    def _create(
+        self, repository: str, file: str, package: BinaryIO, *, immutable: Immutable | None, published: int
+    ) -> _Stored:
+        """Write a package where none is, unless it was deleted for good."""
+        key = layout.key(repository, file)
+        if immutable is not None and self.policing.was_deleted(repository, file, immutable):
+            raise VersionIsFinal(deleted_for_good(file, immutable))
+        info = self.packages.put(key, package, condition=ABSENT, published=published)
+        # A server with which there is no lock in common may have remembered and deleted it since the first look.
+        if immutable is not None and self.policing.was_deleted(repository, file, immutable):
+            with suppress(NotFound, Changed):
+                self.packages.delete(key, state=info.state)
+            raise VersionIsFinal(deleted_for_good(file, immutable))
+        return _Stored(info)
+
+    def _check_replaceable(
+        self,
+        occupant: PackageRecord | SetAside,
+        examined: Examined,
+        *,
+        replacing: bool,
+        immutable: Immutable | None,
+    ) -> None:
         chart = examined.package.chart
         if isinstance(occupant, PackageRecord) and (occupant.name, occupant.version) != (chart.name, chart.version):
             raise PackageRefused(
                 f"{occupant.file}: the chart {occupant.name!r} {occupant.version!r} has a package file of this name "
                 f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
+            )
+        if immutable is not None and (replacing if isinstance(occupant, PackageRecord) else occupant.policies):
+            digest = occupant.digest if isinstance(occupant, PackageRecord) else ""
+            raise VersionIsFinal(
+                f"{occupant.file} already exists, and stays as it is: publish a new version ({immutable.by})",
+                digest=digest,
             )
         if not replacing:
             if isinstance(occupant, SetAside):
@@ -627,21 +690,28 @@ class Repositories:
     def _look(
         self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
     ) -> PackageRecord | SetAside | None:
-        """Return what lies under one key in storage; no work where nothing changed, unless `reread` asks for it."""
+        """Return what lies under one key in storage, as policies let it be served.
+
+        There is next to no work where neither changed, unless `reread` asks for it.
+        """
         known = _known(entry)
         try:
             reader = self.packages.open(layout.key(repository, file))
         except NotFound:
             return None
         with reader:
-            if known is None or reread or known.state != reader.info.state:
-                return read_open(self.packages, repository, file, reader)
+            if known is None or reread or known.state != reader.info.state or self._is_outdated(known):
+                found = read_open(self.packages, repository, file, reader)
+                return self.policing.judge_found(found) if isinstance(found, PackageRecord) else found
         if isinstance(known, SetAside):
             return known
-        if known.provenance_state == self._state(layout.key(repository, layout.provenance_file(file))):
-            return known
-        signature = read_signature(self.packages, repository, file, known.digest)
-        return signature.of(known) if signature is not None else without_provenance(known)
+        if known.provenance_state != self._state(layout.key(repository, layout.provenance_file(file))):
+            signature = read_signature(self.packages, repository, file, known.digest)
+            known = signature.of(known) if signature is not None else without_provenance(known)
+        return self.policing.judged(known)
+
+    def _is_outdated(self, known: PackageRecord | SetAside) -> bool:
+        return isinstance(known, SetAside) and self.policing.is_outdated(known)
 
     def _state(self, key: str) -> State | None:
         try:

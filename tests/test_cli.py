@@ -217,7 +217,7 @@ class TestFailures:
             run("serve")
 
     def test_ctrl_c_is_told_apart_from_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def stop(_settings: Settings, *, as_json: bool) -> int:
+        def stop(_settings: Settings, *, policies: bool, as_json: bool) -> int:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("chartrepo.logs.configure", lambda *_: None)
@@ -307,7 +307,7 @@ class TestHandedOn:
         self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]
     ) -> None:
         assert run("check", "--json").exit_code == 1
-        assert (calls[0][0], calls[0][2]) == ("run_check", {"as_json": True})
+        assert (calls[0][0], calls[0][2]) == ("run_check", {"policies": False, "as_json": True})
 
     def test_index(self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]], tmp_path: Path) -> None:
         assert run("index", str(tmp_path), "--url", "https://x").exit_code == 0

@@ -53,6 +53,8 @@ HOMES: Final = {
     "bcrypt": "chartrepo.access",
     "argon2": "chartrepo.access",
     "itsdangerous": "chartrepo.access",
+    "jsonschema": "chartrepo.schemas",
+    "referencing": "chartrepo.schemas",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}

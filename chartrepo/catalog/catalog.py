@@ -307,7 +307,7 @@ class Catalog:
         with self._reading() as session:
             for repository, file, state, provenance_state in session.stream(self._queries.package_states):
                 yield Known(repository, file, state, provenance_state, served=True)
-            for repository, file, state, _reason in session.stream(self._queries.set_aside):
+            for repository, file, state, *_ in session.stream(self._queries.set_aside):
                 yield Known(to_name(repository), to_name(file), state, None, served=False)
 
     def states_of_chart(self, repository: str, chart: str) -> dict[str, str]:

@@ -46,19 +46,21 @@ class PackageRecord:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A package that cannot be served.
+    """A package that cannot be served, or that policies keep from being served.
 
     Attributes:
         repository: the folder it lies in, which may be none that can be a repository.
         file: its name in there.
         state: the storage's name for the bytes that were refused; other bytes are read again.
         reason: one sentence for people.
+        policies: the fingerprint of the policies that keep it; empty where it cannot be served whatever they say.
     """
 
     repository: str
     file: str
     state: str
     reason: str
+    policies: str = ""
 
 
 class Served(NamedTuple):

@@ -156,8 +156,8 @@ def from_tag(record: TagRecord) -> dict[str, Any]:
 
 def to_set_aside(row: Row) -> SetAside:
     """Return what a row of `set_aside` says."""
-    repository, file, state, reason = row
-    return SetAside(to_name(repository), to_name(file), state, json.loads(reason))
+    repository, file, state, reason, policies = row
+    return SetAside(to_name(repository), to_name(file), state, json.loads(reason), policies)
 
 
 def from_set_aside(record: SetAside) -> dict[str, Any]:
@@ -167,6 +167,7 @@ def from_set_aside(record: SetAside) -> dict[str, Any]:
         "file": from_name(record.file),
         "state": record.state,
         "reason": json.dumps(record.reason),
+        "policies": record.policies,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Counts up with every change below, and with every change of what is written into the columns.
 
 It is part of the SQLite file's name and of the PostgreSQL schema's name, so that each release builds its own catalog.
@@ -110,6 +110,7 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("file", sa.LargeBinary, primary_key=True),
             sa.Column("state", _TEXT, nullable=False),
             sa.Column("reason", _TEXT, nullable=False),
+            sa.Column("policies", _TEXT, nullable=False),
         ),
         contents=sa.Table(
             "contents",

@@ -312,19 +312,21 @@ def reindex(configuration: Configuration) -> None:
 
 
 @cli.command(cls=_Command, short_help="Read every package and compare it with the catalog.")
+@click.option("--policy", is_flag=True, help="Also find what breaks a policy, though it may be served.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
 @_configured(*_DATA)
-def check(configuration: Configuration, *, as_json: bool) -> None:
+def check(configuration: Configuration, *, policy: bool, as_json: bool) -> None:
     """Read every package, and compare it with its provenance and with the catalog. Nothing is changed.
 
-    What cannot be served is listed with the reason. Servers may run meanwhile.
+    What cannot be served is listed with the reason. Servers may run meanwhile. With --policy and --policies FILE one
+    sees before a file is in force what it would change.
 
     The exit status is 0 when all is well, 1 when something was found, 2 when the check could not be made.
     """
     _quiet_logging(configuration)
     from chartrepo.cli.maintenance import run_check  # noqa: PLC0415 - see the module's docstring
 
-    sys.exit(run_check(configuration.settings, as_json=as_json))
+    sys.exit(run_check(configuration.settings, policies=policy, as_json=as_json))
 
 
 class _Duration(click.ParamType[float]):

@@ -114,7 +114,10 @@ def _opened(settings: Settings, origin: Origin, jobs: int) -> Iterator[Source]:
 def _build_if_needed(settings: Settings, repositories: Repositories) -> None:
     if repositories.catalog.needs_rebuild:
         remark("There is no catalog yet. It is built first, out of the packages that are in storage.")
-        build_if_needed(repositories, watched(assembly.reader(settings, tell_failures=True), "Building the catalog"))
+        build_if_needed(
+            repositories,
+            watched(assembly.reader(settings, repositories.policing, tell_failures=True), "Building the catalog"),
+        )
 
 
 def _import(

@@ -21,7 +21,7 @@ def run_reindex(settings: Settings) -> None:
         ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
     """
     with at_work(settings) as repositories:
-        done = reindex(repositories, watched(assembly.reader(settings), "Reading"))
+        done = reindex(repositories, watched(assembly.reader(settings, repositories.policing), "Reading"))
     if done.changed is None:
         said = "the catalog was built"
     else:
@@ -37,7 +37,8 @@ def run_gc(settings: Settings, *, dry_run: bool, grace: float, untagged: bool, a
         ChartrepoError, StorageError: it could not be done, or not to its end; the message is for people.
     """
     with at_work(settings) as repositories:
-        done = collect_garbage(repositories, assembly.reader(settings), grace=grace, untagged=untagged, dry_run=dry_run)
+        reader = assembly.reader(settings, repositories.policing)
+        done = collect_garbage(repositories, reader, grace=grace, untagged=untagged, dry_run=dry_run)
     if as_json:
         say(json.dumps(asdict(done)))
         return
@@ -55,8 +56,13 @@ def run_gc(settings: Settings, *, dry_run: bool, grace: float, untagged: bool, a
         say(f"{would}spared: {counted(done.spared, 'condemned blob')} that something needs again")
 
 
-def run_check(settings: Settings, *, as_json: bool) -> int:
+def run_check(settings: Settings, *, policies: bool, as_json: bool) -> int:
     """Read every package, compare, and print the findings.
+
+    Args:
+        settings: where packages and catalog are.
+        policies: whether what breaks a policy is one.
+        as_json: print them for programs.
 
     Returns:
         The exit status: 0 when all is well, 1 when something was found.
@@ -64,8 +70,11 @@ def run_check(settings: Settings, *, as_json: bool) -> int:
     Raises:
         ChartrepoError, StorageError: it could not be done; the message is for people.
     """
-    with looking(settings) as (packages, catalog):
-        report = check(packages, catalog, watched(assembly.reader(settings, tell_failures=True), "Reading"))
+    if policies and settings.policies is None:
+        raise ChartrepoError("there are no policies to check: name a file of them with the setting policies")
+    with looking(settings) as (packages, catalog, policing):
+        reader = watched(assembly.reader(settings, policing, tell_failures=True), "Reading")
+        report = check(packages, catalog, reader, policing if policies else None)
     if as_json:
         say(json.dumps(_as_json(report)))
     else:
@@ -132,7 +141,7 @@ def run_prune(settings: Settings) -> None:
     Raises:
         ChartrepoError, StorageError: it could not be done; the message is for people.
     """
-    with looking(settings) as (_, catalog):
+    with looking(settings) as (_, catalog, _):
         dropped = catalog.prune()
     for name in dropped:
         say(f"dropped {name}")

@@ -49,6 +49,10 @@ class AlreadyPublished(ChartrepoError):
         self.digest = digest
 
 
+class VersionIsFinal(AlreadyPublished):
+    """A policy keeps the version as it is: it is there and may not be replaced, or it was deleted for good."""
+
+
 class ChartNotFound(ChartrepoError):
     """The repository has no chart of that name."""
 
@@ -151,7 +155,9 @@ class WritesUnsafe(ChartrepoError):
 
 
 class AccessMisconfigured(ChartrepoError):
-    """A file that says who may do what cannot be used. The message has a line for each thing that is wrong.
+    """A file that says who may do what, or what charts must be like, cannot be used.
+
+    The message has a line for each thing that is wrong.
 
     Attributes:
         problems: all of these, each a sentence that names the place, the value and the remedy, and never a hash.
@@ -168,6 +174,10 @@ class PermissionsInvalid(AccessMisconfigured):
 
 class UsersInvalid(AccessMisconfigured):
     """A file of users that cannot be read, or that breaks a rule."""
+
+
+class PoliciesInvalid(AccessMisconfigured):
+    """Policies that cannot be read."""
 
 
 class TokenInvalid(ChartrepoError):

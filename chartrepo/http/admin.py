@@ -27,7 +27,7 @@ def create_admin_app(
         catalog: asked whether it is complete, and for the figures of the metrics.
         metrics: what a scrape is answered from.
         ask_workers: returns when a worker has answered; raises `OSError` where none does.
-        files: tells which of the files about access can be used.
+        files: tells which of the files about access and policies can be used.
     """
     ops = Ops(catalog, metrics, files=files)
     app = Flask("chartrepo.admin", static_folder=None)

@@ -21,6 +21,7 @@ from chartrepo.core.errors import (
     ChartrepoError,
     FileNotFound,
     InvalidConstraint,
+    VersionIsFinal,
     VersionNotFound,
 )
 from chartrepo.core.index import Form, entry_with_urls
@@ -223,6 +224,8 @@ class Api:
             return self._repositories.publish(
                 repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
             ).replaced
+        except VersionIsFinal:
+            raise
         except AlreadyPublished as error:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)

@@ -121,7 +121,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, addre
         public_url=services.public_url,
         context_path=settings.context_path,
         artifacthub_id=settings.artifacthub_repository_id,
-        files=services.directory.files,
+        files=lambda: {**services.directory.files(), **services.repositories.policing.files()},
         addresses=addresses,
     ).register(app)
 

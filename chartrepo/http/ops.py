@@ -48,7 +48,7 @@ class Ops:
         public_url: the address this server is known under; empty for the one it is asked under.
         context_path: what stands behind that one.
         artifacthub_id: as Artifact Hub gave it; empty for no such file.
-        files: tells which of the files about access can be used.
+        files: tells which of the files about access and policies can be used.
         addresses: tell by which address a caller reached this server.
     """
 

@@ -140,6 +140,9 @@ class _Collection:
         self._manifests = found.records
         self._done = done
         self._now = collector.clock()
+        aside = collector.blobs.repositories.catalog.set_aside(name.repository)
+        # What was pushed for a version goes with it, and a version that policies hide is not gone.
+        self._hides = any(each.policies and each.file.startswith(f"{name.chart}-") for each in aside)
 
     def run(self) -> None:
         tags = [tag for tag in map(self._tag, self._found.tags) if tag is not None]
@@ -164,7 +167,7 @@ class _Collection:
     def _is_dead(self, digest: Digest) -> bool:
         """Return whether a manifest is of a package that is gone, so that nobody can get it any more."""
         package = self._manifests[digest].chart
-        if package is None or not self._is_old_manifest(digest):
+        if package is None or self._hides or not self._is_old_manifest(digest):
             return False
         return oci.sha256(package) not in self._found.blobs and not self._is_published(package)
 
@@ -178,7 +181,7 @@ class _Collection:
         """Remove a tag whose version, or whose manifest, is gone; return whether it is such a one."""
         gone = oci.parse_digest(tag.digest) not in self._manifests
         if tag.package is not None:
-            gone = gone or not self._is_published(tag.package)
+            gone = gone or not (self._hides or self._is_published(tag.package))
         elif gone and self._is_made(tag.digest):
             gone = False
         if gone:

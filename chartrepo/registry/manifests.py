@@ -30,6 +30,7 @@ from chartrepo.core.errors import (
     NotDeletable,
     PackageRefused,
     ProvenanceRefused,
+    VersionIsFinal,
     VersionNotFound,
 )
 from chartrepo.core.made_manifests import Part
@@ -419,6 +420,7 @@ class Manifests:
         signature = None
         try:
             examined = self.repositories.admit(file)
+            self.repositories.check_wanted(name.repository, name.chart, examined)
             if parts.provenance is not None:
                 chart = examined.package.chart
                 signature = self._provenance(name, parts.provenance)
@@ -527,6 +529,8 @@ class Manifests:
         except AlreadyPublished as error:
             if error.digest == chart.examined.digest:
                 return None
+            if isinstance(error, VersionIsFinal):
+                raise
             raise AlreadyPublished(
                 f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
                 digest=error.digest,

@@ -47,9 +47,11 @@ def _application(settings: Settings, ground: assembly.Ground, main_url: str) -> 
         with _DIRECT.open(f"{main_url}/livez", timeout=_PATIENCE):
             pass
 
+    directory = assembly.directory(settings)
+    policing = assembly.policing(settings, assembly.storages(settings, ground).state)
     return create_admin_app(
         assembly.catalog(settings, ground),
         assembly.metrics(ground),
         ask_workers=ask_workers,
-        files=assembly.directory(settings).files,
+        files=lambda: {**directory.files(), **policing.files()},
     )

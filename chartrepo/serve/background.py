@@ -14,6 +14,7 @@ from typing import Final
 from chartrepo import assembly
 from chartrepo.building import sync_or_build
 from chartrepo.core.errors import ChartrepoError, in_full
+from chartrepo.judging import judge_again
 from chartrepo.kinds import Bucket
 from chartrepo.published import PublishedIndexes
 from chartrepo.serve.greeting import found_in
@@ -32,6 +33,8 @@ _TICK: Final = 0.25
 
 _CLEAN_EVERY: Final = 3600.0
 _NEVER: Final = float("inf")
+_JUDGINGS: Final = 2
+"""How often packages are held to changed policies: workers may go by the old ones for a second longer."""
 
 
 class _Stopped(BaseException):
@@ -129,6 +132,8 @@ class Background:
         self._failures = Pauses()
         self._unread = Pauses()
         self._told = False
+        self._judged: object = None
+        self._judgings = _JUDGINGS
 
     def run(self) -> None:
         """Work for ever."""
@@ -149,7 +154,13 @@ class Background:
             self._sync()
 
     def _is_wanted(self) -> bool:
-        return self._wishes.wants_sync() or self._catalog_is_lost()
+        return self._wishes.wants_sync() or self._policies_changed() or self._catalog_is_lost()
+
+    def _policies_changed(self) -> bool:
+        try:
+            return self._repositories.policing.policies is not self._judged
+        except ChartrepoError:
+            return False  # they never could be read: a start refuses that, so the file is gone since
 
     def _catalog_is_lost(self) -> bool:
         try:
@@ -178,7 +189,8 @@ class Background:
         if report is not None and report.unread:
             return min(self._unread.longer(), usual)
         self._unread.end()
-        return SETTLED_AFTER if report is not None and report.unsettled else usual
+        soon = report is not None and (report.unsettled or self._judgings)
+        return min(SETTLED_AFTER, usual) if soon else usual
 
     def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
@@ -196,8 +208,20 @@ class Background:
             self._wishes.forget_sync()
             if self._repositories.catalog.needs_rebuild:
                 assembly.keep_storage_id(self._settings, self._ground)
-            return sync_or_build(
+            report = sync_or_build(
                 self._repositories,
-                assembly.reader(self._settings, self._ground, tell_failures=True),
+                assembly.reader(self._settings, self._repositories.policing, self._ground, tell_failures=True),
                 remembered=self._snapshot.read if self._snapshot is not None else dict,
             )
+            self._judge_again()
+            return report
+
+    def _judge_again(self) -> None:
+        policies = self._repositories.policing.policies
+        if policies is not self._judged:
+            self._judged, self._judgings = policies, _JUDGINGS
+        if self._judgings:
+            changed = judge_again(self._repositories)
+            self._judgings -= 1
+            if changed:
+                log.info("%s looked at again for the policies", counted(changed, "package"))

@@ -52,7 +52,7 @@ def run_server(settings: Settings) -> None:
             "basic_auth_user and basic_auth_password instead"
         )
     check_installed(settings)
-    assembly.directory(settings).check()
+    assembly.check_files(settings)
     listener = listen(settings.host, settings.port)
     admin = None
     if settings.admin_port is not None:

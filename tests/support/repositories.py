@@ -8,7 +8,13 @@ from pathlib import Path
 from chartrepo.building import sync_or_build
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.core.index import Form
+from chartrepo.deletions import Deletions
 from chartrepo.indexes import Indexes
+from chartrepo.judging import judge_again
+from chartrepo.maintenance import reindex
+from chartrepo.outcomes import ReadMany
+from chartrepo.policies import watch_policies
+from chartrepo.policing import Policing
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Published, Repositories
 from chartrepo.sync import Report, sync
@@ -40,6 +46,7 @@ class Shop:
         inner: where packages lie.
         state: where the server's own state lies.
         overwrite: when a version may be replaced.
+        policing: the policies that charts are held to.
     """
 
     folder: Path
@@ -47,15 +54,14 @@ class Shop:
     state: Storage = field(default_factory=MemoryStorage)
     overwrite: Overwrite = Overwrite.FORCE
     clock: Clock = field(default_factory=Clock)
+    policing: Policing = field(default_factory=Policing)
     storage: FaultyStorage = field(init=False)
     catalog: Catalog = field(init=False)
 
     def __post_init__(self) -> None:
         _open.append(self)
         self.storage = FaultyStorage(self.inner)
-        self.catalog = open_catalog(
-            f"sqlite:///{self.folder}/catalog.sqlite", lock_dir=self.folder / "locks", storage_id="the storage"
-        )
+        self.catalog = _catalog(self.folder)
 
     def close(self) -> None:
         """Close the catalog's connections."""
@@ -64,13 +70,44 @@ class Shop:
     @property
     def repositories(self) -> Repositories:
         look = self.inner.state if isinstance(self.inner, LocalStorage) else None
-        return Repositories(self.storage, self.catalog, overwrite=self.overwrite, clock=self.clock, look=look)
+        return Repositories(
+            self.storage,
+            self.catalog,
+            overwrite=self.overwrite,
+            clock=self.clock,
+            look=look,
+            policing=self.policing,
+        )
+
+    def police(self, text: str) -> None:
+        """Hold charts to the policies in a file with this text, from now on and for all that is there."""
+        file = self.folder / "policies.yaml"
+        file.write_text(text)
+        self.policing = Policing(watch_policies(file), Deletions(self.state), self.clock)
+        self.policing.check()
+
+    def judge(self) -> int:
+        """Do what a server does when the policies changed."""
+        return judge_again(self.repositories)
+
+    def reader(self) -> ReadMany:
+        """What reads many packages, and holds them to the policies."""
+        return self.policing.reading(lambda tasks: read_many(lambda: self.storage, tasks, tell_failures=True))
 
     def build(self) -> Report:
         """Do what a server does when it starts."""
-        return sync_or_build(
-            self.repositories, lambda tasks: read_many(lambda: self.storage, tasks, tell_failures=True)
-        )
+        return sync_or_build(self.repositories, self.reader())
+
+    def rebuild(self) -> None:
+        """Lose the catalog, and build it anew."""
+        self.catalog.close()
+        for file in self.folder.glob("catalog*"):
+            file.unlink()
+        self.catalog = _catalog(self.folder)
+        self.build()
+
+    def reindex(self) -> None:
+        reindex(self.repositories, self.reader())
 
     def sync(self) -> Report:
         return sync(self.repositories)
@@ -101,6 +138,10 @@ class Shop:
         return [
             f"{name} {version.version}" for name in index.names for version in self.catalog.versions(repository, name)
         ]
+
+
+def _catalog(folder: Path) -> Catalog:
+    return open_catalog(f"sqlite:///{folder}/catalog.sqlite", lock_dir=folder / "locks", storage_id="the storage")
 
 
 _open: list[Shop] = []

@@ -1,0 +1,45 @@
+"""Bringing the catalog in line with the policies, as far as they are others than when it was written.
+
+The policies are not in the catalog, and what they say of a package follows from its row. So every row is judged again
+where they may have changed; only what is to be served again has to be read again.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from chartrepo import layout
+from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.policing import Policing
+from chartrepo.repository import Repositories
+from storage.base import StorageError
+
+log = logging.getLogger(__name__)
+
+
+def judge_again(repositories: Repositories) -> int:
+    """Look again at every package of which policies and catalog do not say the same; return how many.
+
+    Raises:
+        AccessMisconfigured: nobody can tell what the policies ask.
+        CatalogIncomplete, CatalogUnavailable: what was put right by then stays so.
+    """
+    looked_at = 0
+    for repository, file in sorted(_suspects(repositories.catalog, repositories.policing)):
+        try:
+            repositories.refresh(repository, file)
+        except StorageError as error:
+            log.warning("%s could not be held to the policies: %s", layout.key(repository, file), error)
+        else:
+            looked_at += 1
+    return looked_at
+
+
+def _suspects(catalog: Catalog, policing: Policing) -> Iterator[tuple[str, str]]:
+    records = catalog.records() if policing.policies.policies else catalog.set_aside()
+    for record in records:
+        if isinstance(record, PackageRecord):
+            differs = isinstance(policing.judged(record), SetAside)
+        else:
+            differs = policing.is_outdated(record)
+        if differs:
+            yield record.repository, record.file
