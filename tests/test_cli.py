@@ -309,6 +309,10 @@ class TestHandedOn:
         assert run("check", "--json").exit_code == 1
         assert (calls[0][0], calls[0][2]) == ("run_check", {"policies": False, "as_json": True})
 
+    def test_check_of_policies(self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> None:
+        run("check", "--policy", "--policies", "./new.yaml")
+        assert (str(calls[0][1][0].policies), calls[0][2]) == ("new.yaml", {"policies": True, "as_json": False})
+
     def test_index(self, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]], tmp_path: Path) -> None:
         assert run("index", str(tmp_path), "--url", "https://x").exit_code == 0
         assert calls == [("run_index", (tmp_path,), {"url": "https://x", "merge": None, "as_json": False})]

@@ -178,7 +178,7 @@ class Policies:
         return any(policy.immutable for policy in self.policies)
 
     def broken_by(self, repository: str, chart: ChartVersion, size: int, moment: int | None) -> tuple[str, ...]:
-        """Return all that a chart breaks, in sentences that name the policy.
+        """Return all that a chart breaks, in sentences. Behind those that the same policies ask, these are named.
 
         Args:
             repository: it is or would be in.
@@ -192,7 +192,14 @@ class Policies:
             if pattern is not None and (moment is None or policy.holds_at(moment)):
                 for sentence in policy.broken_by(chart, size):
                     found.setdefault(sentence, []).append((policy, pattern))
-        return tuple(f"{sentence} ({self._named(policies)})" for sentence, policies in found.items())
+        by_policies: dict[tuple[tuple[Policy, Pattern], ...], list[str]] = {}
+        for sentence, policies in found.items():
+            by_policies.setdefault(tuple(policies), []).append(sentence)
+        return tuple(
+            sentence
+            for policies, (*most, last) in by_policies.items()
+            for sentence in (*most, f"{last} ({'all by ' if most else ''}{self._named(policies)})")
+        )
 
     def immutable_since(self, repository: str, chart: str, moment: int) -> "Immutable | None":
         """Return by what the versions of a chart are immutable now; None where they are not.

@@ -257,3 +257,16 @@ def test_all_of_it_works_on_a_bucket(helm4: Path, moto_s3: S3, tmp_path: Path, o
         pull(helm, out, f"{place.oci}/sent")
         for name in ("pushed", "sent"):
             assert (out / f"{name}-1.0.0.tgz").read_bytes() == package(name)
+
+
+def test_what_policies_ask_reaches_who_pushes(helm: Helm, tmp_path: Path) -> None:
+    policies = tmp_path / "policies.yaml"
+    policies.write_text('policies: [{on: "team/**", since: 2020-01-01, versions: stable-only, required: icon}]')
+    file = saved(tmp_path, package("app", "1.0.0-rc"), "app-1.0.0-rc.tgz")
+    with running(tmp_path, "--open-writes", "--workers", "1", "--policies", policies) as server:
+        place = place_on(server)
+        refused = push(helm, file, place.oci, check=False)
+        assert refused.returncode != 0
+        for wrong in ("version '1.0.0-rc' is a prerelease", "icon is missing"):
+            assert told(refused, "400 Bad Request", wrong)
+        push(helm, saved(tmp_path, package("app", icon="i")), place.oci)

@@ -15,7 +15,9 @@ import pytest
 from chartrepo import assembly
 from chartrepo.configuration import load
 from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.judging import judge_again
 from chartrepo.kinds import Folder
+from chartrepo.repository import Repositories
 from chartrepo.serve import background
 from chartrepo.serve.background import Background
 from chartrepo.serve.wishes import Wishes
@@ -146,6 +148,49 @@ def test_work_that_fails_is_tried_again_ever_less_often_and_the_rest_goes_on(
     (site.data / "index.yaml").rmdir()
     work.finish()
     assert "app-1.0.0.tgz" in (site.data / "index.yaml").read_text()
+
+
+def test_changed_policies_are_held_to_without_a_wish_and_once_more_soon_after(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chartrepo.watched._LOOKS", 0.0)
+    file = site.data.parent / "policies.yaml"
+    file.write_text("policies: []")
+    site.put("app")
+    judged: list[int] = []
+
+    def judge(repositories: Repositories) -> int:
+        judged.append(judge_again(repositories))
+        return judged[-1]
+
+    monkeypatch.setattr(background, "judge_again", judge)
+    work = Background(replace(site.settings, policies=file), site.ground, site.wishes)
+    for _ in range(5):
+        work.sync_if_wanted()
+        clock.now += 5
+    assert (site.versions("app"), judged) == (1, [0, 0])
+
+    file.write_text('policies: [{on: "**", existing: hide, required: icon}]')
+    for _ in range(5):
+        work.sync_if_wanted()
+        clock.now += 5
+    assert (site.versions("app"), judged) == (0, [0, 0, 1, 0])
+
+    file.unlink()
+    clock.now += 1000
+    work.sync_if_wanted()
+    assert site.versions("app") == 0
+
+
+def test_what_policies_hid_is_shown_at_a_start_without_any(site: Site, work: Background) -> None:
+    file = site.data.parent / "policies.yaml"
+    file.write_text('policies: [{on: "**", existing: hide, required: icon}]')
+    site.put("app")
+    Background(replace(site.settings, policies=file), site.ground, site.wishes).sync_if_wanted()
+    assert site.versions("app") == 0
+
+    work.sync_if_wanted()
+    assert site.versions("app") == 1
 
 
 class _EndError(Exception):
