@@ -282,16 +282,16 @@ def directory(settings: Settings, state: Storage | None = None, keys: SigningKey
     )
 
 
-def policing(settings: Settings, state: Storage) -> Policing:
+def policing(settings: Settings, state: Storage | None = None) -> Policing:
     """Return the policies that charts are held to.
 
     Args:
         settings: which name the file.
-        state: where deletions are remembered.
+        state: where deletions are remembered; without it none is.
     """
     if settings.policies is None:
         return Policing()
-    return Policing(watch_policies(settings.policies), Deletions(state))
+    return Policing(watch_policies(settings.policies), Deletions(state) if state is not None else None)
 
 
 def check_files(settings: Settings) -> None:
@@ -301,10 +301,7 @@ def check_files(settings: Settings) -> None:
         AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with all of them.
     """
     problems: list[str] = []
-    checks = [directory(settings).check]
-    if settings.policies is not None:
-        checks.append(watch_policies(settings.policies).check)
-    for check in checks:
+    for check in (directory(settings).check, policing(settings).check):
         try:
             check()
         except AccessMisconfigured as error:

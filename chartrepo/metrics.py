@@ -49,7 +49,8 @@ class RepositoryFigures:
         charts: how many names.
         versions: how many packages are served.
         size: bytes of these packages.
-        set_aside: packages that lie in storage and are not served.
+        set_aside: packages that lie in storage and cannot be served.
+        hidden: packages that policies keep from being served.
     """
 
     repository: str
@@ -57,6 +58,7 @@ class RepositoryFigures:
     versions: int
     size: int
     set_aside: int
+    hidden: int = 0
 
 
 class _Identity:
@@ -348,7 +350,10 @@ class _Now(Collector):
         versions = GaugeMetricFamily("chartrepo_chart_versions", "Packages served", labels=["repository"])
         size = GaugeMetricFamily("chartrepo_package_bytes", "Bytes of the packages served", labels=["repository"])
         aside = GaugeMetricFamily(
-            "chartrepo_packages_set_aside", "Packages in storage that are not served", labels=["repository"]
+            "chartrepo_packages_set_aside", "Packages in storage that cannot be served", labels=["repository"]
+        )
+        hidden = GaugeMetricFamily(
+            "chartrepo_packages_hidden", "Packages that policies keep from being served", labels=["repository"]
         )
         up = 1
         try:
@@ -357,9 +362,10 @@ class _Now(Collector):
                 versions.add_metric([each.repository], each.versions)
                 size.add_metric([each.repository], each.size)
                 aside.add_metric([each.repository], each.set_aside)
+                hidden.add_metric([each.repository], each.hidden)
         except ChartrepoError:
             up = 0
-        yield from (charts, versions, size, aside)
+        yield from (charts, versions, size, aside, hidden)
         yield GaugeMetricFamily("chartrepo_catalog_up", "Whether the catalog answered this scrape", value=up)
         usable = GaugeMetricFamily(
             "chartrepo_access_file_ok",

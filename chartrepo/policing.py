@@ -26,7 +26,7 @@ class Policing:
 
     Args:
         file: of policies; None where there are none.
-        deletions: where those are remembered that are for good; needed where there is a file.
+        deletions: where those are remembered that are for good; None where nothing is written or found.
         clock: seconds since the epoch.
     """
 

@@ -1,5 +1,6 @@
 """What operators and load balancers ask: health, readiness, version, metrics, and a word of welcome."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
@@ -115,11 +116,13 @@ class Ops:
         return Response(data, content_type=content_type)
 
     def _figures(self) -> Iterator[RepositoryFigures]:
-        aside: dict[str, int] = {}
+        aside: Counter[str] = Counter()
+        hidden: Counter[str] = Counter()
         for each in self._catalog.set_aside():
-            aside[each.repository] = aside.get(each.repository, 0) + 1
+            (hidden if each.policies else aside)[each.repository] += 1
         for status in self._catalog.repositories():
-            yield RepositoryFigures(status.name, status.charts, status.versions, status.size, aside.get(status.name, 0))
+            name = status.name
+            yield RepositoryFigures(name, status.charts, status.versions, status.size, aside[name], hidden[name])
 
     def artifacthub(self) -> Response:
         """Answer the file by which Artifact Hub knows whose repository this is."""

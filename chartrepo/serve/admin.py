@@ -48,7 +48,7 @@ def _application(settings: Settings, ground: assembly.Ground, main_url: str) -> 
             pass
 
     directory = assembly.directory(settings)
-    policing = assembly.policing(settings, assembly.storages(settings, ground).state)
+    policing = assembly.policing(settings)
     return create_admin_app(
         assembly.catalog(settings, ground),
         assembly.metrics(ground),

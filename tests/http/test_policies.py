@@ -6,6 +6,8 @@ import bcrypt
 import pytest
 from werkzeug.test import TestResponse
 
+from chartrepo.http.ops import Ops
+from chartrepo.metrics import Metrics
 from chartrepo.registry import Blobs, Collector
 from tests.support.packages import package
 from tests.support.pushes import find, message, push, put_manifest, said, send_parts, tags
@@ -46,6 +48,10 @@ def site(shop: Shop) -> Site:
 
 def error(answer: TestResponse) -> str:
     return str(answer.json["error"])
+
+
+def scraped(ops: Ops) -> str:
+    return ops.metrics().get_data(as_text=True)
 
 
 class TestAtTheDoor:
@@ -94,12 +100,12 @@ class TestAtTheDoor:
         hold_to(shop, POLICIES)
         assert site.upload(package("web", "2.0.0"), "/api/team/charts").status_code == 400
 
-    def test_a_bad_edit_leaves_the_old_one_in_force_and_shows_in_the_metric(self, site: Site, shop: Shop) -> None:
-        files = site.shop.policing.files
-        assert files() == {"policies": True}
+    def test_a_bad_edit_changes_nothing_and_shows_in_the_metric(self, site: Site, shop: Shop, tmp_path: Path) -> None:
+        ops = Ops(shop.catalog, Metrics(tmp_path), files=shop.policing.files)
+        assert 'chartrepo_access_file_ok{setting="policies"} 1.0' in scraped(ops)
         hold_to(shop, "policies: [{on: 7}]")
         assert site.upload(PLAIN, "/api/team/charts").status_code == 400
-        assert files() == {"policies": False}
+        assert 'chartrepo_access_file_ok{setting="policies"} 0.0' in scraped(ops)
 
 
 class TestHidden:
@@ -145,6 +151,14 @@ class TestHidden:
         assert site.get("/team/charts/web-2.0.0.tgz").data == package("web", "2.0.0")
         assert find(site, "team/web", "2.0.0") == digest
         assert tags(site, "team/web") == ["1.0.0", "2.0.0"]
+
+    def test_it_is_counted_by_itself(self, site: Site, shop: Shop, tmp_path: Path) -> None:
+        self.hide(shop)
+        shop.put("team/broken-1.0.0.tgz", b"nothing")
+        shop.sync()
+        text = scraped(Ops(shop.catalog, Metrics(tmp_path)))
+        for name in ("hidden", "set_aside"):
+            assert f'chartrepo_packages_{name}{{repository="team"}} 1.0' in text
 
     def test_an_upload_in_its_place_is_told_what_is_in_the_way(self, site: Site, shop: Shop) -> None:
         self.hide(shop)
