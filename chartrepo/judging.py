@@ -24,9 +24,9 @@ def judge_again(repositories: Repositories) -> int:
         CatalogIncomplete, CatalogUnavailable: what was put right by then stays so.
     """
     looked_at = 0
-    for repository, file in sorted(_suspects(repositories.catalog, repositories.policing)):
+    for repository, file, hidden in sorted(_suspects(repositories.catalog, repositories.policing)):
         try:
-            repositories.refresh(repository, file)
+            repositories.refresh(repository, file, reread=hidden)
         except StorageError as error:
             log.warning("%s could not be held to the policies: %s", layout.key(repository, file), error)
         else:
@@ -34,7 +34,8 @@ def judge_again(repositories: Repositories) -> int:
     return looked_at
 
 
-def _suspects(catalog: Catalog, policing: Policing) -> Iterator[tuple[str, str]]:
+def _suspects(catalog: Catalog, policing: Policing) -> Iterator[tuple[str, str, bool]]:
+    """Give repository and file of each, and whether it was hidden so far."""
     records = catalog.records() if policing.policies.policies else catalog.set_aside()
     for record in records:
         if isinstance(record, PackageRecord):
@@ -42,4 +43,4 @@ def _suspects(catalog: Catalog, policing: Policing) -> Iterator[tuple[str, str]]
         else:
             differs = policing.is_outdated(record)
         if differs:
-            yield record.repository, record.file
+            yield record.repository, record.file, isinstance(record, SetAside)

@@ -391,7 +391,8 @@ class Repositories:
     def refresh(self, repository: str, file: str, *, reread: bool = False) -> PackageRecord | SetAside | None:
         """Bring what the catalog knows of one package in line with the storage, and return it.
 
-        With `reread` the package is read even where its state says that nothing has changed.
+        With `reread` the package is read even where its state says that nothing has changed. Without, one that policies
+        hid stays so: workers learn of a changed file a moment later than whoever shows again what it does not hide.
 
         Raises:
             CatalogIncomplete, CatalogUnavailable, Unavailable: nothing was changed.
@@ -700,7 +701,7 @@ class Repositories:
         except NotFound:
             return None
         with reader:
-            if known is None or reread or known.state != reader.info.state or self._is_outdated(known):
+            if known is None or reread or known.state != reader.info.state:
                 found = read_open(self.packages, repository, file, reader)
                 return self.policing.judge_found(found) if isinstance(found, PackageRecord) else found
         if isinstance(known, SetAside):
@@ -709,9 +710,6 @@ class Repositories:
             signature = read_signature(self.packages, repository, file, known.digest)
             known = signature.of(known) if signature is not None else without_provenance(known)
         return self.policing.judged(known)
-
-    def _is_outdated(self, known: PackageRecord | SetAside) -> bool:
-        return isinstance(known, SetAside) and self.policing.is_outdated(known)
 
     def _state(self, key: str) -> State | None:
         try:
@@ -757,7 +755,8 @@ def _tell(entry: Exclusive, lies: PackageRecord | SetAside | None) -> None:
     if isinstance(lies, PackageRecord):
         entry.record(lies)
     elif isinstance(lies, SetAside):
-        log.warning("%s is set aside: %s", layout.key(lies.repository, lies.file), lies.reason)
+        level = logging.INFO if lies.policies else logging.WARNING
+        log.log(level, "%s is set aside: %s", layout.key(lies.repository, lies.file), lies.reason)
         entry.put_aside(lies)
     elif known is not None:
         log.info("%s is gone from storage", layout.key(known.repository, known.file))

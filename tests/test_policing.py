@@ -10,7 +10,7 @@ from chartrepo import layout
 from chartrepo.building import build
 from chartrepo.catalog import PackageRecord, SetAside
 from chartrepo.checking import Kind, check
-from chartrepo.core.errors import PackageRefused, VersionIsFinal, VersionNotFound
+from chartrepo.core.errors import FileNotFound, PackageRefused, VersionIsFinal, VersionNotFound
 from chartrepo.importing import Report, Result, import_packages
 from chartrepo.repository import Overwrite
 from chartrepo.sources import Stored
@@ -168,6 +168,19 @@ class TestInTheStorage:
         assert shop.judge() == 1
         assert shop.catalog.versions("team", "web") == [before]
         assert aside(shop) == []
+
+    def test_only_who_holds_all_to_changed_policies_shows_a_package_again(self, shop: Shop) -> None:
+        """A worker may go by the old file for a moment: what it is asked for must not show what was just hidden."""
+        shop.publish(PLAIN, repository="team")
+        shop.police(HIDES)
+        shop.judge()
+        shop.police(NONE)
+        with pytest.raises(FileNotFound):
+            shop.fetch("web-1.0.0.tgz", "team")
+        shop.sync()
+        assert served(shop) == []
+        shop.judge()
+        assert shop.fetch("web-1.0.0.tgz", "team") == PLAIN
 
     def test_other_policies_that_hide_it_too_give_their_own_reason(self, shop: Shop) -> None:
         shop.publish(PLAIN, repository="team")

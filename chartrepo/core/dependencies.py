@@ -8,7 +8,9 @@ for, `file://**` is every `file://...`, and `@name` or `alias:name` (as Helm's c
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from chartrepo.core.errors import PoliciesInvalid
@@ -78,7 +80,7 @@ class Allowed:
         return all(part.matches(name) for part, name in zip(self.parts, names, strict=False))
 
 
-def _is_pattern(names: list[str]) -> bool:
+def _is_pattern(names: Sequence[str]) -> bool:
     """Return whether `**` stands at the end alone, if anywhere, and behind a host."""
     return (
         names[0] != DEEP
@@ -87,7 +89,8 @@ def _is_pattern(names: list[str]) -> bool:
     )
 
 
-def _split(address: str) -> tuple[str, list[str]] | None:
+@lru_cache(maxsize=256)  # the same few repositories are looked up for each policy
+def _split(address: str) -> tuple[str, tuple[str, ...]] | None:
     """Return scheme and parts of a plain address, without a slash at its end; None for any other text."""
     found = _ADDRESS.fullmatch(address)
     if found is None:
@@ -95,4 +98,4 @@ def _split(address: str) -> tuple[str, list[str]] | None:
     host, *path = found[2].removesuffix("/").split("/")
     if not {"", ".", ".."}.isdisjoint((host, *path)):
         return None
-    return found[1].lower(), [host.lower(), *path]
+    return found[1].lower(), (host.lower(), *path)
