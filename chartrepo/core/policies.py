@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from chartrepo.core.chart import CHART_YAML, ChartVersion
@@ -25,6 +26,8 @@ from chartrepo.core.versions import is_stable
 MAX_POLICIES: Final = 1_000
 MAX_ENTRIES: Final = 100
 """Of each list in a policy."""
+MAX_SENTENCES: Final = 25
+"""That a chart is told of each policy."""
 
 _ANNOTATIONS: Final = "annotations."
 _FIELDS_TO_REQUIRE: Final = (
@@ -190,7 +193,7 @@ class Policies:
         for policy in self.policies:
             pattern = policy.covering(repository, chart.name)
             if pattern is not None and (moment is None or policy.holds_at(moment)):
-                for sentence in policy.broken_by(chart, size):
+                for sentence in _few(policy.broken_by(chart, size)):
                     found.setdefault(sentence, []).append((policy, pattern))
         by_policies: dict[tuple[tuple[Policy, Pattern], ...], list[str]] = {}
         for sentence, policies in found.items():
@@ -239,6 +242,12 @@ class Immutable(NamedTuple):
 
     by: str
     since: int
+
+
+def _few(sentences: Iterator[str]) -> list[str]:
+    """The first of them: a chart can have a dependency for each few bytes of it."""
+    some = list(islice(sentences, MAX_SENTENCES + 1))
+    return some if len(some) <= MAX_SENTENCES else [*some[:MAX_SENTENCES], "and there is more"]
 
 
 # ---- what a policy asks

@@ -8,7 +8,7 @@ import pytest
 
 from chartrepo.core.chart import ChartVersion
 from chartrepo.core.errors import PoliciesInvalid
-from chartrepo.core.policies import MAX_ENTRIES, MAX_POLICIES, Policies, Schema
+from chartrepo.core.policies import MAX_ENTRIES, MAX_POLICIES, MAX_SENTENCES, Policies, Schema
 
 DAY = 1_767_225_600
 """2026-01-01T00:00:00Z."""
@@ -115,6 +115,12 @@ class TestDemands:
             "schema": "chart.schema.json",
         }
         assert len(broken(demands, chart("v1.0.0-rc", dependencies=[{"name": "x", "repository": "@x"}]))) == 6
+
+    def test_of_very_many_breaches_some_are_told(self) -> None:
+        dependencies = [{"name": f"d{number}", "repository": "@x"} for number in range(10_000)]
+        found = broken({"dependencies": []}, chart(dependencies=dependencies))
+        assert len(found) == MAX_SENTENCES + 1
+        assert found[-1] == "and there is more"
 
 
 class TestSeveral:
