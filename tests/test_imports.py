@@ -55,6 +55,8 @@ HOMES: Final = {
     "itsdangerous": "chartrepo.access",
     "jsonschema": "chartrepo.schemas",
     "referencing": "chartrepo.schemas",
+    "pysequoia": "chartrepo.trust.openpgp",
+    "cryptography": "chartrepo.trust.cosign",
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}
