@@ -19,7 +19,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, TypeVar, cast
 
 from chartrepo import layout
-from chartrepo.catalog import Served
+from chartrepo.catalog import Served, Withheld
 from chartrepo.core.errors import (
     AlreadyPublished,
     CatalogIncomplete,
@@ -222,7 +222,9 @@ class _Import:
                 if error.digest != digest:
                     raise _conflict(item.file) from None
                 return self._sign(item, repository, signature)
-        warnings = (*filter(None, [item.warning]), *made.record.warnings)
+        record = made.record
+        told = (record.reason,) if isinstance(record, Withheld) else record.warnings
+        warnings = (*filter(None, [item.warning]), *told)
         return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned)
 
     def _publish(

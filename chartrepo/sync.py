@@ -119,6 +119,7 @@ def _suspects(known: Mapping[str, Known], listing: Listing) -> Iterator[str]:
             then is None
             or then.state != state
             or (then.served and then.provenance_state != listing.provenance.get(key))
+            or then.withheld  # what it waits for can lie anywhere
         ):
             yield key
     yield from known.keys() - listing.packages.keys()

@@ -1,9 +1,12 @@
-"""Who signed a package, as it is recorded and shown."""
+"""Who signed a package, and what policies ask of that."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
+
+from chartrepo.core.oci import Digest
+from chartrepo.core.provenance import ClearSigned
 
 
 class SignatureKind(Enum):
@@ -57,3 +60,58 @@ class Signer:
             ValueError, TypeError: it is not that.
         """
         return cls(**{**values, "kind": SignatureKind(values["kind"])})
+
+
+class Keyring(Protocol):
+    """Keys of OpenPGP whose signatures are taken."""
+
+    def verify(self, message: ClearSigned) -> Signer:
+        """Return who signed a provenance file.
+
+        Raises:
+            SignatureRefused: no signature of it holds.
+        """
+        ...
+
+    def state(self, message: ClearSigned, key: str) -> KeyState:
+        """Return what a signature by the key of this fingerprint, which was accepted, is worth today."""
+        ...
+
+
+class CosignKeys(Protocol):
+    """Public keys whose signatures of manifests are taken."""
+
+    def __contains__(self, fingerprint: str) -> bool:
+        """Return whether the key of this fingerprint is one of them."""
+        ...
+
+    def verify_claim(self, document: bytes, signature: str, manifest: Digest) -> Signer:
+        """Return who signed a manifest, by a document that names it.
+
+        Raises:
+            SignatureRefused: the signature does not hold, or is of something else.
+        """
+        ...
+
+    def verify_bundle(self, bundle: bytes, manifest: Digest) -> Signer:
+        """Return who signed a manifest, by a Sigstore bundle; raises as `verify_claim`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one policy asks of the provenance of a chart's packages.
+
+    Attributes:
+        required: whether a package is shown only with a signature that holds.
+        keyring: that provenance files are verified with; None where none is named.
+        cosign_keys: the same for signatures of cosign.
+        files: names of the files with the keys of both.
+        by: the policy, as messages name it.
+    """
+
+    required: bool
+    keyring: Keyring | None
+    cosign_keys: CosignKeys | None
+    files: tuple[str, ...]
+    by: str

@@ -1,5 +1,6 @@
 """The OCI distribution API, but for the reads in `chartrepo.http.oci_reads`."""
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, request
 
+from chartrepo.catalog import Withheld
 from chartrepo.core import manifests, oci
 from chartrepo.core.errors import (
     ChartrepoError,
@@ -205,10 +207,17 @@ class Oci:
         if source is not None:
             try:
                 origin = oci.parse_name(source, self._prefix)
-                return _reads(origin) and self._blobs.mount(name, digest, origin)
+                return self._may_mount(origin, digest) and self._blobs.mount(name, digest, origin)
             except (NameInvalid, NameUnknown):
                 return False
-        return self._blobs.mount_from_anywhere(name, digest, _reads)
+        return self._blobs.mount_from_anywhere(name, digest, lambda origin: self._may_mount(origin, digest))
+
+    def _may_mount(self, origin: Name, digest: Digest) -> bool:
+        """Return whether the caller may have a blob of an OCI repository."""
+        return _reads(origin) and (
+            visitor_of(request.environ).may(Action.PUBLISH, origin.repository, origin.chart)
+            or not self._blobs.withholds(origin, digest)
+        )
 
     def _received(self, found: Target) -> Answer:
         received = self._uploads.received(self._name(found, Action.PUBLISH), found.rest)
@@ -255,9 +264,12 @@ class Oci:
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
+        headers = [("Location", f"/v2/{found.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
         if put.published is not None:
             self._metrics.upload("replaced" if put.published.replaced else "created")
-        headers = [("Location", f"/v2/{found.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
+            if isinstance(put.published.record, Withheld):
+                # Clients take anything but 201 for a failure (distribution specification, "Warnings").
+                headers.append(("Warning", f"299 - {json.dumps(put.published.record.reason)}"))
         if put.subject is not None:
             headers.append(("OCI-Subject", str(put.subject)))
         if tags:

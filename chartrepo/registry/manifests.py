@@ -5,6 +5,7 @@ these bytes, as long as the same `.prov` lies beside them, else through one that
 show the same versions at every moment: this module asks for the package first, and for what was pushed only then.
 """
 
+import hashlib
 import io
 import logging
 import re
@@ -15,7 +16,7 @@ from enum import Enum
 from typing import BinaryIO, Final, NamedTuple
 
 from chartrepo import layout, pushed
-from chartrepo.catalog import Artifacts, Change, Content, ContentKind, Held, PackageRecord, TagRecord
+from chartrepo.catalog import Artifacts, Change, Content, ContentKind, Held, PackageRecord, TagRecord, Withheld
 from chartrepo.core import made_manifests, manifests, oci, provenance, versions
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -40,6 +41,7 @@ from chartrepo.examine import Examined
 from chartrepo.registry.blobs import Blobs
 from chartrepo.registry.unknown import unknown_name
 from chartrepo.repository import Published, Repositories
+from chartrepo.trust.attestations import signed_manifest
 from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,14 @@ class FoundManifest(NamedTuple):
         media_type: what it is.
         digest: of its bytes.
         still: tells, without waiting, whether the same reference would give the same; None where that cannot be told.
+        withheld: whether it is of a package that readers do not see for want of provenance.
     """
 
     data: bytes
     media_type: str
     digest: Digest
     still: Callable[[], bool] | None = None
+    withheld: bool = False
 
 
 class PutManifest(NamedTuple):
@@ -172,10 +176,11 @@ class Manifests:
         else:
             found = None
         if found is None:
-            raise self._unknown(name, reference)
+            raise self.unknown(name, reference)
         return found
 
-    def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
+    def unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
+        """Return the error that says that there is no such manifest."""
         if not self._artifacts.knows(name):
             return unknown_name(name)
         return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
@@ -203,6 +208,8 @@ class Manifests:
             package_there = self._package_there(name, manifest.chart.package.digest)
             if package_there is None:
                 return None
+            if self.blobs.withholds(name, manifest.chart.package.digest):
+                return FoundManifest(data, manifest.media_type, digest, withheld=True)
         still = None
         if look is not None:
             still = _all(lambda: look(key) == state, package_there)
@@ -353,9 +360,30 @@ class Manifests:
                     self._store(push)
         if published is not None:
             self.repositories.tell_replaced(published)
+        self._look_at_signed(name, manifest, wanted)
         return PutManifest(
             digest, manifest.subject, wanted, published, chart.examined.digest if chart and twice else None
         )
+
+    def _look_at_signed(self, name: Name, manifest: Manifest, tags: Sequence[str]) -> None:
+        """Look again at the packages whose manifests may have been signed by one that was pushed.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: it was pushed, and is seen by the next sync.
+        """
+        about = {manifest.subject, *map(signed_manifest, tags)} - {None}
+        for record in filter(None, (self._artifacts.manifest(name, str(digest)) for digest in about)):
+            if record.chart is None:
+                continue
+            withheld = self.repositories.catalog.withheld(name.repository, name.chart)
+            files = {package.file for package in withheld if package.digest == record.chart}
+            published = self.blobs.package(name, record.chart)
+            if published is not None and self.repositories.policing.asks_provenance(published):
+                files.add(published.file)
+            for file in files:
+                found = self.repositories.refresh(name.repository, file, reread=True)
+                if isinstance(found, PackageRecord) and published is None:
+                    self.published(found)
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
@@ -447,12 +475,15 @@ class Manifests:
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
-    def _store(self, push: _Push, package: PackageRecord | None = None) -> None:
+    def _store(
+        self, push: _Push, package: PackageRecord | Withheld | None = None, *, signature: bytes | None = None
+    ) -> None:
         """Write a manifest and its tags.
 
         Args:
             push: of it.
             package: that it publishes, where that is known to lie under its key; else it is looked up.
+            signature: the provenance in it.
         """
         path, parts = push.name.path, push.manifest.chart
         key = layout.manifest_key(path, push.digest)
@@ -462,10 +493,11 @@ class Manifests:
             if self._pushed_bytes(push.name, push.digest) is None:  # hands put something else there
                 self._storage.put(key, push.data, condition=ANYWAY)
         # Of what is published now `tidy` removes the blob in a moment.
-        loose = parts is not None and package is None and self._is_loose(push.name, parts.package.digest)
+        published = isinstance(package, PackageRecord)
+        loose = parts is not None and not published and self._is_loose(push.name, parts.package.digest)
         push.held.put_manifest(pushed.manifest_record(path, push.digest, push.data, push.manifest, loose=loose))
         for tag, version_of in push.tags.items():
-            self._store_tag(push, tag, version_of, package)
+            self._store_tag(push, tag, version_of, package, signature)
 
     def _keep_parts(self, name: Name, manifest: Manifest) -> None:
         """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
@@ -496,9 +528,9 @@ class Manifests:
         twice = self._is_loose(push.name, oci.sha256(digest))
         published, stored = None, False
 
-        def beside(package: PackageRecord) -> Change:
+        def beside(package: PackageRecord | Withheld) -> Change:
             nonlocal stored
-            self._store(push, package)
+            self._store(push, package, signature=chart.signature)
             stored = True
             return push.held.take()
 
@@ -511,7 +543,7 @@ class Manifests:
         return published, twice
 
     def _publish_package(
-        self, push: _Push, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord], Change]
+        self, push: _Push, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord | Withheld], Change]
     ) -> Published | None:
         """Publish a package; None where it is there already."""
         repositories = replace(self.repositories, companion=None)  # which would wait for the lock that is held here
@@ -552,13 +584,23 @@ class Manifests:
                 if reader.read() != signature:
                     raise
 
-    def _store_tag(self, push: _Push, tag: str, version_of: str | None, published: PackageRecord | None) -> None:
+    def _store_tag(
+        self,
+        push: _Push,
+        tag: str,
+        version_of: str | None,
+        published: PackageRecord | Withheld | None,
+        signature: bytes | None,
+    ) -> None:
         beside = None
         if version_of is not None:
             published = published or self._version(push.name, tag)
             if published is None or published.digest != version_of:
                 return  # deleted, or replaced, since it was published
-            beside = published.provenance_digest
+            if isinstance(published, PackageRecord):
+                beside = published.provenance_digest
+            elif signature is not None:  # it may be what counts once the rest is there
+                beside = hashlib.sha256(signature).hexdigest()
         path, digest = push.name.path, str(push.digest)
         content = pushed.tag_content(digest, version_of, beside)
         state = self._storage.put(layout.tag_key(path, tag), content, condition=ANYWAY).state
@@ -592,7 +634,7 @@ class Manifests:
         elif oci.is_tag(reference):
             self._delete_tag(name, reference)
         else:
-            raise self._unknown(name, reference)
+            raise self.unknown(name, reference)
 
     def _delete_tag(self, name: Name, tag: str) -> None:
         package = self._version(name, tag)
@@ -603,7 +645,7 @@ class Manifests:
             if record is not None and not self._is_of_a_version(name, record):
                 _forget_tag(self._storage, held, record)
         if package is None and (record is None or record.package is not None):
-            raise self._unknown(name, tag)
+            raise self.unknown(name, tag)
 
     def _is_of_a_version(self, name: Name, record: TagRecord) -> bool:
         """Return whether a tag was pushed with a version that is there: it was published since another was deleted."""
@@ -662,7 +704,7 @@ class Manifests:
             self._check_is_last(name, content)
             self._delete_version(name, content.package)
         if not contents:
-            raise self._unknown(name, str(digest))
+            raise self.unknown(name, str(digest))
 
     def _check_is_last(self, name: Name, content: Content) -> None:
         package = content.package
