@@ -360,10 +360,23 @@ class Manifests:
                     self._store(push)
         if published is not None:
             self.repositories.tell_replaced(published)
+            published = self._look_at_withheld(published)
         self._look_at_signed(name, manifest, wanted)
         return PutManifest(
             digest, manifest.subject, wanted, published, chart.examined.digest if chart and twice else None
         )
+
+    def _look_at_withheld(self, published: Published) -> Published:
+        """Look again at a package that waits for its provenance: its manifest may have been signed before its tag was.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: it was pushed, and is seen by the next sync.
+        """
+        package = published.record
+        if not isinstance(package, Withheld):
+            return published
+        found = self.repositories.refresh(package.repository, package.file)
+        return published._replace(record=found) if isinstance(found, PackageRecord) else published
 
     def _look_at_signed(self, name: Name, manifest: Manifest, tags: Sequence[str]) -> None:
         """Look again at the packages whose manifests may have been signed by one that was pushed.

@@ -7,12 +7,12 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from chartrepo import layout, pushed
 from chartrepo.catalog import Artifacts
 from chartrepo.core import manifests, oci
-from chartrepo.core.errors import CatalogIncomplete, SignatureRefused
+from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable, DigestInvalid, SignatureRefused
 from chartrepo.core.oci import Digest, Name
 from chartrepo.core.signers import CosignKeys, Signer
 from chartrepo.trust.cosign import MAX_BYTES
@@ -24,6 +24,7 @@ CLAIM: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLES: Final = "application/vnd.dev.sigstore.bundle."
 """What the media types of bundles begin with; a version comes behind it."""
 _SIGNATURE: Final = "dev.cosignproject.cosign/signature"
+_SUFFIX: Final = ".sig"
 _MOST_REFERRERS: Final = 1_000
 _MOST: Final = 32
 """Layers of one manifest that are looked at."""
@@ -47,7 +48,7 @@ def known_referrers(artifacts: Callable[[], Artifacts], storage: Storage) -> Ref
     def found(name: Name, subject: Digest) -> Iterable[Digest]:
         try:
             records = artifacts().referrers(name, str(subject), after="", limit=_MOST_REFERRERS)
-        except CatalogIncomplete:
+        except (CatalogIncomplete, CatalogUnavailable):
             if not building:
                 building.append(listed_referrers(storage))
             return building[0](name, subject)
@@ -116,27 +117,23 @@ def attestations(
 
 def signature_tag(manifest: Digest) -> str:
     """Return the tag under which cosign keeps the signatures of a manifest."""
-    return f"{manifest.algorithm}-{manifest.hex}.sig"
+    return f"{manifest.algorithm}-{manifest.hex}{_SUFFIX}"
 
 
 def signed_manifest(tag: str) -> Digest | None:
     """Return the manifest that a tag is kept for by `signature_tag`; None for any other tag."""
-    algorithm, _, rest = tag.partition("-")
-    encoded = rest.removesuffix(".sig")
-    found = f"{algorithm}:{encoded}"
-    return oci.parse_digest(found) if encoded != rest and oci.is_digest(found) else None
+    algorithm, _, encoded = tag.removesuffix(_SUFFIX).partition("-")
+    return _digest(f"{algorithm}:{encoded}") if tag.endswith(_SUFFIX) else None
 
 
 def _of_manifest(storage: Storage, name: Name, digest: Digest, chart: Digest) -> Iterator[Attestation]:
     read = pushed.told(partial(pushed.read_manifest, storage, name.path, digest))
-    if read is None:
+    manifest = pushed.told(partial(manifests.parse, read[0])) if read is not None else None
+    if read is None or manifest is None or not manifest.blobs:  # an index has none, and its layers are not looked at
         return
-    layers = json.loads(read[0]).get("layers")
-    for layer in (layers if isinstance(layers, list) else [])[:_MOST]:
-        kind = layer.get("mediaType") if isinstance(layer, dict) else None
-        if not isinstance(kind, str) or not (kind == CLAIM or kind.startswith(BUNDLES)):
-            continue
-        document = _blob(storage, name, layer.get("digest"))
+    for layer in json.loads(read[0]).get("layers", [])[:_MOST]:
+        kind = layer["mediaType"]
+        document = _blob(storage, name, layer["digest"]) if kind == CLAIM or kind.startswith(BUNDLES) else None
         if document is None:
             continue
         if kind == CLAIM:
@@ -157,9 +154,14 @@ def _bundle(document: bytes, chart: Digest, keys: CosignKeys) -> Signer:
     return keys.verify_bundle(document, chart)
 
 
-def _blob(storage: Storage, name: Name, digest: Any) -> bytes | None:
-    if not isinstance(digest, str) or not oci.is_digest(digest):
+def _digest(text: str) -> Digest | None:
+    try:
+        return oci.parse_digest(text)
+    except DigestInvalid:
         return None
+
+
+def _blob(storage: Storage, name: Name, digest: str) -> bytes | None:
     wanted = oci.parse_digest(digest)
     try:
         with storage.open(layout.blob_key(name.path, wanted)) as blob:

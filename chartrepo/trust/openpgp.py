@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pysequoia import Cert, Sig, verify
-from pysequoia.packet import HashAlgorithm, PacketPile, Tag
+from pysequoia.packet import HashAlgorithm, Packet, PacketPile, Tag
 
 from chartrepo.core.errors import AccessMisconfigured, SignatureRefused
 from chartrepo.core.messages import shown
@@ -29,6 +29,10 @@ _HASHES: Final = (
     HashAlgorithm.SHA3_512,
 )
 _KEYS: Final = (Tag.PublicKey, Tag.PublicSubkey, Tag.SecretKey, Tag.SecretSubkey)
+_VERSION: Final = b"\4"
+_RSA: Final = (b"\1", b"\3")
+_SIGNATURE_PACKET: Final = b"\xc2\xff"
+"""How a packet with a signature begins whose length stands in the four bytes that follow."""
 _KEYBOX: Final = b"KBXf"
 """Stands in a file of GnuPG's own at the ninth byte."""
 _EXPORT: Final = "export the public keys with gpg --export"
@@ -173,12 +177,30 @@ def _signatures(block: bytes) -> list[Sig]:
     found: list[Sig] = []
     with _in_one_sentence() as failed:
         packets = [packet for packet in PacketPile.from_bytes(block) if packet.tag == Tag.Signature]
-        found = [Sig.from_bytes(bytes(packet)) for packet in packets[: _MAX_SIGNATURES + 1]]
+        found = [Sig.from_bytes(_mended(packet)) for packet in packets[: _MAX_SIGNATURES + 1]]
     if failed or not found:
         raise SignatureRefused("the provenance file's signature cannot be read: make it with 'helm package --sign'")
     if len(found) > _MAX_SIGNATURES:
         raise SignatureRefused(f"the provenance file has more than {_MAX_SIGNATURES} signatures: send it with fewer")
     return found
+
+
+def _mended(packet: Packet) -> bytes:
+    """Return a signature whose number says rightly how many bits it has.
+
+    Helm 3 signs with a library that counts whole bytes. So every second number of RSA says one bit or more too many,
+    and Sequoia, going by RFC 9580, section 3.2, reads no such packet. The number itself stays what it is.
+    """
+    body = packet.body
+    if packet.signature_version is not None or body[:1] != _VERSION or body[2:3] not in _RSA:
+        return bytes(packet)
+    end = 6 + int.from_bytes(body[4:6])  # of what is hashed
+    end += 2 + int.from_bytes(body[end : end + 2])  # of what is not
+    end += 2  # the beginning of the hash
+    number = int.from_bytes(body[end + 2 :])
+    bits = number.bit_length()
+    mended = body[:end] + (bits % 2**16).to_bytes(2) + number.to_bytes((bits + 7) // 8)
+    return _SIGNATURE_PACKET + len(mended).to_bytes(4) + mended
 
 
 def _name(certificate: Cert) -> str:

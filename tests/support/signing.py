@@ -1,8 +1,13 @@
-"""Provenance files as `helm package --sign` makes them, with keys that a test makes."""
+"""Provenance files as `helm package --sign` makes them, with keys that a test makes; and keys for helm itself."""
 
+import subprocess
+import tempfile
 from hashlib import sha256
+from pathlib import Path
 
 from pysequoia import Cert, SignatureMode, Tsk, sign
+
+from tests.support import tools
 
 
 def key(name: str = "Ada <ada@example.com>") -> Tsk:
@@ -28,3 +33,37 @@ def provenance(key: Tsk, package: bytes, name: str = "app", version: str = "1.0.
         f"files:\n  {name}-{version}.tgz: sha256:{sha256(package).hexdigest()}\n"
     )
     return sign(key.signer(), text.encode(), mode=SignatureMode.CLEAR)
+
+
+def gpg_keys(folder: Path) -> None:
+    """Make a key pair with GnuPG in the form of keyring that helm reads: `secret.gpg` and `public.gpg`, of Signer.
+
+    Raises:
+        UnobtainableError: there is no GnuPG.
+    """
+    gpg = tools.on_path("gpg")
+    if gpg is None:
+        raise tools.UnobtainableError("gpg is not on PATH")
+    # gpg's agent listens on a socket in this folder, and a socket's path must be short.
+    with tempfile.TemporaryDirectory() as home:
+        run: list[str | Path] = [
+            gpg,
+            "--homedir",
+            home,
+            "--batch",
+            "--quiet",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "",
+        ]
+
+        def ask(*arguments: str | Path) -> None:
+            subprocess.run([*run, *arguments], check=True, capture_output=True)
+
+        try:
+            ask("--quick-generate-key", "Signer <signer@example.org>", "rsa2048", "sign", "never")
+            ask("--output", folder / "secret.gpg", "--export-secret-keys")
+            ask("--output", folder / "public.gpg", "--export")
+        finally:
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)

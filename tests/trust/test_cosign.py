@@ -1,6 +1,7 @@
 """Signatures that cosign makes of manifests."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from chartrepo.core.signers import SignatureKind, Signer
 from chartrepo.trust.cosign import MAX_BYTES, CosignKeys, read_public_keys
 from tests.support import cosign
 
+DATA = Path(__file__).parent / "data"
 DIGEST = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
 MANIFEST = parse_digest(DIGEST)
@@ -41,6 +43,31 @@ def test_every_kind_of_key_that_is_taken_checks_both_forms() -> None:
         assert keys.verify_claim(document, cosign.sign(key, document), MANIFEST) == signer
         assert keys.verify_bundle(cosign.bundle(key, DIGEST), MANIFEST) == signer
         assert public.fingerprint in keys
+
+
+class TestByTheRealOne:
+    """What cosign 3.1.3 made of a manifest, by `cosign sign --key`, in its new form and with the older one."""
+
+    CHART = parse_digest("sha256:a851a9b246f5cad4afc92e5f04794016390fda19fb7c2233708e590952860e40")
+    SIGNATURE = "MEYCIQDwFYxG8zWhBiwG9j/GGWNu8dD6mhBwHWpoY+Z9Q8UhKgIhAJDLs8pVdWTyyKR7bg2Df2vCAH8JuRgJlRbN1b6rHYum"
+
+    @pytest.fixture
+    def keys(self) -> CosignKeys:
+        return CosignKeys(read_public_keys((DATA / "cosign.pub").read_bytes(), "cosign.pub"))
+
+    def test_a_bundle(self, keys: CosignKeys) -> None:
+        bundle = (DATA / "cosign.bundle.json").read_bytes()
+
+        assert keys.verify_bundle(bundle, self.CHART).name == "cosign.pub"
+        with pytest.raises(SignatureRefused):
+            keys.verify_bundle(bundle, MANIFEST)
+
+    def test_a_claim(self, keys: CosignKeys) -> None:
+        document = (DATA / "cosign.claim.json").read_bytes()
+
+        assert keys.verify_claim(document, self.SIGNATURE, self.CHART).name == "cosign.pub"
+        with pytest.raises(SignatureRefused):
+            keys.verify_claim(document, self.SIGNATURE, MANIFEST)
 
 
 class TestClaims:

@@ -75,6 +75,28 @@ class TestSigners:
 
         assert Keyring([key.extract_certificate()]).verify(take_apart(signed_by(key))).name == "Grace"
 
+    def test_a_number_whose_bits_are_counted_in_whole_bytes_as_by_helm_3(self) -> None:
+        whole = (DATA / "rsa.prov").read_bytes()
+        (packet,) = PacketPile.from_bytes(message("rsa.prov").signature)
+        body, size = packet.body, 256  # of 2048 bits
+        assert 8 * (size - 1) < int.from_bytes(body[-size - 2 : -size]) <= 8 * size
+        odd = body[: -size - 2] + (8 * size + 8).to_bytes(2) + b"\0" + body[-size:]
+        block = armor(b"\xc2\xff" + len(odd).to_bytes(4) + odd, ArmorKind.Signature)
+        assert next(iter(PacketPile.from_bytes(block.encode()))).signature_version is None
+
+        data = whole[: whole.index(b"-----BEGIN PGP SIGNATURE")] + block.encode()
+
+        assert keyring("rsa.gpg").verify(take_apart(data)).signed_at == SIGNED_AT
+        assert "changed" in refusal(keyring("rsa.gpg"), data.replace(b"name: app", b"name: apq"))
+
+    @pytest.mark.parametrize("cut", range(3, 40, 4))
+    def test_a_signature_that_breaks_off(self, cut: int) -> None:
+        whole = (DATA / "rsa.prov").read_bytes()
+        (packet,) = PacketPile.from_bytes(message("rsa.prov").signature)
+        block = armor(b"\xc2\xff" + cut.to_bytes(4) + packet.body[:cut], ArmorKind.Signature).encode()
+
+        assert refusal(keyring("rsa.gpg"), whole[: whole.index(b"-----BEGIN PGP SIGNATURE")] + block)
+
     def test_line_ends_and_spaces_behind_lines_are_not_signed(self, ada: Tsk) -> None:
         ring = Keyring([ada.extract_certificate()])
         data = signed_by(ada)
