@@ -81,8 +81,11 @@ class Acceptances:
 
     def forget(self, repository: str, file: str) -> None:
         """Drop the notes about a package file that is gone. What cannot be dropped is logged, and only takes space."""
+        prefix = layout.accepted_prefix(repository, file)
         try:
-            for info in list(self._state.list(layout.accepted_prefix(repository, file))):
+            for info in list(self._state.list(prefix)):
+                if "/" in info.key.removeprefix(prefix):
+                    continue  # a repository can be called as this file is
                 self._seen.pop(info.key, None)
                 with suppress(NotFound):
                     self._state.delete(info.key)

@@ -350,6 +350,15 @@ class TestInTime:
 
         assert shop.listed() == ["app 1.0.0", "web 1.0.0"]
 
+    def test_a_repository_that_is_called_as_a_package_keeps_its_notes(self, shop: Shop, ada: Tsk) -> None:
+        shop.police(REQUIRE)
+        shop.publish(APP, signing.provenance(ada, APP))
+        shop.publish(APP, signing.provenance(ada, APP), repository=FILE)
+
+        shop.repositories.delete("", "app", "1.0.0")
+
+        assert [note.key.startswith(f"accepted/{FILE}/{FILE}/") for note in shop.state.list("accepted/")] == [True]
+
     def test_a_note_that_cannot_be_read_is_none(self, shop: Shop, ada: Tsk) -> None:
         shop.police(REQUIRE)
         shop.publish(APP, signing.provenance(ada, APP))
