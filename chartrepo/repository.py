@@ -109,7 +109,7 @@ class Companion(Protocol):
         """A package was published."""
         ...
 
-    def deleted(self, package: PackageRecord) -> None:
+    def deleted(self, package: PackageRecord | Withheld) -> None:
         """A package was deleted, or replaced by another one."""
         ...
 
@@ -305,7 +305,7 @@ class Repositories:
             if isinstance(known, PackageRecord) or known.policies:
                 self.policing.remember_deleted(repository, name, file)
             self._remove(entry, repository, file, known)
-        if isinstance(known, PackageRecord):
+        if isinstance(known, PackageRecord | Withheld):
             self._tell_deleted(known)
 
     def delete_chart(self, repository: str, name: str) -> int:
@@ -316,7 +316,10 @@ class Repositories:
             CatalogIncomplete, CatalogUnavailable, Unavailable: some versions may be gone; calling again goes on.
         """
         check_repository(repository)
-        versions = self.catalog.versions(repository, name)
+        versions: list[PackageRecord | Withheld] = [
+            *self.catalog.versions(repository, name),
+            *self.catalog.withheld(repository, name),
+        ]
         if not versions:
             raise ChartNotFound(f"there is no chart {name!r} in this repository")
         deleted = 0
@@ -445,8 +448,9 @@ class Repositories:
 
     def tell_replaced(self, published: Published) -> None:
         """Tell the companion of a package that is gone for another one. `publish` does so where it has a companion."""
-        if isinstance(published.over, PackageRecord) and published.over.digest != published.record.digest:
-            self._tell_deleted(published.over)
+        over = published.over
+        if isinstance(over, PackageRecord | Withheld) and over.digest != published.record.digest:
+            self._tell_deleted(over)
 
     # ---- steps
 
@@ -471,7 +475,7 @@ class Repositories:
             with _whatever_comes_of_it(package):
                 self.companion.published(package)
 
-    def _tell_deleted(self, package: PackageRecord) -> None:
+    def _tell_deleted(self, package: PackageRecord | Withheld) -> None:
         if self.companion is not None:
             with _whatever_comes_of_it(package):
                 self.companion.deleted(package)
@@ -803,7 +807,7 @@ class Repositories:
 
 
 @contextmanager
-def _whatever_comes_of_it(package: PackageRecord) -> Iterator[None]:
+def _whatever_comes_of_it(package: PackageRecord | Withheld) -> Iterator[None]:
     try:
         yield
     except (ChartrepoError, StorageError) as error:

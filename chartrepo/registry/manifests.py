@@ -650,7 +650,7 @@ class Manifests:
             raise self.unknown(name, reference)
 
     def _delete_tag(self, name: Name, tag: str) -> None:
-        package = self._version(name, tag)
+        package = self._version(name, tag) or self._withheld(name, lambda each: oci.tag_of(each.version) == tag)
         if package is not None:
             self._delete_version(name, package)
         with self._artifacts.holding(name.path) as held:
@@ -665,7 +665,11 @@ class Manifests:
         package = self._version(name, record.tag)
         return package is not None and record.package == package.digest
 
-    def _delete_version(self, name: Name, package: PackageRecord) -> None:
+    def _withheld(self, name: Name, wanted: Callable[[Withheld], bool]) -> Withheld | None:
+        """Return a version that readers do not see for want of provenance."""
+        return next(filter(wanted, self.repositories.catalog.withheld(name.repository, name.chart)), None)
+
+    def _delete_version(self, name: Name, package: PackageRecord | Withheld) -> None:
         with suppress(VersionNotFound):  # somebody else deleted it first
             self.repositories.delete(name.repository, package.name, package.version)
         self._forget_manifests_of(name, package)
@@ -678,13 +682,13 @@ class Manifests:
         if any(record.loose for record in self._artifacts.of_package(name, package.digest)):
             self.tidy(name, package.digest)
 
-    def deleted(self, package: PackageRecord) -> None:
+    def deleted(self, package: PackageRecord | Withheld) -> None:
         """Take note of a package that was deleted, or replaced by another: what was pushed for it goes with it."""
         name = Name(package.repository, package.name)
         if self._artifacts.of_package(name, package.digest):
             self._forget_manifests_of(name, package)
 
-    def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
+    def _forget_manifests_of(self, name: Name, package: PackageRecord | Withheld) -> None:
         """Remove the manifests of a package that is gone, though a copy of it may lie as a blob: see `tidy`.
 
         Where this does not come to its end, gc removes those of which no copy is left.
@@ -707,7 +711,10 @@ class Manifests:
             self._forget(held, name, digest)
         if chart is None:
             return
-        package = self.blobs.package(name, chart.package.digest.hex)
+        digest_of_package = chart.package.digest.hex
+        package = self.blobs.package(name, digest_of_package) or self._withheld(
+            name, lambda each: each.digest == digest_of_package
+        )
         if package is not None and not self._artifacts.of_package(name, package.digest):
             self._delete_version(name, package)
 

@@ -274,6 +274,27 @@ class TestOci:
         told = json_of(reader.get("/api/verified/charts/app/1.0.0/provenance"))
         assert told["signer"]["kind"] == "cosign"
 
+    @pytest.mark.parametrize("how", ["tag", "digest", "version", "chart"])
+    def test_one_that_waits_is_deleted_with_all_that_was_pushed_for_it(
+        self, shop: Shop, publisher: Site, how: str
+    ) -> None:
+        digest = push(publisher, NAME, APP, "1.0.0").headers["Docker-Content-Digest"]
+
+        answer = publisher.delete(
+            {
+                "tag": f"/v2/{NAME}/manifests/1.0.0",
+                "digest": f"/v2/{NAME}/manifests/{digest}",
+                "version": "/api/signed/charts/app/1.0.0",
+                "chart": "/api/signed/charts/app?all_versions=true",
+            }[how]
+        )
+
+        assert answer.status_code == (202 if how in {"tag", "digest"} else 200)
+        assert shop.catalog.set_aside() == []
+        assert find(publisher, NAME, digest) == ""
+        assert names(publisher) == []
+        assert [info.key for info in shop.storage.list() if "_blobs" not in info.key] == []
+
     def test_other_blobs_and_charts_are_as_ever(self, publisher: Site, reader: Site) -> None:
         push(publisher, "free/app", APP, "1.0.0")
         digest = put_blob(publisher, NAME, b"a blob of no chart")
