@@ -291,7 +291,7 @@ def policing(settings: Settings, found: Storages | None = None, catalog: Catalog
     Args:
         settings: which name the file.
         found: where packages lie, and where deletions and signatures are remembered; without it nothing is judged.
-        catalog: of the packages; without it everything that was pushed may have to be read.
+        catalog: of the packages, to be kept in line; without it, policies are only tried, and nothing is remembered.
     """
     if settings.policies is None:
         return Policing()
@@ -303,7 +303,8 @@ def policing(settings: Settings, found: Storages | None = None, catalog: Catalog
         if catalog is not None
         else listed_referrers(found.packages)
     )
-    return Policing(file, Deletions(found.state), Trust(Acceptances(found.state), found.packages, referrers))
+    acceptances = Acceptances(found.state, only_look=catalog is None)
+    return Policing(file, Deletions(found.state), Trust(acceptances, found.packages, referrers))
 
 
 def check_files(settings: Settings) -> None:

@@ -39,10 +39,12 @@ class Acceptances:
 
     Args:
         state: the storage of the server's state.
+        only_look: write none, as whoever tries out other policies has to.
     """
 
-    def __init__(self, state: Storage) -> None:
+    def __init__(self, state: Storage, *, only_look: bool = False) -> None:
         self._state = state
+        self._only_look = only_look
         # Those that this process has seen or written, so that a package that is looked at again costs no write.
         self._seen: dict[str, Acceptance] = {}
 
@@ -70,7 +72,7 @@ class Acceptances:
             StorageError: it could not be noted.
         """
         key = layout.accepted_key(repository, file, package, evidence)
-        if self._seen.get(key) == acceptance:
+        if self._only_look or self._seen.get(key) == acceptance:
             return
         if self.find(repository, file, package, evidence) != acceptance:
             said = {"signer": acceptance.signer.as_json(), "files": acceptance.files}

@@ -17,8 +17,8 @@ from chartrepo.core.errors import (
     SignatureRefused,
     VersionNotFound,
 )
-from chartrepo.core.signers import KeyState, Signer
-from chartrepo.trust.accepted import Acceptances
+from chartrepo.core.signers import KeyState, SignatureKind, Signer
+from chartrepo.trust.accepted import Acceptance, Acceptances
 from storage.base import ANYWAY
 from tests.support import signing
 from tests.support.packages import package
@@ -224,6 +224,11 @@ class TestRequire:
         shop.sync()
         assert shop.listed() == ["app 1.0.0"]
 
+    def test_a_sync_that_finds_nothing_new_says_so(self, shop: Shop) -> None:
+        shop.publish(APP)
+
+        assert shop.sync().changed == 0
+
     def test_provenance_that_hands_remove_is_missing_again(self, shop: Shop, ada: Tsk) -> None:
         shop.publish(APP, signing.provenance(ada, APP))
         shop.storage.delete(f"{FILE}.prov", state=shop.storage.stat(f"{FILE}.prov").state)
@@ -358,6 +363,14 @@ class TestInTime:
         shop.repositories.delete("", "app", "1.0.0")
 
         assert [note.key.startswith(f"accepted/{FILE}/{FILE}/") for note in shop.state.list("accepted/")] == [True]
+
+    def test_who_only_tries_a_policy_notes_nothing(self, shop: Shop, ada: Tsk) -> None:
+        found = Acceptances(shop.state, only_look=True)
+        signer = Signer(SignatureKind.OPENPGP, "Ada", ada.extract_certificate().fingerprint, 1)
+
+        found.write("", FILE, "0" * 64, "1" * 64, Acceptance(signer, ("team.asc",)))
+
+        assert list(shop.state.list("accepted/")) == []
 
     def test_a_note_that_cannot_be_read_is_none(self, shop: Shop, ada: Tsk) -> None:
         shop.police(REQUIRE)
