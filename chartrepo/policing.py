@@ -96,6 +96,18 @@ class Policing:
         """Return whether a chart that is published at a moment is seen only with a signature."""
         return any(demand.required for demand in self.policies.demands(repository, chart, moment))
 
+    def would_withhold(self, repository: str, chart: str, moment: int, *, signed: bool) -> bool:
+        """Return whether a chart that is published at a moment has to wait for more than it comes with.
+
+        Args:
+            repository: where to.
+            chart: its name.
+            moment: when, in seconds since the epoch.
+            signed: whether it comes with a provenance file that policies take.
+        """
+        demands = self.policies.demands(repository, chart, moment)
+        return any(demand.required and not (signed and demand.keyring is not None) for demand in demands)
+
     def asks_provenance(self, package: PackageRecord) -> bool:
         """Return whether policies ask anything of the provenance of a package."""
         return bool(self._demands_on(package))

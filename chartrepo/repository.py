@@ -208,8 +208,7 @@ class Repositories:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
             self.policing.check_signature(repository, chart.name, when, signature)
         with self.catalog.exclusive(repository, file) as entry:
-            if signature is None:
-                self._check_stays_signed(entry, chart.name, examined.digest, when)
+            self._check_stays_seen(entry, chart.name, examined.digest, when, signed=signature is not None)
             stored = self._store(
                 entry, repository, file, examined, package, replacing=replacing, immutable=immutable, published=when
             )
@@ -254,14 +253,14 @@ class Repositories:
         file = provenance.package_file(statement)
         if replacing and self.policing.immutable(repository, statement.name) is not None:
             replacing = False
-        self.policing.check_signature(repository, statement.name, int(self.clock()), signature)
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
             if isinstance(known, PackageRecord | Withheld):
                 provenance.check_names_package(statement, file, known.digest)
                 provenance.check_states_chart(statement, known.name)
-                # When the package was published decides which policies are for it.
                 self.policing.check_signature(repository, known.name, known.created, signature)
+            else:
+                self.policing.check_signature(repository, statement.name, int(self.clock()), signature)
             if isinstance(known, PackageRecord) and known.signed and not replacing:
                 raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
             state = None if known is None else State(known.state)
@@ -454,7 +453,7 @@ class Repositories:
 
     # ---- steps
 
-    def _check_stays_signed(self, entry: Exclusive, chart: str, digest: str, moment: int) -> None:
+    def _check_stays_seen(self, entry: Exclusive, chart: str, digest: str, moment: int, *, signed: bool) -> None:
         """Refuse to replace what readers see by what they would not see, for then nobody had anything.
 
         Raises:
@@ -464,10 +463,11 @@ class Repositories:
         if (
             known is not None
             and known.digest != digest
-            and self.policing.requires_provenance(known.repository, chart, moment)
+            and self.policing.would_withhold(known.repository, chart, moment, signed=signed)
         ):
             raise ProvenanceRefused(
-                f"{known.file} is there, and what replaces it has to come with its provenance: send the .prov along"
+                f"{known.file} is there, and what replaces it would have to wait for its provenance, unseen: send the "
+                ".prov along, or delete that version first"
             )
 
     def _tell_published(self, package: PackageRecord) -> None:

@@ -114,15 +114,17 @@ class Blobs:
         policing = self.repositories.policing
         if not policing.requires_provenance(name.repository, name.chart, LAST_SECOND):
             return False
+        catalog = self.repositories.catalog
+        if not catalog.artifacts.of_package(name, digest.hex) or self.package(name, digest.hex) is not None:
+            return False
+        if any(package.digest == digest.hex for package in catalog.withheld(name.repository, name.chart)):
+            return True
+        # It is no version's yet: when it was pushed decides which policies are for it.
         try:
             pushed_at = self.storage.stat(layout.blob_key(name.path, digest)).published
         except NotFound:
             return False
-        return (
-            policing.requires_provenance(name.repository, name.chart, pushed_at or 0)
-            and bool(self.repositories.catalog.artifacts.of_package(name, digest.hex))
-            and self.package(name, digest.hex) is None
-        )
+        return policing.requires_provenance(name.repository, name.chart, pushed_at or 0)
 
     def _parts(self, name: Name, digest: Digest) -> list[Content]:
         contents = self.repositories.catalog.artifacts.contents(name, digest)

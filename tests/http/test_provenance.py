@@ -274,6 +274,31 @@ class TestOci:
         told = json_of(reader.get("/api/verified/charts/app/1.0.0/provenance"))
         assert told["signer"]["kind"] == "cosign"
 
+    def test_what_only_cosign_could_bring_out_replaces_nothing_that_readers_see(
+        self, shop: Shop, ada: Tsk, ci: cosign.PrivateKey, reader: Site
+    ) -> None:
+        shop.publish(APP, repository="free")
+        shop.police('policies: [{on: ["free/*"], since: 2100-01-01, provenance: require, cosign_keys: [ci.pub]}]')
+        shop.clock.now = 4_102_444_800
+        site = Site(shop, admin_password="secret", allow_overwrite="always").by("admin", "secret")
+
+        answer = push(site, "free/app", OTHER, "1.0.0", signature=signing.provenance(ada, OTHER))
+
+        assert said(answer) == (400, "MANIFEST_INVALID")
+        assert shop.fetch(repository="free") == APP
+        assert "or delete that version first" in message(answer)
+
+    def test_what_was_pushed_before_a_policy_and_tagged_after_waits_too(self, shop: Shop, publisher: Site) -> None:
+        digest = push(publisher, "late/app", APP).headers["Docker-Content-Digest"]
+        shop.police('policies: [{on: ["**"], since: 2100-01-01, provenance: require, keyrings: [team.asc]}]')
+        shop.clock.now = 4_102_444_800
+        reader = Site(shop, admin_password="secret")
+        assert find(reader, "late/app", digest) == digest
+
+        push(reader.by("admin", "secret"), "late/app", APP, "1.0.0")
+
+        assert find(reader, "late/app", digest) == ""
+
     @pytest.mark.parametrize("how", ["tag", "digest", "version", "chart"])
     def test_one_that_waits_is_deleted_with_all_that_was_pushed_for_it(
         self, shop: Shop, publisher: Site, how: str

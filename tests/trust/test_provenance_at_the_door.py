@@ -197,7 +197,7 @@ class TestRequire:
     def test_what_readers_see_is_not_replaced_by_what_they_would_not(self, shop: Shop, ada: Tsk) -> None:
         shop.publish(APP, signing.provenance(ada, APP))
 
-        with pytest.raises(ProvenanceRefused, match=r"send the \.prov along"):
+        with pytest.raises(ProvenanceRefused, match=r"send the \.prov along, or delete"):
             shop.publish(OTHER, force=True)
 
         assert shop.fetch() == APP
@@ -276,6 +276,19 @@ class TestInTime:
 
         shop.rebuild()
         assert shop.listed() == ["app 1.0.0"]
+
+    def test_provenance_of_what_was_published_before_is_no_concern_of_the_policy(
+        self, shop: Shop, mallory: Tsk
+    ) -> None:
+        shop.publish(APP)
+        shop.police(VERIFY.replace("existing: hide", "since: 2100-01-01"))
+        shop.clock.now = 4_102_444_800
+
+        shop.repositories.publish_provenance("", signing.provenance(mallory, APP))
+
+        assert shop.fetch_provenance() == shop.storage.open(f"{FILE}.prov").read()
+        with pytest.raises(SignatureRefused):
+            shop.repositories.publish_provenance("", signing.provenance(mallory, package("web"), "web"))
 
     @pytest.mark.parametrize("reindexed", [False, True])
     def test_what_was_accepted_stays_when_its_key_turns_out_compromised(
