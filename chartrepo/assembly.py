@@ -38,6 +38,9 @@ from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.trust.accepted import Acceptances
+from chartrepo.trust.attestations import known_referrers, listed_referrers
+from chartrepo.trust.judge import Trust
 from chartrepo.waiting import waiting_file
 from storage.base import ABSENT, Abilities, Misconfigured, NotFound, Storage, StorageError, Unavailable
 from storage.local import LocalStorage
@@ -308,16 +311,26 @@ def directory(
     )
 
 
-def policing(settings: Settings, state: Storage | None = None) -> Policing:
+def policing(settings: Settings, found: Storages | None = None, catalog: Catalog | None = None) -> Policing:
     """Return the policies that charts are held to.
 
     Args:
         settings: which name the file.
-        state: where deletions are remembered; without it none is.
+        found: where packages lie, and where deletions and signatures are remembered; without it nothing is judged.
+        catalog: of the packages, to be kept in line; without it, policies are only tried, and nothing is remembered.
     """
     if settings.policies is None:
         return Policing()
-    return Policing(watch_policies(settings.policies), Deletions(state) if state is not None else None)
+    file = watch_policies(settings.policies)
+    if found is None:
+        return Policing(file)
+    referrers = (
+        known_referrers(lambda: catalog.artifacts, found.packages)
+        if catalog is not None
+        else listed_referrers(found.packages)
+    )
+    acceptances = Acceptances(found.state, only_look=catalog is None)
+    return Policing(file, Deletions(found.state), Trust(acceptances, found.packages, referrers))
 
 
 def check_files(settings: Settings) -> None:
@@ -406,14 +419,15 @@ def check_catalog(settings: Settings, ground: Ground) -> None:
 def repositories(settings: Settings, ground: Ground, found: Storages | None = None) -> Repositories:
     """Return the use cases over this storage, whose drivers may be there already, and its catalog."""
     found = found or storages(settings, ground)
+    known = catalog(settings, ground)
     return Repositories(
         packages=found.packages,
-        catalog=catalog(settings, ground),
+        catalog=known,
         overwrite=Overwrite(settings.allow_overwrite),
         writes_are_safe=ground.writes_are_safe,
         look=None if _may_hang(settings) else found.look,
         strangers=_has_strangers(settings),
-        policing=policing(settings, found.state),
+        policing=policing(settings, found, known),
     )
 
 

@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, PackageRecord, Record, SetAside
+from chartrepo.catalog import Catalog, PackageRecord, Record, SetAside, Withheld
 from chartrepo.listing import listed
 from chartrepo.outcomes import Outcome, ReadMany, Task, Unread, as_record
 from chartrepo.policing import Policing
@@ -58,7 +58,7 @@ def build(
             record = known.get(key)
             if isinstance(record, PackageRecord) and _still_holds(record, state, provenance):
                 kept.append(judge(record))
-            elif isinstance(record, SetAside) and record.state == state and not policing.is_outdated(record):
+            elif _stays_aside(record, state, policing):
                 kept.append(record)
             else:
                 tasks.append(Task(*layout.place(key), signed=provenance is not None))
@@ -74,6 +74,12 @@ def build(
     found = counted(len(listing.packages), "package")
     log.info("the catalog is complete: %s, %d set aside, %.1f s", found, aside, seconds)
     return Report(len(listing.packages), len(tasks), aside, seconds)
+
+
+def _stays_aside(record: Record | None, state: State, policing: Policing) -> TypeGuard[SetAside]:
+    if not isinstance(record, SetAside) or isinstance(record, Withheld):  # what that waits for can have come
+        return False
+    return record.state == state and not policing.is_outdated(record)
 
 
 def _still_holds(record: PackageRecord, state: State, provenance: State | None) -> bool:

@@ -123,7 +123,11 @@ def _of_packages(comparison: Comparison, *, hidden: Kind) -> Iterator[Finding]:
     for key in comparison.unsigned:
         file = layout.provenance_file(key)
         # Left behind by a version that was overwritten, or come before the package that it speaks of.
-        yield Finding(Kind.WAITING, file, "it does not name the digest of the package, so that nobody is given it")
+        yield Finding(
+            Kind.WAITING,
+            file,
+            "it does not name the digest of the package, or policies do not take it: nobody is given it",
+        )
     for key, record in comparison.reserved.items():
         for warning in record.warnings:
             yield Finding(Kind.RESERVED, key, f"it is served, and an upload of it would be refused: {warning}")

@@ -19,7 +19,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final, TypeVar, cast
 
 from chartrepo import layout
-from chartrepo.catalog import PackageRecord, Served
+from chartrepo.catalog import PackageRecord, Served, Withheld
 from chartrepo.core.errors import (
     AlreadyPublished,
     CatalogIncomplete,
@@ -73,7 +73,7 @@ class Outcome:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     unsigned: str = ""
-    package: PackageRecord | None = None
+    package: PackageRecord | Withheld | None = None
 
 
 @dataclass(slots=True)
@@ -224,8 +224,10 @@ class _Import:
                 if error.digest != digest:
                     raise _conflict(item.file) from None
                 return self._sign(item, repository, signature)
-        warnings = (*filter(None, [item.warning]), *made.record.warnings)
-        return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned, package=made.record)
+        record = made.record
+        told = (record.reason,) if isinstance(record, Withheld) else record.warnings
+        warnings = (*filter(None, [item.warning]), *told)
+        return Outcome(item.place, Result.IMPORTED, warnings=warnings, unsigned=unsigned, package=record)
 
     def _publish(
         self, repository: str, file: BinaryIO, signature: bytes | None, published: int | None

@@ -38,9 +38,14 @@ def _suspects(catalog: Catalog, policing: Policing) -> Iterator[tuple[str, str, 
     """Give repository and file of each, and whether it was hidden so far."""
     records = catalog.records() if policing.policies.policies else catalog.set_aside()
     for record in records:
-        if isinstance(record, PackageRecord):
-            differs = isinstance(policing.judged(record), SetAside)
-        else:
-            differs = policing.is_outdated(record)
-        if differs:
+        if _differs(record, policing):
             yield record.repository, record.file, isinstance(record, SetAside)
+
+
+def _differs(record: PackageRecord | SetAside, policing: Policing) -> bool:
+    if isinstance(record, SetAside):
+        return policing.is_outdated(record)
+    try:
+        return policing.judged(record) != record
+    except StorageError:
+        return True  # whoever looks at it meets that again

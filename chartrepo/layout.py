@@ -25,6 +25,7 @@ The root repository has no folder. Everything private lies in a storage of its o
     tokens/<id>.json                         an API token: what is kept of it, its hash among that
     signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
     deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
+    accepted/team/app/web-1.0.0.tgz/<digests> the signature of a package was accepted, and by which key
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
     audit/<day>/<first>-<last>-<batch>.jsonl audit records of a day, in UTC; first and last are minutes, as 0930
 """
@@ -49,6 +50,7 @@ TOKENS_PREFIX: Final = "tokens/"
 SIGNING_KEYS_PREFIX: Final = "signing-keys/"
 DELETED_PREFIX: Final = "deleted/"
 AUDIT_PREFIX: Final = "audit/"
+ACCEPTED_PREFIX: Final = "accepted/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -162,6 +164,11 @@ def tag_key(path: str, tag: str) -> str:
     return f"{OCI_PREFIX}{path}/{_TAGS}/{tag}"
 
 
+def manifests_prefix(path: str) -> str:
+    """Return what the keys of all manifests of one OCI repository begin with."""
+    return f"{OCI_PREFIX}{path}/{_MANIFESTS}/"
+
+
 def name_prefix(path: str) -> str:
     """Return what the keys of one OCI repository begin with, and no other's."""
     return f"{OCI_PREFIX}{path}/_"
@@ -233,6 +240,26 @@ def deletion(state_key: str) -> tuple[str, int] | None:
     """Return the key of the package that was deleted, and when; None where a state's key says nothing of the kind."""
     package, _, moment = state_key.removeprefix(DELETED_PREFIX).rpartition("/")
     return (package, int(moment)) if package and moment.isdecimal() else None
+
+
+# ---- signatures
+
+
+def accepted_prefix(repository: str, file: str) -> str:
+    """Return what the state's keys of all signatures begin with that were accepted for one package file."""
+    return f"{ACCEPTED_PREFIX}{key(repository, file)}/"
+
+
+def accepted_key(repository: str, file: str, package: str, evidence: str) -> str:
+    """Return the state's key of the note that a signature was accepted.
+
+    Args:
+        repository: where the package lies.
+        file: its name.
+        package: its SHA-256, in hex.
+        evidence: the SHA-256 of its provenance file, in hex; or a word.
+    """
+    return f"{accepted_prefix(repository, file)}{package}-{evidence}"
 
 
 # ---- tokens

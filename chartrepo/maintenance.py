@@ -51,7 +51,7 @@ def looking(settings: Settings) -> Iterator[tuple[Storage, Catalog, Policing]]:
     catalog = assembly.catalog(settings, assembly.look(settings))
     with closing(catalog):
         found = assembly.storages(settings)
-        policing = assembly.policing(settings, found.state)
+        policing = assembly.policing(settings, found)
         policing.check()
         yield found.packages, catalog, policing
 

@@ -1,17 +1,20 @@
 """The file of policies: what charts must be like, and the schemas that it names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from chartrepo.core.errors import AccessMisconfigured, PoliciesInvalid
 from chartrepo.core.messages import shown
 from chartrepo.core.policies import Policies, Schema
+from chartrepo.core.signers import CosignKeys, Keyring
 from chartrepo.documents import load_strictly
 from chartrepo.watched import Named, Watched
 
 _KEY: Final = "policies"
+
+_T = TypeVar("_T")
 
 
 def watch_policies(path: Path) -> Watched[Policies]:
@@ -60,6 +63,7 @@ class _Files:
         self._hash = sha256(data)
         self._read = read
         self._schemas: dict[str, Schema] = {}
+        self._bytes: dict[str, bytes] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -72,10 +76,34 @@ class _Files:
         from chartrepo.schemas import parse_schema  # noqa: PLC0415
 
         if name not in self._schemas:
+            self._schemas[name] = parse_schema(self._once(name), Path(name).name)
+        return self._schemas[name]
+
+    def keyring(self, names: Sequence[str]) -> Keyring:
+        """See `chartrepo.core.policies.Files`."""
+        from chartrepo.trust.openpgp import Keyring as _Keyring  # noqa: PLC0415 - as above
+        from chartrepo.trust.openpgp import read_certificates  # noqa: PLC0415
+
+        return _Keyring(each for name in names for each in self._parsed(name, read_certificates))
+
+    def cosign_keys(self, names: Sequence[str]) -> CosignKeys:
+        """See `chartrepo.core.policies.Files`."""
+        from chartrepo.trust.cosign import CosignKeys as _CosignKeys  # noqa: PLC0415 - as above
+        from chartrepo.trust.cosign import read_public_keys  # noqa: PLC0415
+
+        return _CosignKeys(each for name in names for each in self._parsed(name, read_public_keys))
+
+    def _parsed(self, name: str, read: Callable[[bytes, str], _T]) -> _T:
+        try:
+            return read(self._once(name), name)
+        except AccessMisconfigured as error:
+            raise PoliciesInvalid(*error.problems) from None
+
+    def _once(self, name: str) -> bytes:
+        if name not in self._bytes:
             try:
-                data = self._read(name)
+                self._bytes[name] = self._read(name)
             except AccessMisconfigured as error:
                 raise PoliciesInvalid(*error.problems) from None
-            self._hash.update(sha256(data).digest())
-            self._schemas[name] = parse_schema(data, Path(name).name)
-        return self._schemas[name]
+            self._hash.update(sha256(self._bytes[name]).digest())
+        return self._bytes[name]

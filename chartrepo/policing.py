@@ -7,14 +7,17 @@ on a new replica, and without the catalog that knew it. What is not to be served
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from chartrepo import layout
-from chartrepo.catalog import PackageRecord, SetAside
+from chartrepo.catalog import PackageRecord, SetAside, Withheld
 from chartrepo.core.chart import ChartVersion
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.policies import NO_POLICIES, Immutable, Policies
+from chartrepo.core.signers import Demand, KeyState, Signer
 from chartrepo.deletions import Deletions
 from chartrepo.outcomes import Outcome, ReadMany, Task
+from chartrepo.trust.judge import Trust, check
 from chartrepo.watched import Watched
 
 Judge = Callable[[PackageRecord], PackageRecord | SetAside]
@@ -27,6 +30,7 @@ class Policing:
     Args:
         file: of policies; None where there are none.
         deletions: where those are remembered that are for good; None where nothing is written or found.
+        trust: judges provenance; None where nothing is judged.
         clock: seconds since the epoch.
     """
 
@@ -34,10 +38,12 @@ class Policing:
         self,
         file: Watched[Policies] | None = None,
         deletions: Deletions | None = None,
+        trust: Trust | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = file
         self._deletions = deletions
+        self._trust = trust
         self._clock = clock
 
     @property
@@ -72,6 +78,45 @@ class Policing:
         """Return by what the versions of a chart are immutable now; None where they are not."""
         return self.policies.immutable_since(repository, chart, int(self._clock()))
 
+    def check_signature(self, repository: str, chart: str, moment: int, signature: bytes) -> None:
+        """Return if policies take a provenance file.
+
+        Args:
+            repository: where to.
+            chart: its name.
+            moment: when it is or was published, in seconds since the epoch.
+            signature: the provenance file.
+
+        Raises:
+            ProvenanceRefused: one of them does not.
+        """
+        check(self.policies.demands(repository, chart, moment), signature)
+
+    def requires_provenance(self, repository: str, chart: str, moment: int) -> bool:
+        """Return whether a chart that is published at a moment is seen only with a signature."""
+        return any(demand.required for demand in self.policies.demands(repository, chart, moment))
+
+    def would_withhold(self, repository: str, chart: str, moment: int, *, signed: bool) -> bool:
+        """Return whether a chart that is published at a moment has to wait for more than it comes with.
+
+        Args:
+            repository: where to.
+            chart: its name.
+            moment: when, in seconds since the epoch.
+            signed: whether it comes with a provenance file that policies take.
+        """
+        demands = self.policies.demands(repository, chart, moment)
+        return any(demand.required and not (signed and demand.keyring is not None) for demand in demands)
+
+    def asks_provenance(self, package: PackageRecord) -> bool:
+        """Return whether policies ask anything of the provenance of a package."""
+        return bool(self._demands_on(package))
+
+    def forget_signatures(self, repository: str, file: str) -> None:
+        """Take note of a package that is gone, or was replaced: what was signed there before is signed no more."""
+        if self._trust is not None:
+            self._trust.forget(repository, file)
+
     def remember_deleted(self, repository: str, chart: str, file: str) -> None:
         """Remember, where versions of the chart are immutable, that one is going to be deleted; durable on return.
 
@@ -100,17 +145,59 @@ class Policing:
         """
         policies = self.policies
         if not policies.policies:
-            return package
+            return self.with_provenance(package)
         reasons = policies.broken_by(package.repository, _chart(package), package.size, package.created)
         if deleted is not None:
             immutable = policies.immutable_since(package.repository, package.name, int(self._clock()))
             if immutable is not None and _is_final(deleted, immutable):
                 reasons = (deleted_for_good(package.file, immutable), *reasons)
         if not reasons:
-            return package
+            return self.with_provenance(package)
         return SetAside(
             package.repository, package.file, package.state, "; ".join(reasons), policies=policies.fingerprint
         )
+
+    def with_provenance(self, package: PackageRecord) -> PackageRecord | Withheld:
+        """Return a package with who signed it, or withheld until its provenance is there, as policies ask.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        demands = self._demands_on(package)
+        if not demands or self._trust is None:
+            return package if package.signer is None else replace(package, signer=None)
+        return self._trust.judged(package, demands, policies=self.policies.fingerprint)
+
+    @property
+    def withholds(self) -> bool:
+        """Whether policies may keep packages from readers for want of provenance."""
+        return self.policies.requires_provenance
+
+    def still_withheld(self, package: Withheld) -> Withheld | None:
+        """Return a package as it is withheld now; None where it has to be read, and judged by that.
+
+        What other policies than those of now withheld stays so, as all that they hid: see `Repositories.refresh`.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        demands = self.policies.demands(package.repository, package.name, package.created)
+        if self._trust is None or self.is_outdated(package):
+            return package
+        return self._trust.still_withheld(package, demands, policies=self.policies.fingerprint)
+
+    def key_state(self, package: PackageRecord, signer: Signer) -> KeyState:
+        """Return what the signature by which a package was accepted is worth today.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        if self._trust is None:
+            return KeyState.UNKNOWN
+        return self._trust.state(package, signer, self._demands_on(package))
+
+    def _demands_on(self, package: PackageRecord) -> tuple[Demand, ...]:
+        return self.policies.demands(package.repository, package.name, package.created)
 
     def judge_found(self, package: PackageRecord) -> PackageRecord | SetAside:
         """Do as `judged`, with a package that the catalog did not know in this state: is it one that was deleted?

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import BinaryIO, NamedTuple, Protocol
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, Change, Exclusive, PackageRecord, Served, SetAside
+from chartrepo.catalog import Catalog, Change, Exclusive, PackageRecord, Served, SetAside, Withheld
 from chartrepo.core import provenance
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -23,6 +23,7 @@ from chartrepo.core.errors import (
     ChartrepoError,
     FileNotFound,
     PackageRefused,
+    ProvenanceRefused,
     VersionIsFinal,
     VersionNotFound,
     WritesUnsafe,
@@ -74,11 +75,11 @@ class Published(NamedTuple):
     """An acknowledged publication.
 
     Attributes:
-        record: the package.
+        record: the package; where readers do not see it until its provenance is there, what is missing.
         over: what it replaced, if anything.
     """
 
-    record: PackageRecord
+    record: PackageRecord | Withheld
     over: PackageRecord | SetAside | None
 
     @property
@@ -108,7 +109,7 @@ class Companion(Protocol):
         """A package was published."""
         ...
 
-    def deleted(self, package: PackageRecord) -> None:
+    def deleted(self, package: PackageRecord | Withheld) -> None:
         """A package was deleted, or replaced by another one."""
         ...
 
@@ -164,9 +165,11 @@ class Repositories:
         published: int | None = None,
         reserved: bool = False,
         examined: Examined | None = None,
-        beside: Callable[[PackageRecord], Change] | None = None,
+        beside: Callable[[PackageRecord | Withheld], Change] | None = None,
     ) -> Published:
         """Publish a package, and its provenance where given; durable and visible to every reader on return.
+
+        Where a policy requires provenance that is not there yet, readers do not see it, and `Published` says so.
 
         Both or neither holds for what is refused. A storage that fails after the package was written leaves it there,
         as a death in that moment does: it may be another server's by now. The same call again finishes it. Where it
@@ -200,10 +203,12 @@ class Repositories:
         self.check_wanted(repository, chart.name, examined, reserved=reserved)
         immutable = self.policing.immutable(repository, chart.name)
         file = layout.package_file(chart.name, chart.version)
+        when = int(self.clock()) if published is None else published
         if signature is not None:
             provenance.check_names_package(provenance.parse(signature), file, examined.digest)
+            self.policing.check_signature(repository, chart.name, when, signature)
         with self.catalog.exclusive(repository, file) as entry:
-            when = int(self.clock()) if published is None else published
+            self._check_stays_seen(entry, chart.name, examined.digest, when, signed=signature is not None)
             stored = self._store(
                 entry, repository, file, examined, package, replacing=replacing, immutable=immutable, published=when
             )
@@ -216,19 +221,25 @@ class Repositories:
                 self._refresh(entry, repository, file)
                 made = record(repository, examined, info=stored.info, signature=None)
                 return Published(made, stored.over)
-            made = record(repository, examined, info=stored.info, signature=found)
-            entry.record(made)
+            if stored.over is not None and _digest_of(stored.over) != examined.digest:
+                self.policing.forget_signatures(repository, file)
+            verdict = self.policing.with_provenance(record(repository, examined, info=stored.info, signature=found))
+            _record(entry, verdict)
             if beside is not None:
-                entry.with_it(beside(made))
-        done = Published(made, stored.over)
+                entry.with_it(beside(verdict))
+        done = Published(verdict, stored.over)
         self.tell_replaced(done)
-        self._tell_published(made)
+        if isinstance(verdict, PackageRecord):
+            self._tell_published(verdict)
         return done
 
     def publish_provenance(
         self, repository: str, signature: bytes, *, force: bool = False, may_replace: bool = True
-    ) -> None:
+    ) -> PackageRecord | Withheld | None:
         """Publish the provenance of a package that is there, or will come.
+
+        Returns:
+            The package, which readers may see now, or for which something is missing still; None while it is to come.
 
         Raises:
             ProvenanceRefused: it is none, or it speaks of other bytes than those published.
@@ -244,11 +255,14 @@ class Repositories:
             replacing = False
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
-            if isinstance(known, PackageRecord):
+            if isinstance(known, PackageRecord | Withheld):
                 provenance.check_names_package(statement, file, known.digest)
                 provenance.check_states_chart(statement, known.name)
-                if known.signed and not replacing:
-                    raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
+                self.policing.check_signature(repository, known.name, known.created, signature)
+            else:
+                self.policing.check_signature(repository, statement.name, int(self.clock()), signature)
+            if isinstance(known, PackageRecord) and known.signed and not replacing:
+                raise AlreadyPublished(f"{layout.provenance_file(file)} already exists")
             state = None if known is None else State(known.state)
             keep = known.digest if isinstance(known, PackageRecord) and not replacing else ""
             try:
@@ -257,7 +271,14 @@ class Repositories:
             except Changed as error:
                 raise Unavailable(f"{error}: try again") from None
             if isinstance(known, PackageRecord):
-                entry.record(Signature(written, counts=True, content=signature).of(known))
+                made = Signature(written, counts=True, content=signature).of(known)
+                _record(entry, self.policing.with_provenance(made))
+            elif isinstance(known, Withheld):
+                self._refresh(entry, repository, file, reread=True)
+            now = _known(entry)
+        if isinstance(known, Withheld) and isinstance(now, PackageRecord):
+            self._tell_published(now)
+        return now if isinstance(now, PackageRecord | Withheld) else None
 
     def delete(self, repository: str, name: str, version: str) -> PackageRecord | SetAside:
         """Delete a version and its provenance, for every reader on return; return what was deleted.
@@ -278,12 +299,12 @@ class Repositories:
             raise missing
         with self.catalog.exclusive(repository, file) as entry:
             known = self._refresh(entry, repository, file)
-            if known is None or (isinstance(known, PackageRecord) and known.name != name):
+            if known is None or (isinstance(known, PackageRecord | Withheld) and known.name != name):
                 raise missing
             if isinstance(known, PackageRecord) or known.policies:
                 self.policing.remember_deleted(repository, name, file)
             self._remove(entry, repository, file, known)
-        if isinstance(known, PackageRecord):
+        if isinstance(known, PackageRecord | Withheld):
             self._tell_deleted(known)
         return known
 
@@ -297,7 +318,10 @@ class Repositories:
             CatalogIncomplete, CatalogUnavailable, Unavailable: some versions may be gone; calling again goes on.
         """
         check_repository(repository)
-        versions = self.catalog.versions(repository, name)
+        versions: list[PackageRecord | Withheld] = [
+            *self.catalog.versions(repository, name),
+            *self.catalog.withheld(repository, name),
+        ]
         if not versions:
             raise ChartNotFound(f"there is no chart {name!r} in this repository")
         deleted = 0
@@ -324,6 +348,27 @@ class Repositories:
         if served is None:
             raise _no_file(file)
         return served
+
+    def withheld(self, repository: str, file: str) -> Withheld | None:
+        """Return a package that readers do not see until its provenance is there; None where there is none.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable: not now.
+        """
+        found = self.catalog.aside(repository, file) if self.policing.withholds else None
+        return found if isinstance(found, Withheld) else None
+
+    def open_withheld(self, package: Withheld) -> Reader:
+        """Open a package that readers do not see, for somebody who may.
+
+        Raises:
+            FileNotFound: it is another one by now, or gone.
+            Unavailable: the storage does not answer.
+        """
+        try:
+            return self.packages.open(layout.key(package.repository, package.file), state=State(package.state))
+        except (NotFound, Changed):
+            raise _no_file(package.file) from None
 
     def find_current(self, repository: str, file: str) -> Served:
         """Do as `find_package`, for the package that lies in storage now: another server may have written since."""
@@ -405,17 +450,35 @@ class Repositories:
 
     def tell_replaced(self, published: Published) -> None:
         """Tell the companion of a package that is gone for another one. `publish` does so where it has a companion."""
-        if isinstance(published.over, PackageRecord) and published.over.digest != published.record.digest:
-            self._tell_deleted(published.over)
+        over = published.over
+        if isinstance(over, PackageRecord | Withheld) and over.digest != published.record.digest:
+            self._tell_deleted(over)
 
     # ---- steps
+
+    def _check_stays_seen(self, entry: Exclusive, chart: str, digest: str, moment: int, *, signed: bool) -> None:
+        """Refuse to replace what readers see by what they would not see, for then nobody had anything.
+
+        Raises:
+            ProvenanceRefused: that would be so.
+        """
+        known = entry.package()
+        if (
+            known is not None
+            and known.digest != digest
+            and self.policing.would_withhold(known.repository, chart, moment, signed=signed)
+        ):
+            raise ProvenanceRefused(
+                f"{known.file} is there, and what replaces it would have to wait for its provenance, unseen: send the "
+                ".prov along, or delete that version first"
+            )
 
     def _tell_published(self, package: PackageRecord) -> None:
         if self.companion is not None:
             with _whatever_comes_of_it(package):
                 self.companion.published(package)
 
-    def _tell_deleted(self, package: PackageRecord) -> None:
+    def _tell_deleted(self, package: PackageRecord | Withheld) -> None:
         if self.companion is not None:
             with _whatever_comes_of_it(package):
                 self.companion.deleted(package)
@@ -445,6 +508,8 @@ class Repositories:
                         raise _no_file(name)
                 served = self._served_after_all(repository, file, name)
         except (CatalogIncomplete, CatalogUnavailable):
+            if self.policing.withholds:
+                raise  # only the catalog tells what readers may not see
             return Opened(self._open_as_it_lies(key, name), None)
         raise Unavailable(f"{key!r} keeps changing while it is read: try again")
 
@@ -533,6 +598,9 @@ class Repositories:
             occupant = self._refresh(entry, repository, file)  # it may have been removed by hand
         for _ in range(_TRIES):
             package.seek(0)
+            if isinstance(occupant, Withheld) and occupant.digest == examined.digest:
+                # Sent again, as with its provenance: what lies there may stay.
+                return _Stored(_lies(occupant))
             try:
                 if occupant is None:
                     return self._create(repository, file, package, immutable=immutable, published=published)
@@ -541,10 +609,9 @@ class Repositories:
                 return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
             except AlreadyExists:
                 occupant = self._look(entry, repository, file)
-                if isinstance(occupant, PackageRecord) and occupant.digest == examined.digest:
+                if isinstance(occupant, PackageRecord | Withheld) and occupant.digest == examined.digest:
                     # Somebody wrote these very bytes and died, or has not yet come to the catalog: finish for them.
-                    lies = ObjectInfo(key, occupant.size, State(occupant.state), occupant.created)
-                    return _Stored(lies, found=True)
+                    return _Stored(_lies(occupant), found=isinstance(occupant, PackageRecord))
                 _tell(entry, occupant)
             except Changed:
                 occupant = self._refresh(entry, repository, file)
@@ -574,7 +641,10 @@ class Repositories:
         immutable: Immutable | None,
     ) -> None:
         chart = examined.package.chart
-        if isinstance(occupant, PackageRecord) and (occupant.name, occupant.version) != (chart.name, chart.version):
+        if isinstance(occupant, PackageRecord | Withheld) and (occupant.name, occupant.version) != (
+            chart.name,
+            chart.version,
+        ):
             raise PackageRefused(
                 f"{occupant.file}: the chart {occupant.name!r} {occupant.version!r} has a package file of this name "
                 f"already, and {chart.name!r} {chart.version!r} would share it: choose another name or version"
@@ -609,7 +679,7 @@ class Repositories:
         if signature is None:
             return read_signature(self.packages, repository, file, digest)
         # What is known of it was known before the package was written: enough to write at once.
-        over = stored.over.provenance_state if isinstance(stored.over, PackageRecord) else None
+        over = stored.over.provenance_state if isinstance(stored.over, PackageRecord | Withheld) else None
         state = self._write_provenance(
             repository,
             file,
@@ -664,7 +734,7 @@ class Repositories:
         key = layout.key(repository, file)
         beside = layout.key(repository, layout.provenance_file(file))
         for _ in range(_TRIES):
-            signed = known.provenance_state if isinstance(known, PackageRecord) else self._state(beside)
+            signed = known.provenance_state if isinstance(known, PackageRecord | Withheld) else self._state(beside)
             try:
                 self.packages.delete(key, state=State(known.state))
                 break
@@ -678,6 +748,7 @@ class Repositories:
         else:
             raise Unavailable(f"{key!r} keeps changing while it is deleted: try again")
         entry.remove()
+        self.policing.forget_signatures(repository, file)
         # After the package: whoever dies here leaves a provenance file that nobody sees, not an unsigned package.
         if signed is not None:
             with suppress(NotFound, Changed):  # Changed: it is that of who published anew meanwhile
@@ -688,6 +759,8 @@ class Repositories:
     ) -> PackageRecord | SetAside | None:
         """Look at one key in storage, and put right what the catalog knows of it."""
         now = self._look(entry, repository, file, reread=reread)
+        if now is None and _known(entry) is not None:
+            self.policing.forget_signatures(repository, file)
         _tell(entry, now)
         return now
 
@@ -704,6 +777,11 @@ class Repositories:
         except NotFound:
             return None
         with reader:
+            if isinstance(known, Withheld) and known.state == reader.info.state and not reread:
+                still = self.policing.still_withheld(known)
+                if still is not None:
+                    return still
+                reread = True
             if known is None or reread or known.state != reader.info.state:
                 found = read_open(self.packages, repository, file, reader)
                 return self.policing.judge_found(found) if isinstance(found, PackageRecord) else found
@@ -732,7 +810,7 @@ class Repositories:
 
 
 @contextmanager
-def _whatever_comes_of_it(package: PackageRecord) -> Iterator[None]:
+def _whatever_comes_of_it(package: PackageRecord | Withheld) -> Iterator[None]:
     try:
         yield
     except (ChartrepoError, StorageError) as error:
@@ -741,6 +819,22 @@ def _whatever_comes_of_it(package: PackageRecord) -> Iterator[None]:
 
 def _known(entry: Exclusive) -> PackageRecord | SetAside | None:
     return entry.package() or entry.set_aside()
+
+
+def _digest_of(package: PackageRecord | SetAside) -> str | None:
+    return package.digest if isinstance(package, PackageRecord | Withheld) else None
+
+
+def _lies(package: PackageRecord | Withheld) -> ObjectInfo:
+    key = layout.key(package.repository, package.file)
+    return ObjectInfo(key, package.size, State(package.state), package.created)
+
+
+def _record(entry: Exclusive, package: PackageRecord | Withheld) -> None:
+    if isinstance(package, PackageRecord):
+        entry.record(package)
+    else:
+        entry.put_aside(package)
 
 
 def _is_as(lies: PackageRecord | SetAside, known: PackageRecord | SetAside) -> bool:

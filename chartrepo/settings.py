@@ -179,8 +179,8 @@ class Settings:
     policies: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
         Section.STORAGE,
         kinds.optional(kinds.FILE),
-        "YAML file of policies: what charts must be like to be published, and whether versions are immutable; read "
-        "again when it changes. The same for all servers of a storage",
+        "YAML file of policies: what charts must be like to be published, who must have signed them, and whether "
+        "versions are immutable; read again when it changes. The same for all servers of a storage",
         default=None,
     )
     single_writer: bool = _setting(

@@ -10,13 +10,13 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, ManifestRecord, PackageRecord, Record, SetAside, TagRecord
+from chartrepo.catalog import Catalog, ManifestRecord, PackageRecord, Record, SetAside, TagRecord, Withheld
 from chartrepo.catalog.folders import make_private
 from chartrepo.catalog.schema import SCHEMA_VERSION
 from chartrepo.core.oci import parse_digest
@@ -45,12 +45,14 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "needs": (list,),
     "package": (str, type(None)),
     "provenance": (str, type(None)),
+    "signer": (str, type(None)),
 }
 """What the fields of a record are in JSON; all others are texts."""
 
 _KINDS: Final[dict[str, type[Record]]] = {
     "package": PackageRecord,
     "set_aside": SetAside,
+    "withheld": Withheld,
     "manifest": ManifestRecord,
     "tag": TagRecord,
 }
@@ -188,7 +190,7 @@ def _record(kind: str, *values: Any) -> Record:
         raise ValueError(f"a line is of the kind {kind!r:.100}")
     make: Any = _KINDS[kind]
     made: Record = make(*(tuple(value) if isinstance(value, list) else value for value in values))
-    for name, value in zip(made.__slots__, values, strict=True):
+    for name, value in zip((field.name for field in fields(made)), values, strict=True):
         if type(value) not in _TYPES.get(name, (str,)):
             raise ValueError(f"a line says {value!r:.100} for {name}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chartrepo import layout
-from chartrepo.catalog import Catalog, Known, SetAside
+from chartrepo.catalog import Catalog, Known, SetAside, Withheld
 from chartrepo.core.errors import CatalogUnavailable, ChartrepoError
 from chartrepo.listing import Listing, listed
 from chartrepo.metrics import Unmeasured
@@ -87,7 +87,7 @@ def sync(repositories: Repositories, *, settle: bool = False) -> Report:
                 continue
             time.sleep(SETTLED_AFTER)
         try:
-            repositories.refresh(repository, file)
+            found = repositories.refresh(repository, file)
         except Misconfigured as error:
             log.warning("the sync could not look at %s: %s", key, error)
         except StorageError as error:
@@ -99,7 +99,8 @@ def sync(repositories: Repositories, *, settle: bool = False) -> Report:
             log.exception("looking at %s failed in a way that nobody foresaw", key)
             _put_aside(catalog, key, package[0] if package is not None else UNREAD)
         else:
-            looked_at += 1
+            still_withheld = key in known and known[key].withheld and isinstance(found, Withheld)
+            looked_at += not still_withheld
     looked_at += sync_pushed(repositories.packages, catalog, listing.pushed)
     aside = len(catalog.set_aside())
     return Report(len(listing.packages), looked_at, aside, time.monotonic() - started, unsettled, unread)
@@ -119,6 +120,7 @@ def _suspects(known: Mapping[str, Known], listing: Listing) -> Iterator[str]:
             then is None
             or then.state != state
             or (then.served and then.provenance_state != listing.provenance.get(key))
+            or then.withheld  # what it waits for can lie anywhere
         ):
             yield key
     yield from known.keys() - listing.packages.keys()

@@ -4,6 +4,7 @@ import ast
 import graphlib
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -40,23 +41,24 @@ BELOW: Final = {
 }
 
 HOMES: Final = {
-    "flask": "chartrepo.http",
-    "werkzeug": "chartrepo.http",
-    "sqlalchemy": "chartrepo.catalog",
-    "sqlite3": "chartrepo.catalog",
-    "psycopg": "chartrepo.catalog",
-    "boto3": "storage.s3",
-    "botocore": "storage.s3",
-    "gunicorn": "chartrepo.serve",
-    "granian": "chartrepo.serve",
-    "click": "chartrepo.cli",
-    "bcrypt": "chartrepo.access",
-    "argon2": "chartrepo.access",
-    "itsdangerous": "chartrepo.access",
-    "jsonschema": "chartrepo.schemas",
-    "referencing": "chartrepo.schemas",
-    "jwt": "chartrepo.access",
-    "cryptography": "chartrepo.access",
+    "flask": ("chartrepo.http",),
+    "werkzeug": ("chartrepo.http",),
+    "sqlalchemy": ("chartrepo.catalog",),
+    "sqlite3": ("chartrepo.catalog",),
+    "psycopg": ("chartrepo.catalog",),
+    "boto3": ("storage.s3",),
+    "botocore": ("storage.s3",),
+    "gunicorn": ("chartrepo.serve",),
+    "granian": ("chartrepo.serve",),
+    "click": ("chartrepo.cli",),
+    "bcrypt": ("chartrepo.access",),
+    "argon2": ("chartrepo.access",),
+    "itsdangerous": ("chartrepo.access",),
+    "jsonschema": ("chartrepo.schemas",),
+    "referencing": ("chartrepo.schemas",),
+    "jwt": ("chartrepo.access",),
+    "pysequoia": ("chartrepo.trust.openpgp",),
+    "cryptography": ("chartrepo.access", "chartrepo.trust.cosign"),
 }
 
 CORE_LIBRARIES: Final = {"yaml", "semver"}
@@ -119,7 +121,9 @@ def test_a_module_imports_only_from_its_own_part_and_those_below(module: str) ->
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_library_with_effects_is_imported_in_its_one_place(module: str) -> None:
-    assert {name for name in outside(module) if name in HOMES and not within(module, HOMES[name])} == set()
+    assert {
+        name for name in outside(module) if name in HOMES and not any(within(module, home) for home in HOMES[name])
+    } == set()
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) == "core"])
@@ -137,4 +141,4 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 
 def test_every_rule_speaks_of_something_that_is_there() -> None:
-    assert {package for package in (*PARTS, *HOMES.values()) if package not in MODULES} == set()
+    assert {package for package in (*PARTS, *chain.from_iterable(HOMES.values())) if package not in MODULES} == set()

@@ -16,6 +16,7 @@ from chartrepo.catalog.records import (
     Served,
     SetAside,
     TagRecord,
+    Withheld,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Served",
     "SetAside",
     "TagRecord",
+    "Withheld",
     "open_catalog",
     "sqlite_file",
 ]

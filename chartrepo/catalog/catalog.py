@@ -28,6 +28,7 @@ from chartrepo.catalog.records import (
     Served,
     SetAside,
     TagRecord,
+    Withheld,
 )
 from chartrepo.catalog.rows import (
     contents_of,
@@ -38,7 +39,6 @@ from chartrepo.catalog.rows import (
     from_tag,
     is_text,
     needs_of,
-    to_name,
     to_package,
     to_set_aside,
 )
@@ -298,6 +298,29 @@ class Catalog:
             found = [to_set_aside(row) for row in session.stream(self._queries.set_aside)]
         return [record for record in found if repository is None or record.repository == repository]
 
+    def aside(self, repository: str, file: str) -> SetAside | None:
+        """Return why a package is set aside; None where it is not.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            key = {"repository": from_name(repository), "file": from_name(file)}
+            row = session.one(self._queries.one_set_aside, key)
+        return None if row is None else to_set_aside(row)
+
+    def withheld(self, repository: str, name: str) -> list[Withheld]:
+        """Return the versions of a chart that no reader sees until their provenance is there.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        if not is_text(repository, name):
+            return []
+        with self._reading() as session:
+            rows = session.rows(self._queries.withheld, {"repository": from_name(repository), "name": name})
+            return [found for found in map(to_set_aside, rows) if isinstance(found, Withheld)]
+
     def states(self) -> Iterator[Known]:
         """Give every known package, in no order, as it was when the first one was asked for.
 
@@ -307,8 +330,12 @@ class Catalog:
         with self._reading() as session:
             for repository, file, state, provenance_state in session.stream(self._queries.package_states):
                 yield Known(repository, file, state, provenance_state, served=True)
-            for repository, file, state, *_ in session.stream(self._queries.set_aside):
-                yield Known(to_name(repository), to_name(file), state, None, served=False)
+            for record in map(to_set_aside, session.stream(self._queries.set_aside)):
+                withheld = isinstance(record, Withheld)
+                provenance_state = record.provenance_state if isinstance(record, Withheld) else None
+                yield Known(
+                    record.repository, record.file, record.state, provenance_state, served=False, withheld=withheld
+                )
 
     def states_of_chart(self, repository: str, chart: str) -> dict[str, str]:
         """Return the states of a chart's packages by file name; also of those of other charts that begin as it does.

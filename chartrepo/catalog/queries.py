@@ -40,6 +40,7 @@ RECORD_COLUMNS: Final = (
     "entry_json",
     "entry_yaml",
     "warnings",
+    "signer",
 )
 """The columns of a `PackageRecord`, in the order of its fields."""
 
@@ -116,6 +117,7 @@ class Queries:
         )
         self.one_set_aside = self._text(sa.select(set_aside).where(_where(set_aside, "repository", "file")))
         self.set_aside = self._text(sa.select(set_aside).order_by(set_aside.c.repository, set_aside.c.file))
+        self.withheld = self._text(sa.select(set_aside).where(_where(set_aside, "repository", "name")))
 
     def _make_reads_of_charts(self) -> None:
         repositories, charts, packages = self._tables.repositories, self._tables.charts, self._tables.packages
@@ -266,7 +268,10 @@ class Queries:
             .where(_where(packages, "repository"), of_chart, packages.c.digest == manifests.c.chart)
             .where(packages.c.tag.is_not(None))
         )
-        there = sa.or_(manifests.c.chart.is_(None), manifests.c.loose, published)
+        # What was pushed for a package that is withheld is in no list either.
+        set_aside = self._tables.set_aside
+        loose = sa.and_(manifests.c.loose, sa.not_(sa.exists().where(set_aside.c.digest == manifests.c.chart)))
+        there = sa.or_(manifests.c.chart.is_(None), loose, published)
         self.other_tags = self._text(
             sa.select(tags.c.tag)
             .join(manifests, sa.and_(manifests.c.name == tags.c.name, manifests.c.digest == tags.c.digest))
@@ -308,7 +313,7 @@ class Queries:
             sa.select(packages.c.repository, packages.c.name).where(packages.c.tag.is_not(None)).distinct()
         )
         # Of a chart whose package does not lie as a blob there is something only while the package is published.
-        by_itself = sa.or_(manifests.c.chart.is_(None), manifests.c.loose)
+        by_itself = sa.or_(manifests.c.chart.is_(None), loose)
         self.names_of_manifests = self._text(sa.select(manifests.c.name).where(by_itself).distinct())
         self.has_chart = self._text(
             sa.select(packages.c.tag)

@@ -25,6 +25,8 @@ class PackageRecord:
         entry_json: the index entry, without `urls`, as JSON.
         entry_yaml: the same as YAML.
         warnings: what an upload of it would be refused for.
+        signer: who signed it, as JSON of `chartrepo.core.signers.Signer`; None where nothing asks for that, or nobody
+            did.
     """
 
     repository: str
@@ -42,6 +44,7 @@ class PackageRecord:
     entry_json: str
     entry_yaml: str
     warnings: tuple[str, ...] = ()
+    signer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,21 @@ class SetAside:
     state: str
     reason: str
     policies: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld(SetAside):
+    """A sound package that no reader sees until its provenance is there.
+
+    To all that shows packages it is one that is set aside. Fields as in `PackageRecord`, of the package that it is.
+    """
+
+    name: str = ""
+    version: str = ""
+    digest: str = ""
+    size: int = 0
+    created: int = 0
+    provenance_state: str | None = None
 
 
 class Served(NamedTuple):
@@ -83,8 +101,9 @@ class Known(NamedTuple):
         repository: or the folder, where the package is set aside.
         file: the package's file name.
         state: as in `PackageRecord` and `SetAside`.
-        provenance_state: as in `PackageRecord`; None where the package is set aside.
+        provenance_state: as in `PackageRecord`; None where the package is set aside for good.
         served: whether it is not set aside.
+        withheld: whether it is set aside until its provenance is there.
     """
 
     repository: str
@@ -92,6 +111,7 @@ class Known(NamedTuple):
     state: str
     provenance_state: str | None
     served: bool
+    withheld: bool = False
 
 
 class Mark(NamedTuple):

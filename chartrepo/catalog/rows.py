@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from chartrepo.catalog.engine import Row
-from chartrepo.catalog.records import ContentKind, ManifestRecord, PackageRecord, SetAside, TagRecord
+from chartrepo.catalog.records import ContentKind, ManifestRecord, PackageRecord, SetAside, TagRecord, Withheld
 from chartrepo.core import made_manifests, oci
 from chartrepo.core.errors import CatalogUnavailable
 from chartrepo.core.made_manifests import Part
@@ -24,6 +24,8 @@ MANIFEST_COLUMNS: Final = (
     "loose",
 )
 """The columns of `manifests`, in the order of the fields of a `ManifestRecord`."""
+WITHHELD_COLUMNS: Final = ("name", "version", "digest", "size", "created", "provenance_state")
+"""The columns of `set_aside` that only a `Withheld` fills, in the order of its fields."""
 
 
 class BrokenRow(CatalogUnavailable):
@@ -52,6 +54,7 @@ def to_package(row: Row) -> PackageRecord:
         as_json,
         as_yaml,
         warnings,
+        signer,
     ) = row
     if not (isinstance(created, int) and isinstance(as_yaml, str) and isinstance(warnings, str)):
         raise BrokenRow("the catalog holds rows that nobody wrote: it is damaged, and is built anew soon")
@@ -71,6 +74,7 @@ def to_package(row: Row) -> PackageRecord:
         as_json,
         as_yaml,
         tuple(json.loads(warnings)),
+        signer,
     )
 
 
@@ -93,6 +97,7 @@ def from_package(record: PackageRecord) -> dict[str, Any]:
         "stable": is_stable(record.version),
         "tag": oci.tag_of(record.version) if oci.has_name(record.repository, record.name) else None,
         "warnings": json.dumps(record.warnings) if record.warnings else "[]",
+        "signer": record.signer,
         "entry_json": record.entry_json,
         "entry_yaml": record.entry_yaml,
     }
@@ -156,8 +161,9 @@ def from_tag(record: TagRecord) -> dict[str, Any]:
 
 def to_set_aside(row: Row) -> SetAside:
     """Return what a row of `set_aside` says."""
-    repository, file, state, reason, policies = row
-    return SetAside(to_name(repository), to_name(file), state, json.loads(reason), policies)
+    repository, file, state, reason, policies, name, *rest = row
+    told = (to_name(repository), to_name(file), state, json.loads(reason), policies)
+    return SetAside(*told) if name is None else Withheld(*told, name, *rest)
 
 
 def from_set_aside(record: SetAside) -> dict[str, Any]:
@@ -168,6 +174,7 @@ def from_set_aside(record: SetAside) -> dict[str, Any]:
         "state": record.state,
         "reason": json.dumps(record.reason),
         "policies": record.policies,
+        **{column: getattr(record, column, None) for column in WITHHELD_COLUMNS},
     }
 
 

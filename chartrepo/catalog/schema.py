@@ -24,8 +24,8 @@ class Tables:
         repositories: the revision of each repository.
         charts: the revision in which an index last had to show each chart anew; without versions it is a tombstone.
         packages: one row for each `PackageRecord`.
-        set_aside: one row for each `SetAside`. A file's name need not be text there, so names are kept as bytes and the
-            reason, which may quote them, as a JSON string.
+        set_aside: one row for each `SetAside`; those of a `Withheld` fill all columns. A file's name need not be text
+            there, so it is kept as bytes, with the repository's, and the reason, which may quote it, as a JSON string.
         contents: one row for each digest by which a part of a package can be had through OCI.
         manifests: one row for each `ManifestRecord`.
         needs: one row for each digest that one of them needs.
@@ -98,6 +98,7 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("tag", _TEXT),
             # A JSON array of texts.
             sa.Column("warnings", _TEXT, nullable=False),
+            sa.Column("signer", _TEXT),
             sa.Column("entry_json", _TEXT, nullable=False),
             sa.Column("entry_yaml", _TEXT, nullable=False),
             sa.Index("packages_by_version", "repository", "name", "sort_key", "version"),
@@ -111,6 +112,14 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("state", _TEXT, nullable=False),
             sa.Column("reason", _TEXT, nullable=False),
             sa.Column("policies", _TEXT, nullable=False),
+            sa.Column("name", _TEXT),
+            sa.Column("version", _TEXT),
+            sa.Column("digest", _TEXT),
+            sa.Column("size", sa.BigInteger),
+            sa.Column("created", sa.BigInteger),
+            sa.Column("provenance_state", _TEXT),
+            sa.Index("set_aside_by_name", "repository", "name"),
+            sa.Index("set_aside_by_digest", "digest"),
         ),
         contents=sa.Table(
             "contents",

@@ -21,6 +21,10 @@ class ProvenanceRefused(ChartrepoError):
     """A provenance file that is none, or that speaks of another package."""
 
 
+class SignatureRefused(ProvenanceRefused):
+    """A signature that does not hold, or that nobody made who is trusted here."""
+
+
 class InvalidName(ChartrepoError):
     """A name that cannot be that of a repository, a chart or a package file."""
 

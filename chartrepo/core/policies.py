@@ -8,18 +8,19 @@ A new kind of demand is a field of `Policy`, its reader in `_FIELDS`, and a rule
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from itertools import islice
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from chartrepo.core.chart import CHART_YAML, ChartVersion
 from chartrepo.core.dependencies import Allowed
 from chartrepo.core.errors import PermissionsInvalid, PoliciesInvalid
 from chartrepo.core.messages import shown
 from chartrepo.core.patterns import Pattern
+from chartrepo.core.signers import CosignKeys, Demand, Keyring
 from chartrepo.core.sizes import EXPECTED, parse_size, written_size
 from chartrepo.core.versions import is_stable
 
@@ -46,6 +47,7 @@ _FIELDS_TO_REQUIRE: Final = (
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
+_K = TypeVar("_K")
 
 
 class VersionForm(Enum):
@@ -61,6 +63,16 @@ class Existing(Enum):
 
     SERVE = "serve"
     HIDE = "hide"
+
+
+class Mode(Enum):
+    """What is done about provenance. The value is how a policy names it."""
+
+    IGNORE = "ignore"
+    VERIFY = "verify"
+    """A signature that is there has to hold."""
+    REQUIRE = "require"
+    """Besides, readers see a version only with one."""
 
 
 class Schema(Protocol):
@@ -87,6 +99,29 @@ class Files(Protocol):
         """
         ...
 
+    def keyring(self, names: Sequence[str]) -> Keyring:
+        """Return the keys of OpenPGP in some files, all together.
+
+        Raises:
+            PoliciesInvalid: one of them cannot be used.
+        """
+        ...
+
+    def cosign_keys(self, names: Sequence[str]) -> CosignKeys:
+        """Return the public keys in some files, all together.
+
+        Raises:
+            PoliciesInvalid: one of them cannot be used.
+        """
+        ...
+
+
+class Keys(NamedTuple, Generic[_K]):
+    """Keys, and the names of the files that they are in."""
+
+    found: _K
+    files: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -102,6 +137,9 @@ class Policy:
         largest: how many bytes a package may have; None for any number.
         schema: that Chart.yaml must follow, as Helm reads it; None for none.
         immutable: whether a version is never replaced, and never comes back once it was deleted.
+        provenance: what is done about provenance.
+        keyrings: that provenance files are verified with; None for none.
+        cosign_keys: the same for signatures of cosign.
     """
 
     number: int
@@ -113,6 +151,9 @@ class Policy:
     largest: int | None = None
     schema: Schema | None = None
     immutable: bool = False
+    provenance: Mode = Mode.IGNORE
+    keyrings: Keys[Keyring] | None = None
+    cosign_keys: Keys[CosignKeys] | None = None
 
     def covering(self, repository: str, chart: str) -> Pattern | None:
         """Return the first pattern by which this is for a chart; None where none is."""
@@ -180,6 +221,11 @@ class Policies:
         """Whether any policy makes versions immutable."""
         return any(policy.immutable for policy in self.policies)
 
+    @property
+    def requires_provenance(self) -> bool:
+        """Whether any policy requires provenance."""
+        return any(policy.provenance is Mode.REQUIRE for policy in self.policies)
+
     def broken_by(self, repository: str, chart: ChartVersion, size: int, moment: int | None) -> tuple[str, ...]:
         """Return all that a chart breaks, in sentences. Behind those that the same policies ask, these are named.
 
@@ -202,6 +248,28 @@ class Policies:
             sentence
             for policies, (*most, last) in by_policies.items()
             for sentence in (*most, f"{last} ({'all by ' if most else ''}{self._named(policies)})")
+        )
+
+    def demands(self, repository: str, chart: str, moment: int) -> tuple[Demand, ...]:
+        """Return what is asked of the provenance of a chart, by each policy for itself.
+
+        Args:
+            repository: it is or would be in.
+            chart: its name.
+            moment: when it was or would be published, in seconds since the epoch.
+        """
+        return tuple(
+            Demand(
+                required=policy.provenance is Mode.REQUIRE,
+                keyring=policy.keyrings.found if policy.keyrings is not None else None,
+                cosign_keys=policy.cosign_keys.found if policy.cosign_keys is not None else None,
+                files=tuple(file for keys in (policy.keyrings, policy.cosign_keys) if keys for file in keys.files),
+                by=self._named([(policy, pattern)]),
+            )
+            for policy in self.policies
+            if policy.provenance is not Mode.IGNORE and policy.holds_at(moment)
+            for pattern in [policy.covering(repository, chart)]
+            if pattern is not None
         )
 
     def immutable_since(self, repository: str, chart: str, moment: int) -> "Immutable | None":
@@ -354,6 +422,11 @@ def _incomplete(fields: Mapping[Any, Any], *, hides: bool) -> Iterator[str]:
             "since is missing: write the day from which it holds, as since: 2026-01-31, so that what was published "
             "before stays served; or existing: hide, so that it does not"
         )
+    keys = fields.keys() & _KEYS
+    if keys and "provenance" not in fields:
+        yield f"{min(keys)} is for provenance, which is missing: write provenance: require, verify or ignore"
+    if fields.get("provenance") in (Mode.VERIFY.value, Mode.REQUIRE.value) and not keys:
+        yield "provenance needs keys to verify it with: write keyrings: [keys/team.asc], or cosign_keys: [keys/ci.pub]"
     if not fields.keys() & _DEMANDS:
         yield f"asks for nothing: write one of {', '.join(sorted(_DEMANDS))}, or leave it out"
 
@@ -460,6 +533,26 @@ def _read_immutable(value: object, _: Files) -> bool:
     return value
 
 
+def _read_provenance(value: object, _: Files) -> Mode:
+    return _one_of(Mode, str(value))
+
+
+def _read_keyrings(value: object, files: Files) -> Keys[Keyring]:
+    names = _some(value, _file_name)
+    return Keys(files.keyring(names), names)
+
+
+def _read_cosign_keys(value: object, files: Files) -> Keys[CosignKeys]:
+    names = _some(value, _file_name)
+    return Keys(files.cosign_keys(names), names)
+
+
+def _file_name(text: str) -> str:
+    if not text:
+        raise PoliciesInvalid("has a name of a file that is empty: write one, as keys/team.asc, relative to this file")
+    return text
+
+
 def _read_existing(value: object, _: Files) -> Existing:
     return _one_of(Existing, str(value))
 
@@ -474,5 +567,9 @@ _FIELDS: Final[Mapping[str, Callable[[Any, Files], Any]]] = {
     "largest": _read_largest,
     "schema": _read_schema,
     "immutable": _read_immutable,
+    "provenance": _read_provenance,
+    "keyrings": _read_keyrings,
+    "cosign_keys": _read_cosign_keys,
 }
-_DEMANDS: Final = _FIELDS.keys() - {"on", "since", "existing"}
+_KEYS: Final = frozenset({"keyrings", "cosign_keys"})
+_DEMANDS: Final = _FIELDS.keys() - {"on", "since", "existing"} - _KEYS

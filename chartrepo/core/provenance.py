@@ -1,4 +1,4 @@
-"""Provenance files: what a `.prov` says of a package. Who signed it, and whether that holds, is not looked at here.
+"""Provenance files: what a `.prov` says of a package. Whether its signature holds is for `chartrepo.trust` to say.
 
 Helm writes a clear-signed OpenPGP message (RFC 9580, section 7): the chart's metadata as YAML, a line `...`, and the
 digests of the files it speaks of.
@@ -22,7 +22,7 @@ digests of the files it speaks of.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chartrepo.core import versions
 from chartrepo.core.chart import MAX_FILE_NAME, STATE_PREFIX
@@ -61,6 +61,20 @@ class Provenance:
     files: Mapping[str, str]
 
 
+class ClearSigned(NamedTuple):
+    """A clear-signed message, taken apart as Go's `clearsign` does.
+
+    Attributes:
+        text: what is signed, and all that may be read of it: line ends are LF, none is the last.
+        signature: the armored block behind it, which holds one signature or more.
+        alone: whether nothing but white space stands before and after the message.
+    """
+
+    text: bytes
+    signature: bytes
+    alone: bool
+
+
 def parse(data: bytes) -> Provenance:
     """Read a provenance file.
 
@@ -68,10 +82,17 @@ def parse(data: bytes) -> Provenance:
         ProvenanceRefused: Helm does not read it as one, it is larger than `MAX_BYTES`, or it does not state the chart's
             name and version.
     """
-    if len(data) > MAX_BYTES:
-        raise _refused(f"has {len(data)} bytes, and {MAX_BYTES} are the most")
+    return read(take_apart(data))
+
+
+def read(message: ClearSigned) -> Provenance:
+    """Read what a provenance file says in its signed text.
+
+    Raises:
+        ProvenanceRefused: as `parse`.
+    """
     # Helm reads the two parts before and behind the first such line, and no others.
-    metadata, *parts = _signed_text(data).split(_END_OF_METADATA)
+    metadata, *parts = message.text.split(_END_OF_METADATA)
     if not parts:
         raise _refused("has no line '...' between the chart's metadata and the digests")
     stated = _mapping(metadata, "metadata")
@@ -83,6 +104,40 @@ def parse(data: bytes) -> Provenance:
         version=_text(stated, "version"),
         files={file: _digest(file, value) for file, value in files.items()},
     )
+
+
+def take_apart(data: bytes) -> ClearSigned:
+    """Find the clear-signed message in a provenance file. Anything may stand before and after it, as for Helm.
+
+    Raises:
+        ProvenanceRefused: there is none, or the file is larger than `MAX_BYTES`.
+    """
+    if len(data) > MAX_BYTES:
+        raise _refused(f"has {len(data)} bytes, and {MAX_BYTES} are the most")
+    before, found, rest = b"\n".join([b"", data]).partition(b"\n" + _BEGIN_MESSAGE)
+    lines = (line.removesuffix(b"\r") for line in rest.split(b"\n"))
+    if not found or next(lines):
+        raise _refused(f"has no line {_BEGIN_MESSAGE.decode()!r}")
+    for line in lines:
+        if not line.strip():
+            break
+        if not _HEADER.fullmatch(line):
+            raise _refused(f"has the header {shown(line.decode(errors='replace'))}, and only 'Hash' is allowed")
+    text = []
+    for line in lines:
+        if line == _BEGIN_SIGNATURE:
+            break
+        # Lines that begin with a dash were escaped so that none looks like a marker; spaces at an end are not signed.
+        text.append(line.removeprefix(b"- ").rstrip(b" \t"))
+    signature = [_BEGIN_SIGNATURE]
+    for line in lines:
+        signature.append(line)
+        if line.startswith(_END_SIGNATURE):
+            break
+    else:
+        raise _refused("has no signature at its end")
+    around = [before, signature[-1].removeprefix(_END_SIGNATURE), *lines]
+    return ClearSigned(b"\n".join(text), b"\n".join(signature), alone=not b"".join(around).strip())
 
 
 def package_file(provenance: Provenance) -> str:
@@ -155,31 +210,6 @@ def check_states_chart(provenance: Provenance, name: str) -> None:
             f"the provenance file states the chart {shown(provenance.name)}, but the package holds {shown(name)}: "
             "send the one that was made for this package"
         )
-
-
-def _signed_text(data: bytes) -> bytes:
-    """The text inside a clear-signed message, as Go's `clearsign` reads it: line ends are LF, none is the last.
-
-    Anything may stand before and after the message.
-    """
-    _, found, rest = b"\n".join([b"", data]).partition(b"\n" + _BEGIN_MESSAGE)
-    lines = (line.removesuffix(b"\r") for line in rest.split(b"\n"))
-    if not found or next(lines):
-        raise _refused(f"has no line {_BEGIN_MESSAGE.decode()!r}")
-    for line in lines:
-        if not line.strip():
-            break
-        if not _HEADER.fullmatch(line):
-            raise _refused(f"has the header {shown(line.decode(errors='replace'))}, and only 'Hash' is allowed")
-    text = []
-    for line in lines:
-        if line == _BEGIN_SIGNATURE:
-            break
-        # Lines that begin with a dash were escaped so that none looks like a marker; spaces at an end are not signed.
-        text.append(line.removeprefix(b"- ").rstrip(b" \t"))
-    if not any(line.startswith(_END_SIGNATURE) for line in lines):
-        raise _refused("has no signature at its end")
-    return b"\n".join(text)
 
 
 def _mapping(data: bytes, what: str) -> dict[str, Value]:

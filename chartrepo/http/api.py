@@ -4,14 +4,15 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 """
 
 import base64
+import json
 from collections.abc import Callable
 from functools import partial
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from chartrepo.catalog import Catalog, PackageRecord, SetAside
+from chartrepo.catalog import Catalog, PackageRecord, SetAside, Withheld
 from chartrepo.core import oci, provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.errors import (
@@ -26,6 +27,7 @@ from chartrepo.core.errors import (
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.names import check_repository
 from chartrepo.core.permissions import Action, Readable
+from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
@@ -44,6 +46,18 @@ from storage.base import InvalidKey, StorageError
 _SAVED: Final = {"saved": True}
 _DELETED: Final = {"deleted": True}
 _NO_FIELDS: Final = "no package or provenance file found in form fields chart and prov"
+
+
+class Saved(NamedTuple):
+    """What became of an upload.
+
+    Attributes:
+        replaced: whether it replaced a package.
+        package: as it is now; None while it is to come.
+    """
+
+    replaced: bool
+    package: PackageRecord | Withheld | None
 
 
 class Api:
@@ -96,6 +110,9 @@ class Api:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
+            case (name, version, "provenance"):
+                _route("/api/{repository}/charts/{name}/{version}/provenance")
+                return self._provenance(self._resolve(repository, name, version))
             case (name, version, "templates"):
                 _route("/api/{repository}/charts/{name}/{version}/templates")
                 return self._templates(repository, self._resolve(repository, name, version))
@@ -141,6 +158,16 @@ class Api:
         if found is None:
             raise VersionNotFound(f"no chart version found for {name}-{wanted}")
         return records[found]
+
+    def _provenance(self, record: PackageRecord) -> Response:
+        """Tell who signed a version, and what that is worth today."""
+        signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
+        state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
+        told = {
+            "signed": record.signed,
+            "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+        }
+        return respond(json_answer(200, told))
 
     def _templates(self, repository: str, record: PackageRecord) -> Response:
         files = self._files(repository, record, lambda path: path.startswith("templates/") or path == "values.yaml")
@@ -195,21 +222,20 @@ class Api:
             return self._counted(self._publish_form, repository)
         return self._counted(self._publish_raw, repository)
 
-    def _publish_raw(self, repository: str) -> bool:
+    def _publish_raw(self, repository: str) -> Saved:
         with self._spool.take(request.stream) as package:
             return self._publish_package(repository, package, None, "file already exists")
 
-    def _publish_form(self, repository: str) -> bool:
+    def _publish_form(self, repository: str) -> Saved:
         package, prov = self._form()
         if package is not None:
             return self._publish_package(repository, package, prov, "chart already exists")
         if prov is not None:
-            self._publish_signature(repository, prov, "chart already exists")
-            return False
+            return self._publish_signature(repository, prov, "chart already exists")
         raise BadRequest(_NO_FIELDS)
 
-    def _publish_package(self, repository: str, package: BinaryIO, prov: bytes | None, conflict: str) -> bool:
-        """Publish a package as far as the caller may; return whether it replaced one.
+    def _publish_package(self, repository: str, package: BinaryIO, prov: bytes | None, conflict: str) -> Saved:
+        """Publish a package as far as the caller may; return what became of it.
 
         Args:
             repository: where to.
@@ -226,7 +252,7 @@ class Api:
         visitor.require(Action.PUBLISH, repository, chart)
         overwrite = visitor.may(Action.OVERWRITE, repository, chart)
         try:
-            done = self._repositories.publish(
+            published = self._repositories.publish(
                 repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
             )
         except VersionIsFinal:
@@ -235,10 +261,10 @@ class Api:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)
             raise Conflict(conflict, error) from None
-        trying.published(done)
-        return done.replaced
+        trying.published(published)
+        return Saved(published.replaced, published.record)
 
-    def _publish_signature(self, repository: str, prov: bytes, conflict: str) -> None:
+    def _publish_signature(self, repository: str, prov: bytes, conflict: str) -> Saved:
         """Publish a provenance file as far as the caller may; see `_publish_package`."""
         trying = trying_of(request.environ)
         trying.kind = "provenance"
@@ -248,11 +274,12 @@ class Api:
         visitor.require(Action.PUBLISH, repository, chart)
         overwrite = visitor.may(Action.OVERWRITE, repository, chart)
         try:
-            self._repositories.publish_provenance(repository, prov, force=_force(), may_replace=overwrite)
+            package = self._repositories.publish_provenance(repository, prov, force=_force(), may_replace=overwrite)
         except AlreadyPublished as error:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)
             raise Conflict(conflict, error) from None
+        return Saved(replaced=False, package=package)
 
     def _form(self) -> tuple[BinaryIO | None, bytes | None]:
         """Return the package and the provenance of a form, None for what it lacks."""
@@ -272,20 +299,21 @@ class Api:
             signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None,
         )
 
-    def _publish_provenance(self, repository: str) -> bool:
+    def _publish_provenance(self, repository: str) -> Saved:
         with self._spool.take(request.stream) as file:
             file.seek(0)
-            self._publish_signature(repository, file.read(provenance.MAX_BYTES + 1), "file already exists")
-        return False
+            return self._publish_signature(repository, file.read(provenance.MAX_BYTES + 1), "file already exists")
 
-    def _counted(self, upload: Callable[[str], bool], repository: str) -> Response:
+    def _counted(self, upload: Callable[[str], Saved], repository: str) -> Response:
         try:
             visitor_of(request.environ).require_some(Action.PUBLISH, repository)  # before the body is read
-            replaced = upload(check_repository(repository))
+            saved = upload(check_repository(repository))
         except (ChartrepoError, StorageError) as error:
             self._metrics.upload(upload_result(answer(error).status))
             raise
-        self._metrics.upload("replaced" if replaced else "created")
+        self._metrics.upload("replaced" if saved.replaced else "created")
+        if isinstance(saved.package, Withheld):
+            return respond(json_answer(202, _SAVED | {"withheld": saved.package.reason}))
         return respond(json_answer(201, _SAVED))
 
     def delete(self, rest: str) -> Response:

@@ -16,11 +16,12 @@ from typing import Any, Final, Protocol
 
 from chartrepo import logs
 from chartrepo.core.errors import ChartrepoError, FileNotFound
+from chartrepo.core.permissions import Action
 from chartrepo.http import challenges, oci_errors
 from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
-from chartrepo.http.auth import VISITOR, Authorizer
+from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
@@ -142,6 +143,7 @@ class Front:
             Resource.PACKAGE: reads.package,
             Resource.PROVENANCE: reads.provenance,
         }
+        self._reads = reads
         self._oci_reads = oci_reads
         self._oci = oci
         self._flask = flask
@@ -255,6 +257,9 @@ class Front:
         try:
             found = self._read[target.resource](environ, target.repository, target.file, readable)
         except FileNotFound:
+            withheld = self._withheld(environ, target, visitor)
+            if withheld is not None:
+                return withheld
             if readable is None or visitor.is_known:
                 raise
             raise Unauthorized("unauthorized") from None  # as for what is there and may not be seen
@@ -262,6 +267,19 @@ class Front:
             shows = Shows(target.repository, found.chart)
             self._kept.keep(exchange.path, environ, Kept(route, found, shows), reader=reader)
         return found
+
+    def _withheld(self, environ: Environ, target: Target, visitor: Visitor) -> Answer | None:
+        """Answer a package that is there and that readers do not see, where this visitor may; None for all else."""
+
+        def sees(chart: str) -> bool:
+            return all(visitor.may(action, target.repository, chart) for action in (Action.READ, Action.PUBLISH))
+
+        if target.resource is not Resource.PACKAGE:
+            return None
+        try:
+            return self._reads.withheld(environ, target.repository, target.file, sees)
+        except FileNotFound:
+            return None
 
     def _find_oci(self, exchange: _Exchange, path: str) -> Answer | None:
         environ = exchange.environ

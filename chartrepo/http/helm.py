@@ -152,6 +152,24 @@ class Classic:
             environ, opened, _etag_of(opened.reader), "application/pgp-signature", self._provenance_caching
         )
 
+    def withheld(self, environ: Environ, repository: str, file: str, sees: Callable[[str], bool]) -> Answer:
+        """Answer a package that readers do not see for want of provenance, to who may publish it.
+
+        Args:
+            environ: the request.
+            repository: where it is.
+            file: its name.
+            sees: tells of a chart whether the caller may.
+
+        Raises:
+            FileNotFound: there is none, or the caller may not.
+        """
+        found = self._repositories.withheld(repository, file)
+        if found is None or not sees(found.name):
+            raise FileNotFound(f"there is no {file!r} in this repository")
+        opened = Opened(self._repositories.open_withheld(found), None)
+        return self._send(environ, opened, found.digest, "application/x-tar", "private, no-store")
+
     def _check_readable(self, repository: str, file: str, readable: Readable | None) -> None:
         """Return if a package is of a chart that is readable. Its file name does not tell: that of a-1-2.0 is of two.
 

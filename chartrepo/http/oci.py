@@ -3,6 +3,7 @@
 It is plain WSGI too: a push is eight requests, of which Flask would make the half of what most of them take.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from functools import cached_property, partial
 from typing import IO, Any, Final
 from urllib.parse import parse_qs, quote, urlencode
 
+from chartrepo.catalog import Withheld
 from chartrepo.core import manifests, oci
 from chartrepo.core.audit import Outcome
 from chartrepo.core.errors import (
@@ -248,10 +250,17 @@ class Oci:
         if source is not None:
             try:
                 origin = oci.parse_name(source, self._prefix)
-                return request.reads(origin) and self._blobs.mount(name, digest, origin)
+                return self._may_mount(request, origin, digest) and self._blobs.mount(name, digest, origin)
             except (NameInvalid, NameUnknown):
                 return False
-        return self._blobs.mount_from_anywhere(name, digest, request.reads)
+        return self._blobs.mount_from_anywhere(name, digest, lambda origin: self._may_mount(request, origin, digest))
+
+    def _may_mount(self, request: _Request, origin: Name, digest: Digest) -> bool:
+        """Return whether the caller may have a blob of an OCI repository."""
+        return request.reads(origin) and (
+            request.visitor.may(Action.PUBLISH, origin.repository, origin.chart)
+            or not self._blobs.withholds(origin, digest)
+        )
 
     def _received(self, request: _Request) -> Answer:
         received = self._uploads.received(self._name_of_part(request), request.rest)
@@ -302,9 +311,12 @@ class Oci:
             self._metrics.upload(upload_result(oci_errors.answer(error).status))
             raise
         _tell_put(trying, put)
+        headers = [("Location", f"/v2/{request.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
         if put.published is not None:
             self._metrics.upload("replaced" if put.published.replaced else "created")
-        headers = [("Location", f"/v2/{request.name}/manifests/{put.digest}"), (DIGEST, str(put.digest))]
+            if isinstance(put.published.record, Withheld):
+                # Clients take anything but 201 for a failure (distribution specification, "Warnings").
+                headers.append(("Warning", f"299 - {json.dumps(put.published.record.reason)}"))
         if put.subject is not None:
             headers.append(("OCI-Subject", str(put.subject)))
         if tags:

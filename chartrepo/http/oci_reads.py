@@ -54,12 +54,19 @@ class OciReads:
             raise Unauthorized("unauthorized")
         if target.endpoint is Endpoint.BLOB:
             digest = oci.parse_digest(target.rest)
-            if hidden:
+            withheld = not hidden and self._blobs.withholds(name, digest)
+            if hidden or (withheld and not self._sees_withheld(visitor, name)):
                 raise unknown_blob(name, digest)
-            return name, self._blob(environ, name, digest)
+            answer = self._blob(environ, name, digest)
+            if withheld:
+                answer.still = None  # others get another answer
+            return name, answer
         if hidden:
             raise unknown_name(name)
-        return name, self._manifest(environ, name, target.rest)
+        return name, self._manifest(environ, name, target.rest, visitor)
+
+    def _sees_withheld(self, visitor: Visitor, name: oci.Name) -> bool:
+        return visitor.may(Action.PUBLISH, name.repository, name.chart)
 
     def _blob(self, environ: Environ, name: oci.Name, digest: oci.Digest) -> Answer:
         headers = [
@@ -89,8 +96,10 @@ class OciReads:
     def _part(self, key: str, state: Any, start: int, length: int) -> Any:
         return self._blobs.storage.open(key, state=state, start=start, length=length)
 
-    def _manifest(self, environ: Environ, name: oci.Name, reference: str) -> Answer:
+    def _manifest(self, environ: Environ, name: oci.Name, reference: str, visitor: Visitor) -> Answer:
         found = self._manifests.get(name, reference)
+        if found.withheld and not self._sees_withheld(visitor, name):
+            raise self._manifests.unknown(name, reference)
         headers = [
             ("Content-Type", found.media_type),
             (DIGEST, str(found.digest)),

@@ -14,7 +14,7 @@ from chartrepo.core.oci import Digest, Name
 from chartrepo.pushed import is_there
 from chartrepo.registry.unknown import unknown_blob
 from chartrepo.repository import Repositories
-from storage.base import ABSENT, AlreadyExists, NotFound, Reader, Storage
+from storage.base import ABSENT, LAST_SECOND, AlreadyExists, NotFound, Reader, Storage
 
 WRITTEN_ANEW: Final = 64 * 1024 * 1024
 """Bytes of a blob up to which a copy is written anew. It is of now then, and gc takes it for what it is."""
@@ -104,6 +104,27 @@ class Blobs:
             if content.kind is ContentKind.PACKAGE and content.package.digest == package:
                 return content.package
         return None
+
+    def withholds(self, name: Name, digest: Digest) -> bool:
+        """Return whether this is a chart's package, as it was pushed, that readers do not see for want of provenance.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: not now.
+        """
+        policing = self.repositories.policing
+        if not policing.requires_provenance(name.repository, name.chart, LAST_SECOND):
+            return False
+        catalog = self.repositories.catalog
+        if not catalog.artifacts.of_package(name, digest.hex) or self.package(name, digest.hex) is not None:
+            return False
+        if any(package.digest == digest.hex for package in catalog.withheld(name.repository, name.chart)):
+            return True
+        # It is no version's yet: when it was pushed decides which policies are for it.
+        try:
+            pushed_at = self.storage.stat(layout.blob_key(name.path, digest)).published
+        except NotFound:
+            return False
+        return policing.requires_provenance(name.repository, name.chart, pushed_at or 0)
 
     def _parts(self, name: Name, digest: Digest) -> list[Content]:
         contents = self.repositories.catalog.artifacts.contents(name, digest)

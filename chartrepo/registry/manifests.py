@@ -5,6 +5,7 @@ these bytes, as long as the same `.prov` lies beside them, else through one that
 show the same versions at every moment: this module asks for the package first, and for what was pushed only then.
 """
 
+import hashlib
 import io
 import logging
 import re
@@ -15,7 +16,7 @@ from enum import Enum
 from typing import BinaryIO, Final, NamedTuple
 
 from chartrepo import layout, pushed
-from chartrepo.catalog import Artifacts, Change, Content, ContentKind, Held, PackageRecord, TagRecord
+from chartrepo.catalog import Artifacts, Change, Content, ContentKind, Held, PackageRecord, TagRecord, Withheld
 from chartrepo.core import made_manifests, manifests, oci, provenance, versions
 from chartrepo.core.errors import (
     AlreadyPublished,
@@ -40,6 +41,7 @@ from chartrepo.examine import Examined
 from chartrepo.registry.blobs import Blobs
 from chartrepo.registry.unknown import unknown_name
 from chartrepo.repository import Published, Repositories
+from chartrepo.trust.attestations import signed_manifest
 from storage.base import ABSENT, ANYWAY, AlreadyExists, NotFound, State, Storage
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,14 @@ class FoundManifest(NamedTuple):
         media_type: what it is.
         digest: of its bytes.
         still: tells, without waiting, whether the same reference would give the same; None where that cannot be told.
+        withheld: whether it is of a package that readers do not see for want of provenance.
     """
 
     data: bytes
     media_type: str
     digest: Digest
     still: Callable[[], bool] | None = None
+    withheld: bool = False
 
 
 class PutManifest(NamedTuple):
@@ -176,10 +180,11 @@ class Manifests:
         else:
             found = None
         if found is None:
-            raise self._unknown(name, reference)
+            raise self.unknown(name, reference)
         return found
 
-    def _unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
+    def unknown(self, name: Name, reference: str) -> ManifestUnknown | NameUnknown:
+        """Return the error that says that there is no such manifest."""
         if not self._artifacts.knows(name):
             return unknown_name(name)
         return ManifestUnknown(f"{name} has no manifest {reference[:140]!r}")
@@ -207,6 +212,8 @@ class Manifests:
             package_there = self._package_there(name, manifest.chart.package.digest)
             if package_there is None:
                 return None
+            if self.blobs.withholds(name, manifest.chart.package.digest):
+                return FoundManifest(data, manifest.media_type, digest, withheld=True)
         still = None
         if look is not None:
             still = _all(lambda: look(key) == state, package_there)
@@ -360,6 +367,8 @@ class Manifests:
             present = (chart.examined.package.chart.version, chart.examined.digest)
         if published is not None:
             self.repositories.tell_replaced(published)
+            published = self._look_at_withheld(published)
+        self._look_at_signed(name, manifest, wanted)
         return PutManifest(
             digest,
             manifest.subject,
@@ -369,6 +378,38 @@ class Manifests:
             present,
             waits=chart is not None and not wanted,
         )
+
+    def _look_at_withheld(self, published: Published) -> Published:
+        """Look again at a package that waits for its provenance: its manifest may have been signed before its tag was.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: it was pushed, and is seen by the next sync.
+        """
+        package = published.record
+        if not isinstance(package, Withheld):
+            return published
+        found = self.repositories.refresh(package.repository, package.file)
+        return published._replace(record=found) if isinstance(found, PackageRecord) else published
+
+    def _look_at_signed(self, name: Name, manifest: Manifest, tags: Sequence[str]) -> None:
+        """Look again at the packages whose manifests may have been signed by one that was pushed.
+
+        Raises:
+            CatalogIncomplete, CatalogUnavailable, Unavailable: it was pushed, and is seen by the next sync.
+        """
+        about = {manifest.subject, *map(signed_manifest, tags)} - {None}
+        for record in filter(None, (self._artifacts.manifest(name, str(digest)) for digest in about)):
+            if record.chart is None:
+                continue
+            withheld = self.repositories.catalog.withheld(name.repository, name.chart)
+            files = {package.file for package in withheld if package.digest == record.chart}
+            published = self.blobs.package(name, record.chart)
+            if published is not None and self.repositories.policing.asks_provenance(published):
+                files.add(published.file)
+            for file in files:
+                found = self.repositories.refresh(name.repository, file, reread=True)
+                if isinstance(found, PackageRecord) and published is None:
+                    self.published(found)
 
     def _check_allowed(self, manifest: Manifest, tags: Sequence[str]) -> None:
         if self.allowed is Allowed.ANY or manifest.chart is not None or manifest.subject is not None:
@@ -460,12 +501,15 @@ class Manifests:
             file.seek(0)
             return file.read(provenance.MAX_BYTES + 1)
 
-    def _store(self, push: _Push, package: PackageRecord | None = None) -> None:
+    def _store(
+        self, push: _Push, package: PackageRecord | Withheld | None = None, *, signature: bytes | None = None
+    ) -> None:
         """Write a manifest and its tags.
 
         Args:
             push: of it.
             package: that it publishes, where that is known to lie under its key; else it is looked up.
+            signature: the provenance in it.
         """
         path, parts = push.name.path, push.manifest.chart
         key = layout.manifest_key(path, push.digest)
@@ -475,10 +519,11 @@ class Manifests:
             if self._pushed_bytes(push.name, push.digest) is None:  # hands put something else there
                 self._storage.put(key, push.data, condition=ANYWAY)
         # Of what is published now `tidy` removes the blob in a moment.
-        loose = parts is not None and package is None and self._is_loose(push.name, parts.package.digest)
+        published = isinstance(package, PackageRecord)
+        loose = parts is not None and not published and self._is_loose(push.name, parts.package.digest)
         push.held.put_manifest(pushed.manifest_record(path, push.digest, push.data, push.manifest, loose=loose))
         for tag, version_of in push.tags.items():
-            self._store_tag(push, tag, version_of, package)
+            self._store_tag(push, tag, version_of, package, signature)
 
     def _keep_parts(self, name: Name, manifest: Manifest) -> None:
         """Give a manifest blobs of its own of what it needs and belongs to a package, which may be replaced.
@@ -509,9 +554,9 @@ class Manifests:
         twice = self._is_loose(push.name, oci.sha256(digest))
         published, stored = None, False
 
-        def beside(package: PackageRecord) -> Change:
+        def beside(package: PackageRecord | Withheld) -> Change:
             nonlocal stored
-            self._store(push, package)
+            self._store(push, package, signature=chart.signature)
             stored = True
             return push.held.take()
 
@@ -524,7 +569,7 @@ class Manifests:
         return published, twice
 
     def _publish_package(
-        self, push: _Push, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord], Change]
+        self, push: _Push, file: BinaryIO, chart: _Chart, beside: Callable[[PackageRecord | Withheld], Change]
     ) -> Published | None:
         """Publish a package; None where it is there already."""
         repositories = replace(self.repositories, companion=None)  # which would wait for the lock that is held here
@@ -565,13 +610,23 @@ class Manifests:
                 if reader.read() != signature:
                     raise
 
-    def _store_tag(self, push: _Push, tag: str, version_of: str | None, published: PackageRecord | None) -> None:
+    def _store_tag(
+        self,
+        push: _Push,
+        tag: str,
+        version_of: str | None,
+        published: PackageRecord | Withheld | None,
+        signature: bytes | None,
+    ) -> None:
         beside = None
         if version_of is not None:
             published = published or self._version(push.name, tag)
             if published is None or published.digest != version_of:
                 return  # deleted, or replaced, since it was published
-            beside = published.provenance_digest
+            if isinstance(published, PackageRecord):
+                beside = published.provenance_digest
+            elif signature is not None:  # it may be what counts once the rest is there
+                beside = hashlib.sha256(signature).hexdigest()
         path, digest = push.name.path, str(push.digest)
         content = pushed.tag_content(digest, version_of, beside)
         state = self._storage.put(layout.tag_key(path, tag), content, condition=ANYWAY).state
@@ -591,7 +646,7 @@ class Manifests:
 
     # ---- deleting
 
-    def delete(self, name: Name, reference: str) -> list[PackageRecord]:
+    def delete(self, name: Name, reference: str) -> Sequence[PackageRecord | Withheld]:
         """Delete a tag, or a manifest with the tags that name it; a version goes with its tag, and its last manifest.
 
         Returns:
@@ -607,10 +662,10 @@ class Manifests:
             return self._delete_manifest(name, oci.parse_digest(reference))
         if oci.is_tag(reference):
             return self._delete_tag(name, reference)
-        raise self._unknown(name, reference)
+        raise self.unknown(name, reference)
 
-    def _delete_tag(self, name: Name, tag: str) -> list[PackageRecord]:
-        package = self._version(name, tag)
+    def _delete_tag(self, name: Name, tag: str) -> Sequence[PackageRecord | Withheld]:
+        package = self._version(name, tag) or self._withheld(name, lambda each: oci.tag_of(each.version) == tag)
         if package is not None:
             self._delete_version(name, package)
         with self._artifacts.holding(name.path) as held:
@@ -618,7 +673,7 @@ class Manifests:
             if record is not None and not self._is_of_a_version(name, record):
                 _forget_tag(self._storage, held, record)
         if package is None and (record is None or record.package is not None):
-            raise self._unknown(name, tag)
+            raise self.unknown(name, tag)
         return [package] if package is not None else []
 
     def _is_of_a_version(self, name: Name, record: TagRecord) -> bool:
@@ -626,7 +681,11 @@ class Manifests:
         package = self._version(name, record.tag)
         return package is not None and record.package == package.digest
 
-    def _delete_version(self, name: Name, package: PackageRecord) -> None:
+    def _withheld(self, name: Name, wanted: Callable[[Withheld], bool]) -> Withheld | None:
+        """Return a version that readers do not see for want of provenance."""
+        return next(filter(wanted, self.repositories.catalog.withheld(name.repository, name.chart)), None)
+
+    def _delete_version(self, name: Name, package: PackageRecord | Withheld) -> None:
         with suppress(VersionNotFound):  # somebody else deleted it first
             self.repositories.delete(name.repository, package.name, package.version)
         self._forget_manifests_of(name, package)
@@ -639,13 +698,13 @@ class Manifests:
         if any(record.loose for record in self._artifacts.of_package(name, package.digest)):
             self.tidy(name, package.digest)
 
-    def deleted(self, package: PackageRecord) -> None:
+    def deleted(self, package: PackageRecord | Withheld) -> None:
         """Take note of a package that was deleted, or replaced by another: what was pushed for it goes with it."""
         name = Name(package.repository, package.name)
         if self._artifacts.of_package(name, package.digest):
             self._forget_manifests_of(name, package)
 
-    def _forget_manifests_of(self, name: Name, package: PackageRecord) -> None:
+    def _forget_manifests_of(self, name: Name, package: PackageRecord | Withheld) -> None:
         """Remove the manifests of a package that is gone, though a copy of it may lie as a blob: see `tidy`.
 
         Where this does not come to its end, gc removes those of which no copy is left.
@@ -655,7 +714,7 @@ class Manifests:
                 if self.blobs.package(name, package.digest) is None:
                     self._forget(held, name, oci.parse_digest(record.digest))
 
-    def _delete_manifest(self, name: Name, digest: Digest) -> list[PackageRecord]:
+    def _delete_manifest(self, name: Name, digest: Digest) -> Sequence[PackageRecord | Withheld]:
         found = self._pushed(name, digest)
         if found is None:
             return self._delete_made(name, digest)
@@ -667,19 +726,22 @@ class Manifests:
             self._forget(held, name, digest)
         if chart is None:
             return []
-        package = self.blobs.package(name, chart.package.digest.hex)
+        digest_of_package = chart.package.digest.hex
+        package = self.blobs.package(name, digest_of_package) or self._withheld(
+            name, lambda each: each.digest == digest_of_package
+        )
         if package is None or self._artifacts.of_package(name, package.digest):
             return []
         self._delete_version(name, package)
         return [package]
 
-    def _delete_made(self, name: Name, digest: Digest) -> list[PackageRecord]:
+    def _delete_made(self, name: Name, digest: Digest) -> Sequence[PackageRecord]:
         contents = [each for each in self._artifacts.contents(name, digest) if each.kind in _MADE]
         for content in contents:
             self._check_is_last(name, content)
             self._delete_version(name, content.package)
         if not contents:
-            raise self._unknown(name, str(digest))
+            raise self.unknown(name, str(digest))
         return [content.package for content in contents]
 
     def _check_is_last(self, name: Name, content: Content) -> None:

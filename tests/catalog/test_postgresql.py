@@ -196,9 +196,9 @@ def test_a_user_that_may_not_make_the_schema_is_told_what_to_grant(
 def test_schemas_of_other_versions_are_pruned_and_nothing_else(
     catalog: Catalog, administrator: psycopg.Connection
 ) -> None:
-    for name in ("chartrepo_v0", "chartrepo_v22", "chartrepo_vx", "chartrepo"):
+    for name in ("chartrepo_v0", "chartrepo_v32", "chartrepo_vx", "chartrepo"):
         administrator.execute(f"CREATE SCHEMA {name}")
-    assert catalog.prune() == ["chartrepo_v0", "chartrepo_v22"]
+    assert catalog.prune() == ["chartrepo_v0", "chartrepo_v32"]
     assert catalog.prune() == []
     left = administrator.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'chartrepo%' ORDER BY 1")
     assert [name for (name,) in left] == ["chartrepo", SCHEMA, "chartrepo_vx"]

@@ -1,8 +1,6 @@
 """What a provenance file says, read as `helm verify` reads it."""
 
 import hashlib
-import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from chartrepo.core.provenance import (
     package_file,
     parse,
 )
-from tests.support import tools
+from tests.support import signing, tools
 from tests.support.helm import Helm
 
 DIGEST = "0123456789abcdef" * 4
@@ -221,31 +219,9 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a new key pair in the form of keyring that Helm reads."""
-    gpg = tools.on_path("gpg")
-    if gpg is None:
-        tools.give_up(tools.UnobtainableError("gpg is not on PATH"))
     folder = tmp_path_factory.mktemp("keys")
-    # gpg's agent listens on a socket in this folder, and a socket's path must be short.
-    with tempfile.TemporaryDirectory() as home:
-        run: list[str | Path] = [
-            gpg,
-            "--homedir",
-            home,
-            "--batch",
-            "--quiet",
-            "--pinentry-mode",
-            "loopback",
-            "--passphrase",
-            "",
-        ]
-
-        def ask(*arguments: str | Path) -> None:
-            subprocess.run([*run, *arguments], check=True, capture_output=True)
-
-        try:
-            ask("--quick-generate-key", "Signer <signer@example.org>", "rsa2048", "sign", "never")
-            ask("--output", folder / "secret.gpg", "--export-secret-keys")
-            ask("--output", folder / "public.gpg", "--export")
-        finally:
-            subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
+    try:
+        signing.gpg_keys(folder)
+    except tools.UnobtainableError as problem:
+        tools.give_up(problem)
     return folder

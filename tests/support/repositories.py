@@ -18,6 +18,9 @@ from chartrepo.policing import Policing
 from chartrepo.reading import read_many
 from chartrepo.repository import Overwrite, Published, Repositories
 from chartrepo.sync import Report, sync
+from chartrepo.trust.accepted import Acceptances
+from chartrepo.trust.attestations import known_referrers
+from chartrepo.trust.judge import Trust
 from storage.base import ANYWAY, State, Storage
 from storage.local import LocalStorage
 from storage.memory import MemoryStorage
@@ -83,7 +86,9 @@ class Shop:
         """Hold charts to the policies in a file with this text, from now on and for all that is there."""
         file = self.folder / "policies.yaml"
         file.write_text(text)
-        self.policing = Policing(watch_policies(file), Deletions(self.state), self.clock)
+        referrers = known_referrers(lambda: self.catalog.artifacts, self.storage)
+        trust = Trust(Acceptances(self.state), self.storage, referrers)
+        self.policing = Policing(watch_policies(file), Deletions(self.state), trust, self.clock)
         self.policing.check()
 
     def judge(self) -> int:

@@ -1,0 +1,1 @@
+"""Whose charts these are: what signatures say, and by which keys."""
