@@ -383,8 +383,12 @@ class TestCredentials:
             )
 
     def test_what_is_no_credential_of_ours_is_one(self, site: Site) -> None:
-        assert site.bearing("eyJhbGciOiJub25lIn0.e30.").get("/team/index.yaml").status_code == 401
+        assert site.bearing("garbage").get("/team/index.yaml").status_code == 401
         assert only(site)["detail"] == "the credential is of no kind that this server takes"
+
+    def test_a_token_of_an_issuer_that_is_not_believed_says_why(self, site: Site) -> None:
+        assert site.bearing("eyJhbGciOiJub25lIn0.e30.").get("/team/index.yaml").status_code == 401
+        assert only(site)["detail"] == "the token is signed by 'none', which is not taken"
 
     def test_whoever_guesses_is_told_of_and_fills_no_disk(self, site: Site) -> None:
         for number in range(1000):

@@ -96,6 +96,11 @@ def status_of_upload(site: Site, repository: str, version: str = "1.0.0") -> int
     return site.upload(package("web", version), f"/api/{repository}/charts").status_code
 
 
+def records(site: Site) -> list[dict[str, Any]]:
+    """The audit records that wait, each as it was written."""
+    return [json.loads(line) for line in site.spool.lines() if line]
+
+
 @pytest.mark.parametrize("name", CLAIMS)
 class TestEveryIssuer:
     def test_its_workload_publishes_where_the_rule_says_and_nowhere_else(self, world: World, name: str) -> None:
@@ -132,6 +137,7 @@ class TestEveryIssuer:
 
     def test_taking_it_out_of_the_file_ends_all_that_was_got_from_it(self, world: World, name: str) -> None:
         exchanged = world.bearing(name).ask("POST", EXCHANGE).get_json()["token"]
+        assert [each["action"] for each in records(world.site)] == ["create-token"]
         registry = world.site.by("any", world.token(name)).get("/v2/token").get_json()["token"]
         assert status_of_upload(world.site.bearing(exchanged), OWN[name]) == 201
         world.document["issuers"].pop(name)

@@ -547,7 +547,7 @@ def test_nobody_learns_from_an_answer_which_names_there_are(guarded: Site) -> No
     }
     tokens = {
         text: guarded.bearing(text).get("/v2/", X_Request_Id="same")
-        for text in (compose("0123456789", "x" * 30), compose("9876543210", "x" * 30), "crt_garbage", "eyJ.eyJ.x")
+        for text in (compose("0123456789", "x" * 30), compose("9876543210", "x" * 30), "crt_garbage", "garbage")
     }
     for answers in (wrong, tokens):
         seen = {(answer.status_code, answer.text, tuple(answer.headers)) for answer in answers.values()}
