@@ -329,6 +329,10 @@ class LocalStorage:
         if folder in self._durable or not durable:
             with suppress(FileNotFoundError):
                 return os.open(path, _CREATE, self._file_mode), path
+        if not durable:
+            self._make_passing_folder(folder)
+            return os.open(path, _CREATE, self._file_mode), path
+        if folder in self._durable:
             self._durable.clear()  # somebody removed it by hand
         try:
             self._make_folder(folder)
@@ -336,6 +340,16 @@ class LocalStorage:
             self._durable.clear()  # the same of one above it
             self._make_folder(folder)
         return os.open(path, _CREATE, self._file_mode), path
+
+    def _make_passing_folder(self, folder: str) -> None:
+        """Make `folder` and those above it, up to the root, as `_make_folder` does; a power cut may forget them."""
+        if folder != self._root:
+            with suppress(FileExistsError):
+                try:
+                    os.mkdir(folder, self._folder_mode)
+                except FileNotFoundError:
+                    self._make_passing_folder(os.path.dirname(folder))
+                    os.mkdir(folder, self._folder_mode)
 
     def _make_folder(self, folder: str) -> None:
         """Make `folder` and those above it, up to the root, and make sure that none is forgotten in a power cut.

@@ -453,7 +453,24 @@ def test_what_need_not_outlive_a_power_cut_waits_for_no_disk(
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("the disk was waited for"))
     storage.put("folder/b", b"two", condition=ABSENT, durable=False)
     storage.put("folder/b", b"three", condition=ANYWAY, durable=False)
+    storage.put("new/folder/c", b"four", condition=ABSENT, durable=False)
     assert storage.open("folder/b").read() == b"three"
+    assert storage.open("new/folder/c").read() == b"four"
+
+
+def test_a_folder_that_need_not_outlive_a_power_cut_does_with_the_first_file_that_must(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.put("new/folder/a", b"", condition=ABSENT, durable=False)
+    real, synced = os.fsync, set[str]()
+
+    def fsync(descriptor: int) -> None:
+        synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage.put("new/folder/b", b"", condition=ABSENT)
+    assert {str(tmp_path), str(tmp_path / "new"), str(tmp_path / "new" / "folder")} <= synced
 
 
 def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_answer(
