@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from chartrepo import layout, metrics_runs
-from chartrepo.access import ADMIN, Administrator, Directory, Htpasswd, SigningKeys, Tokens, watch_rules
+from chartrepo.access import (
+    ADMIN,
+    Administrator,
+    Certificate,
+    Directory,
+    Htpasswd,
+    SigningKeys,
+    Tokens,
+    Watched,
+    watch_certificate,
+    watch_rules,
+)
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
@@ -258,13 +269,34 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
 
 
-def directory(settings: Settings, state: Storage | None = None, keys: SigningKeys | None = None) -> Directory:
+def certificate(settings: Settings) -> Watched[Certificate] | None:
+    """Return what the server is known by, with nothing read yet; None where it speaks plain HTTP.
+
+    Raises:
+        Misconfigured: a part of it is named without the rest.
+    """
+    for needed, other in (("tls_key", "tls_cert"), ("tls_cert", "tls_key"), ("tls_cert", "tls_client_ca")):
+        if getattr(settings, other) is not None and getattr(settings, needed) is None:
+            raise Misconfigured(f"{other} is set and {needed} is not: HTTPS needs tls_cert and tls_key")
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return watch_certificate(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def directory(
+    settings: Settings,
+    state: Storage | None = None,
+    keys: SigningKeys | None = None,
+    *,
+    certificate: Watched[Certificate] | None = None,
+) -> Directory:
     """Return who is known, and who may do what.
 
     Args:
         settings: which say so, or where it is said.
         state: where tokens lie; without it there are none.
         keys: that sign registry tokens; without them there are none.
+        certificate: of which its `files` tell too.
     """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
     anonymous_read = settings.auth_anonymous_get or not (settings.basic_auth_user or settings.permissions)
@@ -276,6 +308,7 @@ def directory(settings: Settings, state: Storage | None = None, keys: SigningKey
         keys=keys,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
+        certificate=certificate,
     )
 
 

@@ -125,3 +125,16 @@ class TestAnS3Service:
         monkeypatch.setattr(s3.S3Storage, "check", refuse)
         with pytest.raises(Unavailable, match="the service answered 503 'SlowDown'; try again later"):
             assembly.look(settings)
+
+
+class TestTls:
+    def test_without_files_there_is_none(self, settings: Settings) -> None:
+        assert assembly.certificate(settings) is None
+
+    @pytest.mark.parametrize(
+        ("named", "missing"),
+        [("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_client_ca", "tls_cert")],
+    )
+    def test_a_part_without_the_rest_is_refused(self, settings: Settings, named: str, missing: str) -> None:
+        with pytest.raises(Misconfigured, match=f"{named} is set and {missing} is not"):
+            assembly.certificate(replace(settings, **{named: Path("file")}))

@@ -1,5 +1,6 @@
 """Who is known, and who may do what."""
 
+from chartrepo.access.certificate import Certificate, as_files, watch_certificate
 from chartrepo.access.directory import ADMIN, Administrator, Directory
 from chartrepo.access.guessing import Guesses
 from chartrepo.access.htpasswd import Htpasswd
@@ -14,6 +15,7 @@ __all__ = [
     "ADMIN",
     "REGISTRY_TOKEN_PREFIX",
     "Administrator",
+    "Certificate",
     "Directory",
     "Guesses",
     "Htpasswd",
@@ -24,6 +26,8 @@ __all__ = [
     "SigningKeys",
     "Tokens",
     "Watched",
+    "as_files",
     "parse_rules",
+    "watch_certificate",
     "watch_rules",
 ]

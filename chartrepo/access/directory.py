@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chartrepo.access.certificate import Certificate
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import RegistryTokens
@@ -42,6 +43,7 @@ class Directory:
         keys: that sign registry tokens; None where there are none.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
+        certificate: by which the server is known; only looked after here, beside the other files.
     """
 
     def __init__(
@@ -54,11 +56,16 @@ class Directory:
         keys: SigningKeys | None = None,
         anonymous_read: bool = True,
         open_writes: bool = False,
+        certificate: Watched[Certificate] | None = None,
     ) -> None:
         self._administrators = {each.name: each for each in administrators}
         self._users = users
         self._rules = rules
-        files = {"htpasswd": users.file if users is not None else None, "permissions": rules}
+        files = {
+            "htpasswd": users.file if users is not None else None,
+            "permissions": rules,
+            "tls_cert": certificate,
+        }
         self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
         self._tokens = tokens if administrators or users is not None else None
         self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
@@ -86,7 +93,7 @@ class Directory:
         """Read the files now.
 
         Raises:
-            AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with both.
+            AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with each.
         """
         problems: list[str] = []
         for file in self._files.values():

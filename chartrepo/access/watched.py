@@ -1,13 +1,14 @@
-"""Files that say who may do what: read again when they change, without a start, and never half."""
+"""Files that say who gets in and may do what: read again when they change, without a start, and never half."""
 
 import logging
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from chartrepo.core.errors import AccessMisconfigured
 from chartrepo.wording import shown_size
@@ -30,36 +31,43 @@ class _State(NamedTuple):
     inode: int
 
 
+_States: TypeAlias = tuple[_State, ...]
+
+
 class Watched(Generic[T]):
-    """What a file says. One that cannot be understood any more leaves in force what was read last.
+    """What a file says, or several that belong together. What cannot be understood leaves in force what was read last.
 
     Safe to share between threads; each process has its own.
 
     Args:
         path: of the file.
-        parse: makes something of its bytes; raises `AccessMisconfigured`, with messages that name the file.
+        parse: makes something of its bytes, and of those of the files beside it, each an argument; raises
+            `AccessMisconfigured`, with messages that name the file.
         remedy: what to do where there is no such file, behind a colon.
+        beside: files that mean something only together with it.
         clock: tells seconds.
     """
 
     def __init__(
         self,
         path: Path,
-        parse: Callable[[bytes], T],
+        parse: Callable[..., T],
         *,
         remedy: str,
+        beside: Sequence[Path] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
+        self._paths = (path, *beside)
         self._parse = parse
         self._remedy = remedy
         self._clock = clock
         self._lock = threading.Lock()
         self._look_again = float("-inf")
         self._read: tuple[T] | None = None
-        self._judged: _State | None = None
+        self._judged: _States | None = None
         self._wrong: AccessMisconfigured | None = None
-        self._warned: tuple[str, _State | None] | None = None
+        self._warned: tuple[str, _States | None] | None = None
 
     @property
     def value(self) -> T:
@@ -137,37 +145,50 @@ class Watched(Generic[T]):
         self._wrong = None
         return True
 
-    def _parsed(self, data: bytes) -> T:
+    def _parsed(self, data: Sequence[bytes]) -> T:
         try:
-            return self._parse(data)
+            return self._parse(*data)
         except AccessMisconfigured:
             raise
         except Exception as error:
             # Whatever a file can do to a parser, what was read last stays in force.
             raise AccessMisconfigured(f"{self._path} cannot be understood: {type(error).__name__}: {error}") from error
 
-    def _load(self) -> tuple[_State, bytes]:
-        """The state of the file and its bytes; without these where the state was judged already."""
-        path = self._path
-        try:
+    def _load(self) -> tuple[_States, Sequence[bytes]]:
+        """The states of the files and their bytes; without these where the states were judged already."""
+        states = tuple(self._look_at(path) for path in self._paths)
+        if states == self._judged:
+            return states, ()
+        found = [self._read_from(path) for path in self._paths]
+        return tuple(state for state, _ in found), [data for _, data in found]
+
+    def _look_at(self, path: Path) -> _State:
+        with self._told_of(path):
             found = path.stat()
-            if not stat.S_ISREG(found.st_mode):
-                raise AccessMisconfigured(f"{path} is not a file: name one")
-            if _state(found) == self._judged:
-                return _state(found), b""
-            with path.open("rb") as file:
-                # Taken before the bytes, so that what is written meanwhile is another state.
-                state = _state(os.fstat(file.fileno()))
-                data = file.read(MAX_FILE + 1)
+        if not stat.S_ISREG(found.st_mode):
+            raise AccessMisconfigured(f"{path} is not a file: name one")
+        return _state(found)
+
+    def _read_from(self, path: Path) -> tuple[_State, bytes]:
+        with self._told_of(path), path.open("rb") as file:
+            # Taken before the bytes, so that what is written meanwhile is another state.
+            state = _state(os.fstat(file.fileno()))
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise AccessMisconfigured(f"{path} is larger than {shown_size(MAX_FILE)}: is it the right one?")
+        return state, data
+
+    @contextmanager
+    def _told_of(self, path: Path) -> Iterator[None]:
+        """Turn what the system says of a file into what a person is told."""
+        try:
+            yield
         except (FileNotFoundError, NotADirectoryError):
             raise AccessMisconfigured(f"{path} is not there: {self._remedy}") from None
         except OSError as error:
             raise AccessMisconfigured(
                 f"{path} cannot be read: {error.strerror or error}: let the user that the server runs as read it"
             ) from None
-        if len(data) > MAX_FILE:
-            raise AccessMisconfigured(f"{path} is larger than {shown_size(MAX_FILE)}: is it the right one?")
-        return state, data
 
 
 def _state(found: os.stat_result) -> _State:
