@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -224,3 +225,12 @@ def test_why_a_handshake_failed_is_logged(server: Server, made: Authority) -> No
     with plain(server) as client, pytest.raises(ssl.SSLCertVerificationError):
         trusts_nobody.wrap_socket(client, server_hostname="localhost")
     eventually(lambda: "no TLS with 127.0.0.1: tlsv1 alert unknown ca" in server.log, what="it is logged")
+
+
+def test_neither_a_handshake_nor_a_silent_client_holds_up_a_stop(made: Authority, tmp_path: Path) -> None:
+    with running(tmp_path, "--graceful-timeout", "60s", tls=made.serving) as server, ExitStack() as stack:
+        for name in ("only a hello", "silent after the handshake", "half a header"):
+            stack.enter_context(closing(STALLS[name](server, made)))
+        fetch(server, made, "/health")
+        server.process.signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
