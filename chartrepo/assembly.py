@@ -14,11 +14,13 @@ from chartrepo.access import (
     ADMIN,
     Administrator,
     BearerAuth,
+    Certificate,
     ChartMuseumTokens,
     Directory,
     Htpasswd,
     SigningKeys,
     Tokens,
+    watch_certificate,
     watch_rules,
 )
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
@@ -42,6 +44,7 @@ from chartrepo.trust.accepted import Acceptances
 from chartrepo.trust.attestations import known_referrers, listed_referrers
 from chartrepo.trust.judge import Trust
 from chartrepo.waiting import waiting_file
+from chartrepo.watched import Watched
 from storage.base import ABSENT, Abilities, Misconfigured, NotFound, Storage, StorageError, Unavailable
 from storage.local import LocalStorage
 from storage.observed import Observe
@@ -277,12 +280,27 @@ def catalog(settings: Settings, ground: Ground) -> Catalog:
     return open_catalog(settings.catalog, lock_dir=settings.state_dir / "locks", storage_id=ground.storage_id)
 
 
+def certificate(settings: Settings) -> Watched[Certificate] | None:
+    """Return what the server is known by, with nothing read yet; None where it speaks plain HTTP.
+
+    Raises:
+        Misconfigured: a part of it is named without the rest.
+    """
+    for needed, other in (("tls_key", "tls_cert"), ("tls_cert", "tls_key"), ("tls_cert", "tls_client_ca")):
+        if getattr(settings, other) is not None and getattr(settings, needed) is None:
+            raise Misconfigured(f"{other} is set and {needed} is not: HTTPS needs tls_cert and tls_key")
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return watch_certificate(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
 def directory(
     settings: Settings,
     state: Storage | None = None,
     keys: SigningKeys | None = None,
     *,
     metrics: Unmeasured | None = None,
+    certificate: Watched[Certificate] | None = None,
 ) -> Directory:
     """Return who is known, and who may do what.
 
@@ -291,6 +309,7 @@ def directory(
         state: where tokens lie; without it there are none.
         keys: that sign registry tokens; without them there are none.
         metrics: count how issuers are asked for their keys.
+        certificate: of which its `files` tell too.
     """
     administrators = ((ADMIN, settings.admin_password), (settings.basic_auth_user, settings.basic_auth_password))
     closed = settings.basic_auth_user or settings.permissions or settings.bearer_auth
@@ -308,6 +327,7 @@ def directory(
         told=(metrics or Unmeasured()).issuer_keys,
         anonymous_read=anonymous_read,
         open_writes=settings.open_writes,
+        certificate=certificate,
     )
 
 
@@ -333,14 +353,18 @@ def policing(settings: Settings, found: Storages | None = None, catalog: Catalog
     return Policing(file, Deletions(found.state), Trust(acceptances, found.packages, referrers))
 
 
-def check_files(settings: Settings) -> None:
+def check_files(settings: Settings, certificate: Watched[Certificate] | None = None) -> None:
     """Refuse files about access and policies that cannot be used, and rules for callers of whom none can be known.
+
+    Args:
+        settings: which name them.
+        certificate: of the server; None for none.
 
     Raises:
         AccessMisconfigured: it tells of all that is wrong with all of them.
     """
     problems: list[str] = []
-    for check in (partial(_check_access, settings), policing(settings).check):
+    for check in (partial(_check_access, settings, certificate), policing(settings).check):
         try:
             check()
         except AccessMisconfigured as error:
@@ -349,8 +373,8 @@ def check_files(settings: Settings) -> None:
         raise AccessMisconfigured(*problems)
 
 
-def _check_access(settings: Settings) -> None:
-    found = directory(settings)
+def _check_access(settings: Settings, certificate: Watched[Certificate] | None) -> None:
+    found = directory(settings, certificate=certificate)
     found.check()
     if settings.permissions and not found.has_credentials:
         raise AccessMisconfigured(

@@ -125,6 +125,26 @@ class Settings:
         "Port of a second listener, for health and metrics alone; 0 takes a free one",
         default=None,
     )
+    tls_cert: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.LISTENING,
+        kinds.optional(kinds.FILE),
+        "PEM file of the server's certificate, and behind it those that signed it: the port then speaks HTTPS. This "
+        "file and the next two are read again when they change",
+        default=None,
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.LISTENING,
+        kinds.optional(kinds.FILE),
+        "PEM file of the key that goes with tls_cert, without a passphrase",
+        default=None,
+    )
+    tls_client_ca: Path | None = _setting(  # noqa: RUF009 - it returns a field, made anew for each
+        Section.LISTENING,
+        kinds.optional(kinds.FILE),
+        "PEM file of a CA's certificates: only clients with a certificate that it signed get in. A gate, not an "
+        "identity: who may do what is for other settings",
+        default=None,
+    )
     context_path: str = _setting(
         Section.LISTENING,
         kinds.CONTEXT_PATH,

@@ -1,4 +1,4 @@
-"""Files of rules that people write: read again when they change, without a start, and never half."""
+"""Files that say who gets in and may do what: read again when they change, without a start, and never half."""
 
 import logging
 import os

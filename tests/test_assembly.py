@@ -165,3 +165,16 @@ class TestRulesWithoutAnybody:
         path.write_bytes(data)
         with pytest.raises(AccessMisconfigured, match="holds"):
             assembly.check_files(replace(settings, bearer_auth=True, auth_cert_path=path))
+
+
+class TestTls:
+    def test_without_files_there_is_none(self, settings: Settings) -> None:
+        assert assembly.certificate(settings) is None
+
+    @pytest.mark.parametrize(
+        ("named", "missing"),
+        [("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("tls_client_ca", "tls_cert")],
+    )
+    def test_a_part_without_the_rest_is_refused(self, settings: Settings, named: str, missing: str) -> None:
+        with pytest.raises(Misconfigured, match=f"{named} is set and {missing} is not"):
+            assembly.certificate(replace(settings, **{named: Path("file")}))

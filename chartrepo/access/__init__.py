@@ -1,5 +1,6 @@
 """Who is known, and who may do what."""
 
+from chartrepo.access.certificate import Certificate, as_files, watch_certificate
 from chartrepo.access.chartmuseum import BearerAuth, ChartMuseumTokens
 from chartrepo.access.directory import ADMIN, Administrator, Directory, Shown
 from chartrepo.access.guessing import Guesses, network
@@ -16,6 +17,7 @@ __all__ = [
     "REGISTRY_TOKEN_PREFIX",
     "Administrator",
     "BearerAuth",
+    "Certificate",
     "ChartMuseumTokens",
     "Directory",
     "Guesses",
@@ -27,8 +29,10 @@ __all__ = [
     "Shown",
     "SigningKeys",
     "Tokens",
+    "as_files",
     "looks_like_one",
     "network",
     "parse_rules",
+    "watch_certificate",
     "watch_rules",
 ]

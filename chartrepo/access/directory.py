@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chartrepo.access import chartmuseum, identity_tokens
+from chartrepo.access.certificate import Certificate
 from chartrepo.access.chartmuseum import ChartMuseumTokens
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.identity_tokens import Unverified
@@ -73,6 +74,7 @@ class Directory:
         clock: tells seconds, of which only differences count.
         anonymous_read: whether everybody may read everything, whatever the rules say.
         open_writes: whether everybody may write everything; for trying things out.
+        certificate: by which the server is known; only looked after here, beside the other files.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Directory:
         clock: Callable[[], float] = time.monotonic,
         anonymous_read: bool = True,
         open_writes: bool = False,
+        certificate: Watched[Certificate] | None = None,
     ) -> None:
         self._administrators = {each.name: each for each in administrators}
         self._users = users
@@ -98,6 +101,7 @@ class Directory:
             "htpasswd": users.file if users is not None else None,
             "permissions": rules,
             "auth_cert_path": bearer.file if bearer is not None else None,
+            "tls_cert": certificate,
         }
         self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
         self._tokens = tokens
@@ -135,7 +139,7 @@ class Directory:
         """Read the files now.
 
         Raises:
-            AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with both.
+            AccessMisconfigured: one of them cannot be used; it tells of all that is wrong with each.
         """
         problems: list[str] = []
         for file in self._files.values():

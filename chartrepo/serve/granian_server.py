@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing.connection import wait
 from typing import Any, Final
 
@@ -21,18 +22,29 @@ from granian.log import LogLevels
 from granian.server import mp
 
 from chartrepo import assembly, logs
+from chartrepo.access import Certificate
 from chartrepo.orphans import die_with
 from chartrepo.serve.application import after_death, make_app
+from chartrepo.serve.granian_renewing import RenewingServer
 from chartrepo.serve.hearing import Hearing
 from chartrepo.serve.processes import listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
+from chartrepo.watched import Watched
 
 _CONNECTIONS: Final = 1024
 """Open connections of a granian worker, idle ones included."""
 
 
-def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes, hearing: Hearing) -> None:
+def run(
+    settings: Settings,
+    ground: assembly.Ground,
+    listener: socket.socket,
+    wishes: Wishes,
+    hearing: Hearing,
+    *,
+    certificate: Watched[Certificate] | None,
+) -> None:
     """Run it until SIGTERM; leaves by `SystemExit` where its workers keep failing."""
     parent = os.getpid()
 
@@ -41,13 +53,13 @@ def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wi
     _signals._get_signals = lambda: [signal.SIGTERM]
     _signals.set_sync_signals = lambda: _hear_sigterm_once(hearing)
     mp.WorkerProcess = _Worker  # type: ignore[misc]
-    mp.WSGIWorker = _DeafThreads  # type: ignore[assignment,attr-defined]
+    mp.WSGIWorker = lambda *arguments: _DeafThreads(server.booted, *arguments)  # type: ignore[assignment,attr-defined]
 
     def load() -> Callable[..., Any]:
         die_with(parent)  # its workers do not notice by themselves
-        return make_app(settings, ground)
+        return make_app(settings, ground, assembly.certificate(settings))
 
-    class Server(mp.MPServer):
+    class Server(RenewingServer):
         def _init_shared_socket(self) -> None:
             logging.getLogger("_granian").setLevel(logging.WARNING)  # its advice on numbers of threads is over
             # granian offers no way in but this: its own socket would let a second server share the port unnoticed.
@@ -58,8 +70,11 @@ def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wi
 
         def _respawn_workers(self, workers: Any, *arguments: Any, **options: Any) -> Any:
             for index in workers:
-                after_death(ground, wishes, self.wrks[index].inner.pid)
+                self.ended(self.wrks[index])
             return super()._respawn_workers(workers, *arguments, **options)
+
+        def ended(self, worker: mp.WorkerProcess) -> None:
+            after_death(ground, wishes, worker.inner.pid)
 
         def shutdown(self, exit_code: int = 0) -> None:
             hearing.heard()
@@ -70,7 +85,7 @@ def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wi
                 if not self.interrupt_signal:
                     raise
 
-    Server(
+    server = Server(
         "chartrepo",
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
@@ -85,7 +100,9 @@ def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wi
         log_level=LogLevels.error,
         log_dictconfig=logs.configuration(settings.log_format, settings.log_level),
         log_access=False,
-    ).serve(target_loader=load, wrap_loader=False)
+    )
+    with server.secured_by(certificate) if certificate is not None else nullcontext():
+        server.serve(target_loader=load, wrap_loader=False)
 
 
 def _hear_sigterm_once(hearing: Hearing) -> Any:
@@ -107,7 +124,8 @@ class _DeafThreads:
     upon: Python runs handlers in the main thread, which waits for a lock that only a signal of its own interrupts.
     """
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, booted: Callable[[], None], *arguments: Any) -> None:
+        self._booted = booted
         self._worker = WSGIWorker(*arguments)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
@@ -116,6 +134,7 @@ class _DeafThreads:
         def serve(*arguments: Any) -> None:
             start_threads(*arguments)
             listen_to_sigterm()
+            self._booted()
 
         return serve
 

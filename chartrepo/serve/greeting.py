@@ -44,13 +44,18 @@ def greeting(settings: Settings, *, url: str, listening: str, storage: str, admi
         )
     if settings.storage_redirect and isinstance(settings.storage, Folder):
         lines.append("  warning   storage_redirect does nothing: only a bucket has URLs to redirect to")
-    lines.append(f"  add it    helm repo add my-charts {address}{_login(settings)}")
+    lines.append(f"  add it    helm repo add my-charts {address}{_pass(settings)}{_login(settings)}")
     return "\n".join(lines)
 
 
 def _catalog(settings: Settings) -> str:
     file = sqlite_file(settings.catalog)
     return f"file {file}" if file is not None else CATALOG.hide(settings.catalog)
+
+
+def _pass(settings: Settings) -> str:
+    """Return what lets a client in at all."""
+    return " --cert-file ... --key-file ..." if settings.tls_client_ca is not None else ""
 
 
 def _login(settings: Settings) -> str:

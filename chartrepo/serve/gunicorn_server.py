@@ -8,21 +8,30 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from chartrepo import assembly, logs
+from chartrepo.access import Certificate
 from chartrepo.http.front import Front
 from chartrepo.serve.application import after_death, make_app
 from chartrepo.serve.processes import listen_to_sigterm
 from chartrepo.serve.wishes import Wishes
 from chartrepo.serve.worker import AtOnceWorker
 from chartrepo.settings import Settings
+from chartrepo.watched import Watched
 
 
-def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wishes: Wishes) -> None:
+def run(
+    settings: Settings,
+    ground: assembly.Ground,
+    listener: socket.socket,
+    wishes: Wishes,
+    *,
+    certificate: Watched[Certificate] | None,
+) -> None:
     """Run it until SIGTERM; leaves by `SystemExit`."""
     options: dict[str, Any] = {
         "bind": f"fd://{os.dup(listener.fileno())}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": AtOnceWorker,
+        "worker_class": type("Worker", (AtOnceWorker,), {"certificate": certificate}),
         "keepalive": int(settings.keepalive),
         "graceful_timeout": int(settings.graceful_timeout),
         "logconfig_dict": logs.configuration(settings.log_format, settings.log_level),
@@ -45,7 +54,7 @@ def run(settings: Settings, ground: assembly.Ground, listener: socket.socket, wi
                 self.cfg.set(name, value)
 
         def load(self) -> Front:
-            return make_app(settings, ground)
+            return make_app(settings, ground, certificate)
 
     Application().run()
 

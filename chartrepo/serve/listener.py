@@ -8,7 +8,7 @@ from typing import Final
 from storage.base import Misconfigured
 
 _BACKLOG: Final = 1024
-_SILENCE_SECONDS: Final = 30
+SILENCE_SECONDS: Final = 30
 """How long a client may send nothing in the middle of a request, or take nothing of its answer."""
 
 
@@ -32,7 +32,7 @@ def listen(host: str, port: int, *, settings: str = "") -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Accepted sockets inherit these. Without them a client that stops in the middle holds a thread for ever.
-        patience = struct.pack("ll", _SILENCE_SECONDS, 0)
+        patience = struct.pack("ll", SILENCE_SECONDS, 0)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         listener.bind(address)
@@ -49,12 +49,12 @@ def address(listener: socket.socket) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def url(listener: socket.socket, context_path: str) -> str:
+def url(listener: socket.socket, context_path: str, *, scheme: str = "http") -> str:
     """Return the address that a listener is reached under from this machine."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - to be told apart, not bound
         host = "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{context_path}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{context_path}"
 
 
 def _why(error: OSError, host: str, port: int, flag: str) -> str:

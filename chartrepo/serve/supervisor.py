@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chartrepo import assembly
+from chartrepo.access import Certificate
 from chartrepo.kinds import is_loopback
 from chartrepo.serve.admin import run_admin
 from chartrepo.serve.background import run_background
@@ -24,6 +25,7 @@ from chartrepo.serve.processes import HANDLED, spawn
 from chartrepo.serve.web import check_installed, run_web
 from chartrepo.serve.wishes import Wishes
 from chartrepo.settings import Settings
+from chartrepo.watched import Watched
 from storage.base import Misconfigured
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,8 @@ def run_server(settings: Settings) -> None:
             "basic_auth_user and basic_auth_password instead"
         )
     check_installed(settings)
-    assembly.check_files(settings)
+    certificate = assembly.certificate(settings)
+    assembly.check_files(settings, certificate)
     listener = listen(settings.host, settings.port)
     admin = None
     if settings.admin_port is not None:
@@ -64,7 +67,7 @@ def run_server(settings: Settings) -> None:
     print(  # noqa: T201 - this is what the command says
         greeting(
             settings,
-            url=url(listener, settings.context_path),
+            url=url(listener, settings.context_path, scheme=_scheme(certificate)),
             listening=address(listener),
             storage=ground.description,
             admin_url=url(admin, "") if admin is not None else None,
@@ -74,7 +77,11 @@ def run_server(settings: Settings) -> None:
     )
     gc.collect()
     gc.freeze()  # what was made so far stays on pages that the children share
-    _Supervisor(settings, ground, listener, admin).run()
+    _Supervisor(settings, ground, listener, admin, certificate).run()
+
+
+def _scheme(certificate: Watched[Certificate] | None) -> str:
+    return "http" if certificate is None else "https"
 
 
 @dataclass
@@ -83,6 +90,7 @@ class _Supervisor:
     ground: assembly.Ground
     listener: socket.socket
     admin: socket.socket | None
+    certificate: Watched[Certificate] | None
     children: dict[int, str] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     quick_deaths: dict[str, int] = field(default_factory=dict)
@@ -119,14 +127,15 @@ class _Supervisor:
             self._start(name)
 
     def _start(self, name: str) -> None:
-        settings, ground, listener = self.settings, self.ground, self.listener
+        settings, ground, listener, certificate = self.settings, self.ground, self.listener, self.certificate
+        main_url = url(listener, settings.context_path, scheme=_scheme(certificate))
         wishes = Wishes(settings.state_dir)
         if name == "web":
             self.hearing = Hearing()
         work = {
-            "web": lambda: run_web(settings, ground, listener, wishes, self.hearing),
+            "web": lambda: run_web(settings, ground, listener, wishes, self.hearing, certificate=certificate),
             "background": lambda: run_background(settings, ground, wishes),
-            "admin": lambda: run_admin(settings, ground, self.admin, url(listener, settings.context_path)),
+            "admin": lambda: run_admin(settings, ground, self.admin, main_url, certificate),
         }[name]
         self.children[spawn(name, work)] = name
         self.started[name] = time.monotonic()

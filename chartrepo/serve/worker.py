@@ -9,6 +9,9 @@ that are to end, stay with the loop and take no thread. Only where nobody waits 
 for a moment: a client that pushes sends its next request as soon as it has its answer, and the ways to the loop and
 back cost as much as a short request.
 
+Encrypted connections begin with a handshake that the loop takes on step by step, in the time of the first request; then
+they are connections like others: see `chartrepo.serve.tls`.
+
 gunicorn parses the requests and writes the answers, as it does in the pool. How its worker keeps its connections is not
 part of its public interface; pyproject.toml names the release that this was made for.
 """
@@ -28,9 +31,12 @@ from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from chartrepo.access import Certificate
 from chartrepo.http.front import AT_HAND
 from chartrepo.http.kept import Kept
 from chartrepo.serve.receiving import make_timely, receive_in_time
+from chartrepo.serve.tls import TlsSocket, encrypted, holds_more, told
+from chartrepo.watched import Watched
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -52,13 +58,16 @@ _SHORT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 
 
 class _Connection(TConn):  # type: ignore[misc]
-    """A connection, and the queue of the loop in which it waits, if it does."""
+    """A connection, what is spoken on it, and the queue of the loop in which it waits, if it does."""
 
     queue: "deque[_Connection] | None" = None
+    scheme: str = "http"
 
     def init(self) -> None:
         super().init()
         receive_in_time(self.parser)
+        if isinstance(self.sock, TlsSocket):
+            self.scheme = "https"
 
 
 class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
@@ -67,7 +76,12 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
     Connections that the loop watches are in one of three queues, each in the order in which their time is over:
     `pending_conns` where a request is to come or has begun to, `keepalived_conns` between two requests, and
     `_lingering` until a client has noticed the end.
+
+    Attributes:
+        certificate: what new connections are encrypted with, as it is then; None where they are not.
     """
+
+    certificate: Watched[Certificate] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -88,10 +102,16 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
                 self._accept_again = time.monotonic() + _ACCEPT_AGAIN_AFTER
                 self.set_accept_enabled(False)
             return
+        if self.certificate is not None:
+            try:
+                client = encrypted(client, self.certificate.value.context)
+            except OSError:  # who came has left
+                return
         conn = _Connection(self.cfg, client, address, listener.getsockname())
         conn.init()
         self.nr_conns += 1
-        self._wait_for_request(conn)
+        look = self._on_hello if conn.scheme == "https" else self._on_bytes
+        self._watch(conn, self.pending_conns, _REQUEST_SECONDS, look)
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's
         """Take new connections or not; not for a moment where the system gives none."""
@@ -125,8 +145,17 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         conn.timeout = self._deadline(seconds)
         queue.append(conn)
 
-    def _wait_for_request(self, conn: _Connection) -> None:
-        self._watch(conn, self.pending_conns, _REQUEST_SECONDS, self._on_bytes)
+    def _on_hello(self, conn: _Connection, client: TlsSocket) -> None:
+        """Take a handshake on. It has no time of its own: the first request has to be there in that of a connection."""
+        try:
+            awaited = client.shake_hands()
+        except OSError as error:
+            why = told(error)
+            if why:
+                log.info("no TLS with %s: %s", conn.client[0], why)
+            self._linger(conn)  # so that the client sees why
+            return
+        self.poller.modify(client, awaited or EVENT_READ, partial(self._on_hello if awaited else self._on_bytes, conn))
 
     def _on_bytes(self, conn: _Connection, client: socket.socket) -> None:
         data = _received(client)
@@ -181,6 +210,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
     def _answer(self, request: Any, conn: _Connection, kept: Kept, out: "_Out") -> bool:
         """Let gunicorn write the answer to `out`; return whether the connection stays open."""
         conn.parser = conn.parser.parser
+        request.scheme = conn.scheme
         response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
         environ["wsgi.multithread"] = True
         environ[AT_HAND] = kept
@@ -215,7 +245,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         if not unreader.buf.getvalue():  # else a body was read on into it
             poll = select.poll()
             poll.register(conn.sock, select.POLLIN)
-            if not poll.poll(_NEXT_WITHIN_MS):
+            if not holds_more(conn.sock) and not poll.poll(_NEXT_WITHIN_MS):
                 return False
             conn.sock.settimeout(0)
             unreader.unread(_received(conn.sock) or b"")  # the loop finds an end by itself
@@ -224,6 +254,7 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: _Connection) -> bool:
         """Answer a request, of which bodies have not been read."""
         make_timely(req)
+        req.scheme = conn.scheme
         stays: bool = super().handle_request(req, conn)
         return stays
 
@@ -238,7 +269,10 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         else:
             conn.parser = getattr(conn.parser, "parser", conn.parser)
             self._watch(conn, self.keepalived_conns, self.cfg.keepalive, self._on_bytes)
-            self._answer_what_came(conn)  # a body may have been read on into the next request
+            if holds_more(conn.sock):
+                self._on_bytes(conn, conn.sock)
+            else:
+                self._answer_what_came(conn)  # a body may have been read on into the next request
 
     def _linger(self, conn: _Connection) -> None:
         """End a connection, and let the client notice: see RFC 9112, section 9.6."""

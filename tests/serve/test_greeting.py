@@ -61,6 +61,11 @@ def test_the_line_to_type_names_the_user_as_a_shell_reads_it(user: str, typed: s
     assert said(**login, auth_anonymous_get="true")["add it"] == command
 
 
+def test_the_line_to_type_shows_what_lets_a_client_in() -> None:
+    gated = said(tls_cert="cert", tls_key="key", tls_client_ca="ca")
+    assert gated["add it"].endswith(" --cert-file ... --key-file ...")
+
+
 def test_a_redirect_that_cannot_be_is_warned_of() -> None:
     assert said(storage_redirect="true")["warning"].startswith("storage_redirect does nothing: only a bucket")
     for fitting in ({"storage_redirect": "true", "storage": "s3://charts"}, {}):

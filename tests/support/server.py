@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,16 @@ class Server:
         port: where it listens on the loopback.
         url: its address with the context path, without a slash at the end.
         process: the parent of its workers.
+        admin: the address of its listener for health and metrics; empty where it has none.
     """
 
-    def __init__(self, process: Process, port: int, context_path: str) -> None:
+    def __init__(
+        self, process: Process, port: int, context_path: str, *, scheme: str = "http", admin_port: int | None = None
+    ) -> None:
         self.process = process
         self.port = port
-        self.url = f"http://127.0.0.1:{port}{context_path}"
+        self.url = f"{scheme}://127.0.0.1:{port}{context_path}"
+        self.admin = f"http://127.0.0.1:{admin_port}" if admin_port is not None else ""
 
     @property
     def log(self) -> str:
@@ -47,7 +51,7 @@ class Server:
         Raises:
             ServerError: it ended first, or took too long.
         """
-        self.process.wait_until(lambda: answers(f"{self.url}/readyz"), what="it was ready")
+        self.process.wait_until(lambda: answers(f"{self.admin or self.url}/readyz"), what="it was ready")
 
     def terminate(self) -> None:
         """Ask it to end, as an init system does, and see that it does so in order.
@@ -85,6 +89,7 @@ def start(
     storage: Path | str | None = None,
     context_path: str = "",
     port: int | None = None,
+    tls: Sequence[str | Path] = (),
     env: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server and do not wait for it. Whoever calls ends it.
@@ -95,16 +100,23 @@ def start(
         storage: what `--storage` names; the folder `data` in `folder` where not given.
         context_path: as `/charts`.
         port: where it listens; a free one where not given.
+        tls: flags that let it speak HTTPS. It then has a listener for health and metrics too, which does not.
         env: changes of the environment.
     """
     port = port or free_port()
+    admin_port = free_port() if tls else None
     fixed = ["--host", "127.0.0.1", "--port", str(port), "--storage", str(storage or folder / "data")]
     if context_path:
         fixed += ["--context-path", context_path]
+    if admin_port is not None:
+        fixed += ["--admin-port", str(admin_port)]
     process = Process(
-        command("serve", *fixed, *arguments), log=folder / "server.log", environment=environment(env), folder=folder
+        command("serve", *fixed, *tls, *arguments),
+        log=folder / "server.log",
+        environment=environment(env),
+        folder=folder,
     )
-    return Server(process, port, context_path)
+    return Server(process, port, context_path, scheme="https" if tls else "http", admin_port=admin_port)
 
 
 @contextmanager
@@ -114,6 +126,7 @@ def running(
     storage: Path | str | None = None,
     context_path: str = "",
     port: int | None = None,
+    tls: Sequence[str | Path] = (),
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server that is ready, and that has to end in order unless the test killed or terminated it.
@@ -123,7 +136,7 @@ def running(
     Raises:
         ServerError: it does not start, or does not end, as it should.
     """
-    server = start(folder, *arguments, storage=storage, context_path=context_path, port=port, env=env)
+    server = start(folder, *arguments, storage=storage, context_path=context_path, port=port, tls=tls, env=env)
     try:
         server.wait_until_ready()
         yield server
