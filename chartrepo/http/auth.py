@@ -163,6 +163,8 @@ class Visitor:
         name = self.caller.name
         if name == chartmuseum.NAME:
             raise Forbidden(f"the token does not say under access that it may {action.value} here: get another one")
+        if self.trying is not None and self.trying.repository is None:
+            raise Forbidden(f'{name} may not {action.value} here: a rule of permissions has to allow it on "**"')
         typed = f'"{name}"' if " " in name else name
         raise Forbidden(
             f"{name} may not {action.value} here: a rule of permissions has to allow it; "
