@@ -236,8 +236,16 @@ class Policing:
         return read
 
     def broken(self, package: PackageRecord) -> tuple[str, ...]:
-        """Return all that a package would break if it was published now, or at any time that a policy is for."""
-        return self.policies.broken_by(package.repository, _chart(package), package.size, None)
+        """Return all that a package would break if it was published now, or at any time that a policy is for.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        reasons = self.policies.broken_by(package.repository, _chart(package), package.size, None)
+        demands = self.policies.demands(package.repository, package.name, None)
+        if not demands or self._trust is None:
+            return reasons
+        return (*reasons, *self._trust.broken(package, demands))
 
 
 def deleted_for_good(file: str, immutable: Immutable) -> str:

@@ -250,13 +250,13 @@ class Policies:
             for sentence in (*most, f"{last} ({'all by ' if most else ''}{self._named(policies)})")
         )
 
-    def demands(self, repository: str, chart: str, moment: int) -> tuple[Demand, ...]:
+    def demands(self, repository: str, chart: str, moment: int | None) -> tuple[Demand, ...]:
         """Return what is asked of the provenance of a chart, by each policy for itself.
 
         Args:
             repository: it is or would be in.
             chart: its name.
-            moment: when it was or would be published, in seconds since the epoch.
+            moment: when it was or would be published, in seconds since the epoch; None to ask all policies.
         """
         return tuple(
             Demand(
@@ -267,7 +267,7 @@ class Policies:
                 by=self._named([(policy, pattern)]),
             )
             for policy in self.policies
-            if policy.provenance is not Mode.IGNORE and policy.holds_at(moment)
+            if policy.provenance is not Mode.IGNORE and (moment is None or policy.holds_at(moment))
             for pattern in [policy.covering(repository, chart)]
             if pattern is not None
         )
@@ -326,7 +326,8 @@ def _check_versions(policy: Policy, chart: ChartVersion, _: int) -> Iterator[str
     if VersionForm.STABLE_ONLY in policy.versions and not is_stable(version):
         yield f"{CHART_YAML}: version {shown(version)} is a prerelease: write three numbers alone, as 1.2.3"
     if VersionForm.NO_LEADING_V in policy.versions and version.startswith("v"):
-        yield f"{CHART_YAML}: version {shown(version)} begins with 'v': write {shown(version[1:])}"
+        without = version[1:].partition("-")[0] if VersionForm.STABLE_ONLY in policy.versions else version[1:]
+        yield f"{CHART_YAML}: version {shown(version)} begins with 'v': write {shown(without)}"
 
 
 def _check_required(policy: Policy, chart: ChartVersion, _: int) -> Iterator[str]:

@@ -164,7 +164,7 @@ class Api:
         signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
         state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
         told = {
-            "signed": record.signed,
+            "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
         }
         return respond(json_answer(200, told))
@@ -192,7 +192,13 @@ class Api:
         readable = None if visitor.reads_everything else partial(visitor.may, Action.READ)
         aside: dict[str, list[dict[str, str]]] = {}
         for each in self._catalog.set_aside():
-            if visitor.reads_all(each.repository, None):  # a file does not tell whose chart it would be
+            if isinstance(each, Withheld):
+                shown = visitor.may(Action.READ, each.repository, each.name) and visitor.may(
+                    Action.PUBLISH, each.repository, each.name
+                )
+            else:
+                shown = visitor.reads_all(each.repository, None)  # a file does not tell whose chart it would be
+            if shown:
                 aside.setdefault(each.repository, []).append({"file": each.file, "reason": each.reason})
         listed = [
             {
@@ -279,6 +285,7 @@ class Api:
             if _force() and not overwrite:
                 visitor.require(Action.OVERWRITE, repository, chart)
             raise Conflict(conflict, error) from None
+        trying.signed(package)
         return Saved(replaced=False, package=package)
 
     def _form(self) -> tuple[BinaryIO | None, bytes | None]:

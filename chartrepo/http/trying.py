@@ -1,12 +1,14 @@
 """What a request tries to change, as far as it is known yet: for its audit record."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
-from chartrepo.catalog import PackageRecord, SetAside
+from chartrepo.catalog import PackageRecord, SetAside, Withheld
 from chartrepo.core import oci
 from chartrepo.core.audit import Deed, Outcome
 from chartrepo.core.permissions import Action
+from chartrepo.core.signers import Signer
 from chartrepo.repository import Published
 
 _DEEDS: Final = {
@@ -61,13 +63,27 @@ class Trying:
         self.package(done.record.version, done.record.digest)
         if done.over is not None:
             self.action = Deed.OVERWRITE
-        if isinstance(done.over, PackageRecord):
+        if isinstance(done.over, PackageRecord | Withheld):
             self.replaced = str(oci.sha256(done.over.digest))
             if self.replaced == self.digest:
                 self.outcome = Outcome.UNCHANGED
+        self._seen(done.record)
+
+    def signed(self, package: PackageRecord | Withheld | None) -> None:
+        """Say that a provenance was published, and of which package as it is now; None while that is to come."""
+        if package is not None:
+            self._seen(package)
+
+    def _seen(self, package: PackageRecord | Withheld) -> None:
+        """Say whether readers see a package, and by whose word where that is asked for."""
+        if isinstance(package, Withheld):
+            self.detail = f"withheld: {package.reason}"
+        elif package.signer is not None:
+            signer = Signer.from_json(json.loads(package.signer))
+            self.detail = f"signed by {signer.name} ({signer.kind.value} key {signer.key})"
 
     def deleted(self, package: PackageRecord | SetAside) -> None:
         """Say that a package was deleted."""
         self.kind = "package"
-        if isinstance(package, PackageRecord):
+        if isinstance(package, PackageRecord | Withheld):
             self.package(package.version, package.digest)

@@ -589,10 +589,9 @@ class Manifests:
                 return None
             if isinstance(error, VersionIsFinal):
                 raise
-            raise AlreadyPublished(
-                f"{error} and is another package: give this one a new version, or set allow_overwrite to always",
-                digest=error.digest,
-            ) from None
+            final = repositories.policing.immutable(push.name.repository, push.name.chart) is not None
+            remedy = "give this one a new version" + ("" if final else ", or set allow_overwrite to always")
+            raise AlreadyPublished(f"{error} and is another package: {remedy}", digest=error.digest) from None
 
     def _add_provenance(self, name: Name, signature: bytes | None) -> None:
         """Put a provenance beside a package that was there already.

@@ -135,6 +135,8 @@ def read_public_keys(data: bytes, name: str) -> list[PublicKey]:
     Raises:
         AccessMisconfigured: it holds none, or one of a kind that is not taken.
     """
+    if b"-----BEGIN PGP " in data:
+        raise AccessMisconfigured(f"{name} holds keys of OpenPGP, and not of cosign: name it under keyrings")
     blocks = _PEM.findall(data)
     if not blocks:
         raise AccessMisconfigured(f"{name} holds no public key: {_REMEDY}")

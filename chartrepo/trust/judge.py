@@ -23,6 +23,7 @@ from storage.base import Storage, StorageError
 
 log = logging.getLogger(__name__)
 
+_UNSEEN: Final = "readers do not see it until its provenance is there: "
 _COSIGN: Final = "cosign"
 """The evidence in a note of a signature of cosign, which may be anywhere in the storage."""
 
@@ -58,6 +59,24 @@ class Trust:
         if package.provenance_state is not None:
             signature = read_signature(self._storage, package.repository, package.file, package.digest)
         return self._judged(package, signature, demands, policies)
+
+    def broken(self, package: PackageRecord, demands: Sequence[Demand]) -> tuple[str, ...]:
+        """Return what a package that is served breaks of what policies ask of its provenance, were they for it.
+
+        Args:
+            package: as it was read.
+            demands: what policies ask.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        found = self.judged(package, demands, policies="")
+        if isinstance(found, Withheld):
+            return (f"its provenance is not there: {found.reason.removeprefix(_UNSEEN)}",)
+        if package.signed and not found.signed:
+            by = " and ".join(demand.by for demand in demands if demand.keyring is not None)
+            return (f"{package.file}.prov is signed by no key that is trusted here: sign it by one that is ({by})",)
+        return ()
 
     def still_withheld(self, package: Withheld, demands: Sequence[Demand], *, policies: str) -> Withheld | None:
         """Return a package as it is withheld now; None where nothing is missing any more. Arguments as for `judged`.
@@ -246,6 +265,6 @@ def _what_is_missing(package: PackageRecord, demands: Sequence[Demand], *, wrong
         what = "the provenance file beside it is signed by no key that is trusted here: " if wrong else ""
         ways.append(f"{what}send {package.file}.prov, signed by a key that is trusted here")
     if any(demand.cosign_keys is not None for demand in demands):
-        ways.append("sign its manifest with cosign, by a key that is trusted here")
+        ways.append("push it with 'helm push' and sign its manifest with cosign, by a key that is trusted here")
     by = " and ".join(demand.by for demand in demands)
-    return f"readers do not see it until its provenance is there: {', or '.join(ways)} ({by})"
+    return f"{_UNSEEN}{', or '.join(ways)} ({by})"

@@ -22,7 +22,7 @@ from tests.support import registry as registries
 from tests.support import server
 from tests.support.helm import Helm
 from tests.support.packages import package
-from tests.support.processes import Process
+from tests.support.processes import Process, eventually
 from tests.support.repositories import provenance
 from tests.support.s3server import S3
 
@@ -368,6 +368,7 @@ class TestCheck:
 class TestReindex:
     def test_is_seen_by_a_server_that_runs(self, tmp_path: Path, old: Path) -> None:
         with server.running(tmp_path, "--sync-interval", "0", storage=old) as running:
+            eventually(lambda: "found 3 versions" in running.log, what="the first sync is over")
             put(old, "new-1.0.0.tgz", package("new"))
             assert "new" not in index(running.url)
             done = run(tmp_path, "reindex", "--storage", old)

@@ -23,7 +23,7 @@ policies:
 IMMUTABLE = """policies: [{on: "team/**", since: 2020-01-01, immutable: true}]\n"""
 ALL_WRONG = (
     "Chart.yaml: version 'v1.0.0-rc' is a prerelease: write three numbers alone, as 1.2.3; "
-    "Chart.yaml: version 'v1.0.0-rc' begins with 'v': write '1.0.0-rc'; "
+    "Chart.yaml: version 'v1.0.0-rc' begins with 'v': write '1.0.0'; "
     'Chart.yaml: icon is missing: write it (all by policy 1, on "team/**", of policies.yaml)'
 )
 

@@ -124,7 +124,7 @@ class TestClassic:
         told = json_of(reader.get(path))
 
         key = ada.extract_certificate().fingerprint
-        assert told["signed"] is True
+        assert told["prov"] is True
         assert {name: told["signer"][name] for name in ("kind", "name", "key", "state")} == {
             "kind": "openpgp",
             "name": "Ada <ada@example.com>",
@@ -140,14 +140,24 @@ class TestClassic:
 
         told = json_of(reader.get("/api/other/charts/app/1.0.0/provenance"))
 
-        assert told == {"signed": False, "signer": None}
+        assert told == {"prov": False, "signer": None}
 
-    def test_what_waits_is_listed_with_the_reason_for_who_reads_all(self, publisher: Site) -> None:
+    def test_what_waits_is_listed_with_the_reason_for_who_may_publish_it(self, publisher: Site, reader: Site) -> None:
         publisher.upload(APP)
 
         (folder,) = json_of(publisher.get("/api/repositories"))["set_aside_folders"]
 
         assert [file["file"] for file in folder["set_aside"]] == ["app-1.0.0.tgz"]
+        assert "app-1.0.0.tgz" not in reader.get("/api/repositories").text
+
+    def test_the_audit_tells_what_waits_and_whose_word_brought_it_out(self, publisher: Site, ada: Tsk) -> None:
+        publisher.upload(APP)
+        publisher.upload(signing.provenance(ada, APP), "/api/prov")
+
+        waits, comes_out = (json.loads(line) for line in publisher.spool.lines() if line)
+
+        assert waits["detail"].startswith("withheld: readers do not see it until its provenance is there")
+        assert comes_out["detail"].startswith("signed by Ada <ada@example.com> (openpgp key ")
 
 
 class TestOci:

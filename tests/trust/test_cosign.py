@@ -166,6 +166,14 @@ class TestFiles:
 
         assert len(read_public_keys(cosign.public(key) + b"# and\n" + cosign.public(other), "keys.pub")) == 2
 
+    def test_a_keyring_is_told_where_it_belongs(self) -> None:
+        with pytest.raises(
+            AccessMisconfigured, match="holds keys of OpenPGP, and not of cosign: name it under keyrings"
+        ):
+            read_public_keys(
+                b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n", "team.asc"
+            )
+
     @pytest.mark.parametrize("other", ["weak", "curve", "secret", "garbage", "nothing"])
     def test_what_is_not_taken_is_refused_with_the_remedy(self, key: cosign.PrivateKey, other: str) -> None:
         data = {
