@@ -144,6 +144,11 @@ class Artifacts:
             names += [name for (name,) in session.rows(self._queries.names_that_need, {"digest": str(digest)})]
         return names
 
+    def needs(self, name: Name, digest: Digest) -> bool:
+        """Return whether a manifest of an OCI repository needs a blob."""
+        with self._reading() as session:
+            return session.one(self._queries.who_needs, {"name": name.path, "digest": str(digest)}) is not None
+
     # ---- what was pushed
 
     def manifest(self, name: Name, digest: str) -> ManifestRecord | None:

@@ -6,7 +6,10 @@ read takes: gunicorn waits for all the bytes it was asked for however slowly the
 So our gunicorn worker hands over one that is read until a moment (`Timely`). Where it cannot, reads are made on threads
 of their own: the request's thread waits for as long as it means to, and then shuts the connection. granian shows no
 connection, and a worker of it stops for good where reads outlive their requests. So there a read holds its request's
-thread, and bodies get half of the threads at most: clients that stall can keep uploads waiting, and nothing else.
+thread for as long as the client likes.
+
+Under both a thread waits for each body, in the end for minutes. So bodies get half of the threads at most (`Place`):
+clients that stall can keep uploads waiting, and nothing else.
 """
 
 import contextlib
@@ -24,45 +27,53 @@ _PIECE: Final = 64 * 1024
 _DRAINED_AT_MOST: Final = 64 * 2**20
 """Bytes that are read after an early refusal."""
 _DRAINED_SECONDS: Final = 5.0
-_WAIT_FOR_A_PLACE: Final = 1.0
+_WAIT_FOR_A_PLACE: Final = 0.25
 """Seconds: an upload holds a place for milliseconds, and whoever waits holds a thread."""
 _ENDED_WITHIN: Final = 1.0
 """Seconds in which a read comes back whose connection was shut: it is a matter of microseconds."""
 
 
-class OnThisThread(Executor):
-    """Runs the reads of one body on the thread that asks for them. `shutdown` is to be called at the request's end.
+class Place:
+    """The right to read one body. `leave` is to be called at the request's end.
 
     Args:
-        places: how many bodies may be read at a time; one is taken at the first read.
+        places: how many bodies may be read at a time.
     """
 
     def __init__(self, places: Semaphore) -> None:
         self._places = places
-        self._holds_one = False
+        self._taken = False
+
+    def take(self, *, wait: bool = True) -> bool:
+        """Take the place, where it is not taken yet; return whether that is so now.
+
+        Args:
+            wait: for a moment, where there is none.
+        """
+        if not self._taken:
+            self._taken = (
+                self._places.acquire(timeout=_WAIT_FOR_A_PLACE) if wait else self._places.acquire(blocking=False)
+            )
+        return self._taken
+
+    def leave(self) -> None:
+        """Give the place to another."""
+        if self._taken:
+            self._taken = False
+            self._places.release()
+
+
+class OnThisThread(Executor):
+    """Runs reads on the thread that asks for them."""
 
     def submit(self, read: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        """Read, and return what came.
-
-        Raises:
-            TooManyBodies: no place became free.
-        """
-        if not self._holds_one:
-            if not self._places.acquire(timeout=_WAIT_FOR_A_PLACE):
-                raise TooManyBodies("too many uploads are under way: try again soon")
-            self._holds_one = True
+        """Read, and return what came."""
         future: Future[Any] = Future()
         try:
             future.set_result(read(*arguments, **options))
         except (OSError, ValueError) as error:
             future.set_exception(error)
         return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Give the place to another."""
-        if self._holds_one:
-            self._holds_one = False
-            self._places.release()
 
 
 @runtime_checkable
@@ -88,6 +99,7 @@ class Body:
     Args:
         source: the server's.
         readers: runs the reads, each for as long as it takes: on other threads, or `OnThisThread`.
+        place: is taken at the first read, and left at the end of the body; None where there is always one.
         limit: bytes; one more is `BodyTooLarge`. None for as many as come.
         setting: the name of the setting that is the limit.
         announced: its Content-Length, where the client gave one.
@@ -103,6 +115,7 @@ class Body:
         source: BinaryIO,
         readers: Executor,
         *,
+        place: Place | None = None,
         limit: int | None,
         setting: str = "max_upload_size",
         announced: int | None,
@@ -113,6 +126,7 @@ class Body:
     ) -> None:
         self._source = source
         self._readers = readers
+        self._place = place or Place(Semaphore())
         self._limit = limit
         self._setting = setting
         self._announced = announced
@@ -132,6 +146,7 @@ class Body:
         Raises:
             BodyTooLarge: it is, or says it is, larger than the limit.
             BodyTooSlow: it did not come in time.
+            TooManyBodies: others are read, and none came to its end in a moment.
             BadRequest: the client hung up before the end, or what it sends makes no sense.
         """
         self._check(self._announced or 0)
@@ -160,6 +175,8 @@ class Body:
 
     def _take(self, size: int, deadline: float) -> bytes:
         """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`, or `_Malformed`."""
+        if not self._place.take():
+            raise TooManyBodies("too many uploads are under way: try again soon")
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
@@ -173,6 +190,8 @@ class Body:
             raise _Malformed from error
         self._taken += len(piece)
         self._ended = not piece or (self._announced is not None and self._taken >= self._announced)
+        if self._ended:
+            self._place.leave()
         return piece
 
     def _read_elsewhere(self, size: int, seconds: float) -> bytes:
@@ -202,7 +221,9 @@ class Body:
         return BodyTooSlow(f"{late}: raise upload_timeout to allow it")
 
     def drain(self) -> None:
-        """Read what the client still sends, up to a bound."""
+        """Read what the client still sends, up to a bound; nothing where others are read, which would cost a thread."""
+        if self._ended or not self._place.take(wait=False):
+            return
         until = self._clock() + _DRAINED_SECONDS
         left = _DRAINED_AT_MOST
         try:

@@ -22,7 +22,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
-from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
+from chartrepo.http.bodies import Body, OnThisThread, Place, announced_length, has_body
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
@@ -398,17 +398,18 @@ class Front:
         if not has_body(environ):
             environ["wsgi.input"] = io.BytesIO()
             return
-        place = OnThisThread(self._places)
-        exchange.ended.append(place.shutdown)
+        place = Place(self._places)
+        exchange.ended.append(place.leave)
         exchange.body = environ["wsgi.input"] = self._body(environ, place)
         environ["wsgi.input_terminated"] = True
 
-    def _body(self, environ: Environ, place: OnThisThread) -> Body:
+    def _body(self, environ: Environ, place: Place) -> Body:
         connection = environ.get("gunicorn.socket")
         blob = takes_blob(environ["PATH_INFO"])
         return Body(
             environ["wsgi.input"],
-            place if connection is None else self._readers,
+            OnThisThread() if connection is None else self._readers,
+            place=place,
             limit=self._max_blob if blob else self._max_body,
             setting="max_blob_size" if blob else "max_upload_size",
             announced=announced_length(environ),

@@ -258,8 +258,7 @@ class Oci:
     def _may_mount(self, request: _Request, origin: Name, digest: Digest) -> bool:
         """Return whether the caller may have a blob of an OCI repository."""
         return request.reads(origin) and (
-            request.visitor.may(Action.PUBLISH, origin.repository, origin.chart)
-            or not self._blobs.withholds(origin, digest)
+            request.visitor.may(Action.PUBLISH, origin.repository, origin.chart) or self._blobs.shows(origin, digest)
         )
 
     def _received(self, request: _Request) -> Answer:

@@ -54,11 +54,11 @@ class OciReads:
             raise Unauthorized("unauthorized")
         if target.endpoint is Endpoint.BLOB:
             digest = oci.parse_digest(target.rest)
-            withheld = not hidden and self._blobs.withholds(name, digest)
-            if hidden or (withheld and not self._sees_withheld(visitor, name)):
+            publishes = self._sees_withheld(visitor, name)
+            if hidden or not (publishes or self._blobs.shows(name, digest)):
                 raise unknown_blob(name, digest)
             answer = self._blob(environ, name, digest)
-            if withheld:
+            if publishes and answer.still is not None and not self._blobs.shows(name, digest):
                 answer.still = None  # others get another answer
             return name, answer
         if hidden:

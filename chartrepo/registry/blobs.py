@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from chartrepo import layout
 from chartrepo.catalog import Content, ContentKind, PackageRecord
 from chartrepo.core import made_manifests, oci
-from chartrepo.core.errors import BlobUnknown, FileNotFound, NotDeletable
+from chartrepo.core.errors import BlobUnknown, CatalogIncomplete, CatalogUnavailable, FileNotFound, NotDeletable
 from chartrepo.core.oci import Digest, Name
 from chartrepo.pushed import is_there
 from chartrepo.registry.unknown import unknown_blob
@@ -104,6 +104,24 @@ class Blobs:
             if content.kind is ContentKind.PACKAGE and content.package.digest == package:
                 return content.package
         return None
+
+    def shows(self, name: Name, digest: Digest) -> bool:
+        """Return whether readers see a blob: something that is published needs it, and it does not wait itself.
+
+        What nothing needs is on its way in, or left over. Who could read it without a credential would be asked for one
+        only by the manifest that comes next, which Helm 3 cannot send again. And nobody's files are given to strangers
+        that no manifest names. While nobody can tell, it is shown: its bytes were pushed by who may.
+
+        Raises:
+            Unavailable: not now.
+        """
+        try:
+            if self.withholds(name, digest):
+                return False
+            artifacts = self.repositories.catalog.artifacts
+            return artifacts.needs(name, digest) or bool(artifacts.contents(name, digest))
+        except (CatalogIncomplete, CatalogUnavailable):
+            return not self.repositories.policing.withholds
 
     def withholds(self, name: Name, digest: Digest) -> bool:
         """Return whether this is a chart's package, as it was pushed, that readers do not see for want of provenance.

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from typing import Any
+from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
@@ -16,6 +16,9 @@ from chartrepo.serve.wishes import Wishes
 from chartrepo.serve.worker import AtOnceWorker
 from chartrepo.settings import Settings
 from chartrepo.watched import Watched
+
+_LARGEST_FIELD: Final = 32 * 1024
+"""Bytes of a header: the largest identity token that is taken, as the password beside a name, in base64."""
 
 
 def run(
@@ -46,6 +49,7 @@ def run(
         "post_worker_init": lambda _worker: _worker_is_ready(),
         "child_exit": lambda _arbiter, worker: after_death(ground, wishes, worker.pid),
         "forwarded_allow_ips": "",
+        "limit_request_field_size": _LARGEST_FIELD,
     }
 
     class Application(BaseApplication):  # type: ignore[misc]

@@ -12,7 +12,7 @@ import pytest
 
 from chartrepo.core.errors import BodyTooLarge
 from chartrepo.http import bodies
-from chartrepo.http.bodies import Body, OnThisThread, announced_length, has_body
+from chartrepo.http.bodies import Body, OnThisThread, Place, announced_length, has_body
 from chartrepo.http.errors import BadRequest, BodyTooSlow, TooManyBodies
 
 
@@ -227,36 +227,61 @@ def test_headers_say_whether_a_body_comes(environ: dict[str, str], length: int |
     assert (announced_length(environ), has_body(environ)) == (length, has)
 
 
-class TestReadsOnTheRequestsOwnThread:
-    def test_give_the_body(self) -> None:
-        places = Semaphore(1)
-        taken = body(OnThisThread(places), b"abcdef", announced=6)
-        assert [taken.read(4), taken.read(4), taken.read(4)] == [b"abcd", b"ef", b""]
+class TestPlaces:
+    """As many bodies are read as there are places, whoever runs the reads."""
 
-    def test_are_as_many_as_there_are_places(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture(autouse=True)
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bodies, "_WAIT_FOR_A_PLACE", 0.01)
+
+    @staticmethod
+    def body(place: Place, data: bytes = b"abc") -> Body:
+        return Body(io.BytesIO(data), OnThisThread(), place=place, limit=None, announced=len(data), seconds=5)
+
+    def test_a_body_without_one_is_not_read(self) -> None:
         places = Semaphore(1)
-        first, second = OnThisThread(places), OnThisThread(places)
-        body(first, b"abc").read(1)
+        first, second = Place(places), Place(places)
+        self.body(first).read(1)
         with pytest.raises(TooManyBodies, match="try again soon"):
-            body(second, b"abc").read(1)
+            self.body(second).read(1)
 
-        first.shutdown()
-        assert body(second, b"abc").read(1) == b"a"
+        first.leave()
+        assert self.body(second).read(1) == b"a"
 
-    def test_give_back_a_place_once(self) -> None:
+    def test_it_is_left_at_the_end_of_the_body(self) -> None:
         places = Semaphore(1)
-        reads = OnThisThread(places)
-        body(reads, b"abc").read(1)  # type: ignore[arg-type]
-        reads.shutdown()
-        reads.shutdown()
+        body = self.body(Place(places), b"abcdef")
+        assert [body.read(4), body.read(4), body.read(4)] == [b"abcd", b"ef", b""]
+        assert places.acquire(blocking=False)
+
+    def test_it_is_given_back_once(self) -> None:
+        places = Semaphore(1)
+        place = Place(places)
+        self.body(place).read(1)
+        place.leave()
+        place.leave()
         assert places.acquire(blocking=False)
         assert not places.acquire(blocking=False)
 
-    def test_tell_what_broke(self) -> None:
-        class Broken:
-            def read(self, _size: int) -> bytes:
-                raise OSError
+    def test_after_a_refusal_nothing_is_read_where_there_is_none(self) -> None:
+        places = Semaphore(1)
+        self.body(Place(places)).read(1)
+        refused = io.BytesIO(b"abc")
+        Body(refused, OnThisThread(), place=Place(places), limit=None, announced=3, seconds=5).drain()
+        assert refused.tell() == 0
 
-        with pytest.raises(BadRequest):
-            Body(Broken(), OnThisThread(Semaphore(1)), limit=9, announced=None, seconds=5).read(1)  # type: ignore[arg-type]
+    def test_after_a_refusal_the_rest_is_read_in_one(self) -> None:
+        places = Semaphore(1)
+        refused = io.BytesIO(b"abc")
+        Body(refused, OnThisThread(), place=Place(places), limit=None, announced=3, seconds=5).drain()
+        assert refused.tell() == 3
+        assert places.acquire(blocking=False)
+
+
+def test_a_read_on_the_request_s_own_thread_tells_what_broke() -> None:
+    class Broken:
+        def read(self, _size: int) -> bytes:
+            raise OSError
+
+    with pytest.raises(BadRequest):
+        Body(Broken(), OnThisThread(), limit=9, announced=None, seconds=5).read(1)  # type: ignore[arg-type]

@@ -332,10 +332,21 @@ class TestOci:
 
     def test_other_blobs_and_charts_are_as_ever(self, publisher: Site, reader: Site) -> None:
         push(publisher, "free/app", APP, "1.0.0")
-        digest = put_blob(publisher, NAME, b"a blob of no chart")
+        other = artifact()
+        push_bundle(publisher, NAME, other)
 
         assert pull(reader, "free/app", "1.0.0").package == APP
-        assert reader.get(f"/v2/{NAME}/blobs/{digest}").data == b"a blob of no chart"
+        for blob in other.blobs:
+            assert reader.get(f"/v2/{NAME}/blobs/{blob.digest}").data == blob.data
+
+    def test_a_blob_that_nothing_needs_is_for_who_may_publish(self, publisher: Site, reader: Site) -> None:
+        digest = put_blob(publisher, NAME, b"a blob of no chart")
+        path = f"/v2/{NAME}/blobs/{digest}"
+
+        for _ in range(2):
+            assert publisher.get(path).data == b"a blob of no chart"
+            assert said(reader.get(path)) == (404, "BLOB_UNKNOWN")
+            assert reader.head(path).status_code == 404
 
 
 @pytest.mark.parametrize("tag", ["sha256-abc.sig", "1.0.0", "x-y.sig", f"sha256-{'0' * 64}", ".sig"])

@@ -4,7 +4,8 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -200,17 +201,24 @@ def test_a_body_that_never_ends_is_given_up(server: Server, kind: str, chunked: 
         assert status_of(data) == 408
 
 
-def test_clients_that_stall_leave_room_for_others(server: Server) -> None:
-    stalled = [raw(server) for _ in range(4)]
-    try:
-        for each in stalled:
-            each.sendall(b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nx")
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
-            connection.request("GET", "/health")
-            assert answer(connection) == (200, {"healthy": True})
-    finally:
-        for each in stalled:
-            each.close()
+@pytest.mark.parametrize("known", [True, False], ids=["known", "anonymous"])
+def test_clients_that_stall_leave_room_for_others(kind: str, tmp_path: Path, known: bool) -> None:
+    settings = {
+        "CHARTREPO_UPLOAD_TIMEOUT": "10m",
+        "CHARTREPO_WORKERS": "1",
+        "CHARTREPO_THREADS": "2",
+        "CHARTREPO_ADMIN_PASSWORD": "secret",
+    }
+    login = b"Authorization: Basic YWRtaW46c2VjcmV0\r\n" if known else b""
+    with running(tmp_path, "--server", kind, env=settings) as server, ExitStack() as stack:
+        for _ in range(4):
+            stalled = stack.enter_context(raw(server))
+            stalled.sendall(
+                b"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n" + login + b"\r\nx"
+            )
+        connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)))
+        connection.request("GET", "/api/charts")
+        assert answer(connection) == (200, {})
 
 
 def test_both_spellings_of_a_plus_lead_to_the_package(connection: http.client.HTTPConnection) -> None:
