@@ -52,11 +52,17 @@ class TestCreate:
         assert found.made_by == "chartrepo token create"
 
     def test_one_can_last_for_ever_and_be_allowed_nothing_by_itself(self) -> None:
+        Path("data").mkdir()
         result = run("token", "create", "--name", "ci", "--expires", "never")
-        assert result.stderr == "token:ci may what rules give to it, for ever. It is shown this once:\n"
+        assert result.stderr == "token:ci may do what rules give to it, for ever. It is shown this once:\n"
         found = in_storage().find("ci")
         assert found is not None
         assert (found.allow, found.expires) == ((), None)
+
+    def test_a_folder_that_was_not_there_is_spoken_of(self) -> None:
+        said = "note: there was no folder data, and it was made: is it the one that the server serves?\n"
+        assert run("token", "create", "--name", "ci").stderr.endswith(said)
+        assert not run("token", "create", "--name", "cd").stderr.endswith(said)
 
     def test_a_server_that_would_not_take_it_is_spoken_of(self) -> None:
         result = run("token", "create", "--name", "ci", env={"CHARTREPO_ADMIN_PASSWORD": ""})

@@ -48,6 +48,8 @@ def parse_lifetime(text: str) -> float | None:
     """
     if text == "never":
         return None
+    if text.strip().isdigit():  # which would be seconds, and days are meant
+        raise TokenInvalid(f"expires: {shown(text)} has no unit: write {text.strip()}d for days, or h, m or s")
     try:
         return _LIFETIMES.parse(text)
     except ValueError:
@@ -104,7 +106,7 @@ class _Known:
 def described(token: Token) -> str:
     """Return what a token may do, and until when, for people."""
     until = f"until {timestamp(token.expires)}" if token.expires is not None else "for ever"
-    may = f"may {', '.join(token.allow)}" if token.allow else "may what rules give to it"
+    may = f"may {', '.join(token.allow)}" if token.allow else "may do what rules give to it"
     return f"{may}, {until}"
 
 

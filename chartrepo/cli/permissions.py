@@ -11,7 +11,7 @@ from chartrepo.access.directory import bearer
 from chartrepo.cli.console import remark, say, say_rows
 from chartrepo.core import workloads
 from chartrepo.core.demands import ISSUER, Demand
-from chartrepo.core.errors import AccessMisconfigured, PermissionsInvalid
+from chartrepo.core.errors import AccessMisconfigured, IdentityRefused, PermissionsInvalid
 from chartrepo.core.messages import shown
 from chartrepo.core.permissions import ANYBODY, KNOWN, USERS, Action, Caller, Rule
 from chartrepo.settings import Settings
@@ -143,7 +143,10 @@ def _workload(directory: Directory, text: str) -> Caller:
         raise PermissionsInvalid(
             f"{ISSUER}: no issuer is called {shown(demand.issuer)}: write it into the file of rules"
         )
-    return directory.caller_out_of(issuer, dict(demand.wanted))
+    try:
+        return directory.caller_out_of(issuer, dict(demand.wanted))
+    except IdentityRefused as error:
+        raise IdentityRefused(f"{error}: add it to --as, where such a token would have it") from None
 
 
 def _token(settings: Settings, name: str) -> Caller | str:

@@ -15,6 +15,7 @@ from chartrepo.core.audit import Deed
 from chartrepo.core.errors import TokenUnknown
 from chartrepo.core.index import timestamp
 from chartrepo.core.messages import shown
+from chartrepo.kinds import Folder
 from chartrepo.settings import Settings
 from chartrepo.wording import counted
 from storage.base import Misconfigured
@@ -36,6 +37,8 @@ def run_create(settings: Settings, *, name: str, allow: Sequence[str], expires: 
         ChartrepoError, StorageError: it was not made; the message is for people.
     """
     lifetime = parse_lifetime(expires)
+    storage = settings.storage
+    new = storage.path if isinstance(storage, Folder) and not storage.path.is_dir() else None
     made = assembly.tokens(settings, assembly.prepare(settings, writable=True))
     if made is None:
         raise Misconfigured("there is no folder for the server's state beside the packages: let it be made")
@@ -45,6 +48,8 @@ def run_create(settings: Settings, *, name: str, allow: Sequence[str], expires: 
         tell(replace(done(Deed.CREATE_TOKEN), kind="token", token=name, token_id=token.id, detail=may))
     remark(f"token:{name} {may}. It is shown this once:")
     say(text)
+    if new is not None:
+        remark(f"note: there was no folder {new}, and it was made: is it the one that the server serves?")
     if not assembly.directory(settings).has_credentials:
         remark("note: a server with these settings takes no tokens: set htpasswd, admin_password or basic_auth_user")
 

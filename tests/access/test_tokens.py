@@ -146,10 +146,14 @@ class TestMaking:
     def test_lifetimes_are_read(self, text: str, seconds: float | None) -> None:
         assert parse_lifetime(text) == seconds
 
-    @pytest.mark.parametrize("text", ["", "0", "59s", "-1d", "soon", "NEVER", "4000d", "90 days"])
+    @pytest.mark.parametrize("text", ["", "0s", "59s", "-1d", "soon", "NEVER", "4000d", "90 days"])
     def test_other_lifetimes_are_refused(self, text: str) -> None:
         with pytest.raises(TokenInvalid, match="is not never, nor a duration such as"):
             parse_lifetime(text)
+
+    def test_days_are_not_taken_for_seconds(self) -> None:
+        with pytest.raises(TokenInvalid, match="'90' has no unit: write 90d for days"):
+            parse_lifetime("90")
 
 
 class TestWhoAsks:
