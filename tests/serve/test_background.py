@@ -257,7 +257,7 @@ def test_audit_records_go_after_as_long_as_the_settings_say(
         state.put(layout.audit_key(layout.AuditPlace(day, "0000", "0000", "x-0")), b"", condition=ABSENT)
 
     def work_for_hours(keep: float | None) -> None:
-        monkeypatch.setattr(time, "sleep", _until(clock, 2 * 3600))
+        monkeypatch.setattr(time, "sleep", _until(clock, 2 * 3600, least=60))
         settings = replace(site.settings, audit_keep=keep)
         with pytest.raises(_EndError):
             Background(settings, site.ground, site.wishes).run()
@@ -278,11 +278,12 @@ class _EndError(Exception):
     """The test has seen enough."""
 
 
-def _until(clock: Clock, seconds: float) -> Callable[[float], None]:
+def _until(clock: Clock, seconds: float, *, least: float = 0) -> Callable[[float], None]:
+    """What sleeps in no time until the clock is so much later, and then ends; each time for `least` seconds."""
     end = clock.now + seconds
 
     def sleep(pause: float) -> None:
-        clock.now += pause
+        clock.now += max(pause, least)
         if clock.now > end:
             raise _EndError
 
