@@ -221,6 +221,17 @@ class TestOci:
 
         assert pull(reader, NAME, "1.0.0").digest == digest
 
+    def test_what_came_by_curl_is_pushed_to_be_signed(
+        self, publisher: Site, reader: Site, ci: cosign.PrivateKey
+    ) -> None:
+        assert publisher.upload(APP, "/api/signed/charts").status_code == 202
+        digest = push(publisher, NAME, APP, "1.0.0").headers["Docker-Content-Digest"]
+
+        push_bundle(publisher, NAME, bundled(ci, pushed(publisher, digest)))
+
+        assert pull(reader, NAME, "1.0.0").package == APP
+        assert "app" in reader.get("/signed/index.yaml").text
+
     def test_a_signature_that_was_there_before_the_tag(
         self, publisher: Site, reader: Site, ci: cosign.PrivateKey
     ) -> None:
