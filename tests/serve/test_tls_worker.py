@@ -40,7 +40,8 @@ def server(made: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (data / "app-1.0.0.tgz").write_bytes(APP)
     for number in range(CHARTS):
         (data / f"large-{number}-1.0.0.tgz").write_bytes(package(f"large-{number}", description=LONG))
-    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "1", "CHARTREPO_UPLOAD_TIMEOUT": "1s"}
+    # One thread is for whoever takes an answer slowly, and the other for all others.
+    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "2", "CHARTREPO_UPLOAD_TIMEOUT": "1s"}
     with running(folder, "--open-writes", tls=made.serving, env=settings) as server:
         yield server
 
