@@ -54,7 +54,7 @@ class OciReads:
             raise Unauthorized("unauthorized")
         if target.endpoint is Endpoint.BLOB:
             digest = oci.parse_digest(target.rest)
-            publishes = self._sees_withheld(visitor, name)
+            publishes = _publishes(visitor, name)
             if hidden or not (publishes or self._blobs.shows(name, digest)):
                 raise unknown_blob(name, digest)
             answer = self._blob(environ, name, digest)
@@ -64,9 +64,6 @@ class OciReads:
         if hidden:
             raise unknown_name(name)
         return name, self._manifest(environ, name, target.rest, visitor)
-
-    def _sees_withheld(self, visitor: Visitor, name: oci.Name) -> bool:
-        return visitor.may(Action.PUBLISH, name.repository, name.chart)
 
     def _blob(self, environ: Environ, name: oci.Name, digest: oci.Digest) -> Answer:
         headers = [
@@ -98,7 +95,7 @@ class OciReads:
 
     def _manifest(self, environ: Environ, name: oci.Name, reference: str, visitor: Visitor) -> Answer:
         found = self._manifests.get(name, reference)
-        if found.withheld and not self._sees_withheld(visitor, name):
+        if found.withheld and not _publishes(visitor, name):
             raise self._manifests.unknown(name, reference)
         headers = [
             ("Content-Type", found.media_type),
@@ -117,3 +114,8 @@ def _known_or(environ: Environ, headers: Headers, etag: str, data: bytes) -> Ans
     if is_known(environ, etag, 0) and "HTTP_IF_NONE_MATCH" in environ:
         return Answer(304, headers[1:])
     return Answer(200, headers, [data], len(data))
+
+
+def _publishes(visitor: Visitor, name: oci.Name) -> bool:
+    """Return whether a visitor may see what readers do not: what waits for provenance, and what nothing needs yet."""
+    return visitor.may(Action.PUBLISH, name.repository, name.chart)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.http import get
+from tests.support.http import answers, get
 from tests.support.packages import package
 from tests.support.processes import eventually, free_port
 from tests.support.server import Server, environment, running
@@ -65,17 +65,6 @@ def fetch(server: Server, made: Authority, path: str) -> bytes:
 
 def asked(path: str, *lines: str) -> bytes:
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", "User-Agent: Helm/3.17.3", *lines, "", ""]).encode()
-
-
-def answers(connection: ssl.SSLSocket, count: int) -> list[tuple[int, bytes]]:
-    """Status and body of the next answers on a connection, whatever arrives together."""
-    with connection.makefile("rb") as file:
-        found = []
-        for _ in range(count):
-            status = int(file.readline().split()[1])
-            headers = http.client.parse_headers(file)
-            found.append((status, file.read(int(headers["Content-Length"]))))
-        return found
 
 
 def hello(made: Authority) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.http import get
+from tests.support.http import answers, get
 from tests.support.packages import package
 from tests.support.processes import eventually
 from tests.support.server import Server, running
@@ -91,17 +91,6 @@ def asked(path: str, *lines: str, version: str = "1.1") -> bytes:
             "",
         ]
     ).encode()
-
-
-def answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
-    """Status and body of the next answers on a connection, whatever arrives together."""
-    file = connection.makefile("rb")
-    found = []
-    for _ in range(count):
-        status = int(file.readline().split()[1])
-        headers = http.client.parse_headers(file)
-        found.append((status, file.read(int(headers["Content-Length"]))))
-    return found
 
 
 def test_neither_packages_nor_indexes_nor_the_probe_wait_for_a_thread(server: Server) -> None:

@@ -1,6 +1,8 @@
 """A small HTTP client for tests: every answer is a value, none is an exception."""
 
+import http.client
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -64,3 +66,14 @@ def publish(base: str, data: bytes, repository: str = "", *, force: bool = False
     """Upload a package as `curl --data-binary` does."""
     path = f"/api/{repository}/charts" if repository else "/api/charts"
     return call("POST", f"{base}{path}{'?force' if force else ''}", data, {"Content-Type": "application/octet-stream"})
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
+    """Status and body of the next answers on a connection, whatever arrives together."""
+    with connection.makefile("rb") as file:
+        found = []
+        for _ in range(count):
+            status = int(file.readline().split()[1])
+            headers = http.client.parse_headers(file)
+            found.append((status, file.read(int(headers["Content-Length"]))))
+        return found

@@ -458,22 +458,24 @@ class TestTheFile:
 class TestACheck:
     """What a policy asks of provenance is told of what is served all the same, before it is in force too."""
 
+    @staticmethod
+    def broken(shop: Shop) -> tuple[str, ...]:
+        (record,) = shop.catalog.versions("", "app")
+        return shop.policing.broken(record)
+
     def test_tells_what_has_none(self, shop: Shop) -> None:
         shop.publish(APP)
         shop.police(REQUIRE)
-        (record,) = shop.catalog.versions("", "app")
-        (told,) = shop.policing.broken(record)
+        (told,) = self.broken(shop)
         assert told.startswith(f"its provenance is not there: send {FILE}.prov, signed by a key that is trusted here")
 
     def test_tells_what_a_stranger_signed(self, shop: Shop, mallory: Tsk) -> None:
         shop.publish(APP, signing.provenance(mallory, APP))
         shop.police(VERIFY)
-        (record,) = shop.catalog.versions("", "app")
-        (told,) = shop.policing.broken(record)
+        (told,) = self.broken(shop)
         assert told.startswith(f"{FILE}.prov is signed by no key that is trusted here")
 
     def test_is_content_with_what_is_signed(self, shop: Shop, ada: Tsk) -> None:
         shop.publish(APP, signing.provenance(ada, APP))
         shop.police(REQUIRE)
-        (record,) = shop.catalog.versions("", "app")
-        assert shop.policing.broken(record) == ()
+        assert self.broken(shop) == ()
