@@ -43,6 +43,8 @@ BELOW: Final = {
 HOMES: Final = {
     "flask": ("chartrepo.http",),
     "werkzeug": ("chartrepo.http",),
+    "jinja2": ("chartrepo.http",),
+    "markupsafe": ("chartrepo.http",),
     "sqlalchemy": ("chartrepo.catalog",),
     "sqlite3": ("chartrepo.catalog",),
     "psycopg": ("chartrepo.catalog",),

@@ -1,6 +1,7 @@
 """The derived SQL database: what was read out of the packages, so that no request reads an archive twice."""
 
 from chartrepo.catalog.artifacts import Artifacts, Held
+from chartrepo.catalog.browsing import Browsing, ChartStatus
 from chartrepo.catalog.catalog import Building, Catalog, Changes, Record, open_catalog, sqlite_file
 from chartrepo.catalog.engine import Change
 from chartrepo.catalog.exclusive import Exclusive
@@ -21,10 +22,12 @@ from chartrepo.catalog.records import (
 
 __all__ = [
     "Artifacts",
+    "Browsing",
     "Building",
     "Catalog",
     "Change",
     "Changes",
+    "ChartStatus",
     "Content",
     "ContentKind",
     "Entry",

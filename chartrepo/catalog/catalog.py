@@ -13,6 +13,7 @@ from typing import Final
 
 from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.artifacts import Artifacts
+from chartrepo.catalog.browsing import Browsing
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive
 from chartrepo.catalog.generations import Generations
@@ -154,6 +155,7 @@ class Catalog:
 
     Attributes:
         artifacts: its OCI side.
+        browsing: what pages show of it.
     """
 
     def __init__(
@@ -165,6 +167,7 @@ class Catalog:
         self._clock = clock
         self._check = _Check(storage_id)
         self.artifacts = Artifacts(engine, queries, self._check)
+        self.browsing = Browsing(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 

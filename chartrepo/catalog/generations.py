@@ -2,7 +2,7 @@
 
 What is called the catalog's file is a link to the file of one generation::
 
-    catalog-v3.sqlite3 -> catalog-v3-<id>.sqlite3      and, beside the latter, its -wal, -shm and -announced
+    catalog-v4.sqlite3 -> catalog-v4-<id>.sqlite3      and, beside the latter, its -wal, -shm and -announced
 
 SQLite names its write-ahead log after the file that the link leads to, and whoever closes the last connection to a file
 removes the log by name. A rebuild therefore never reuses a name: it makes a new file and moves the link, so that those

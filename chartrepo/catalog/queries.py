@@ -78,6 +78,7 @@ class Queries:
         self._insert = insert
         self._make_reads()
         self._make_reads_of_charts()
+        self._make_reads_of_pages()
         self._make_writes()
         self._make_builds()
         self._make_reads_of_oci()
@@ -170,6 +171,35 @@ class Queries:
             .where(charts.c.versions > _ZERO)
             .group_by(repositories.c.name, repositories.c.revision, repositories.c.changed_at)
             .order_by(repositories.c.name)
+        )
+
+    def _make_reads_of_pages(self) -> None:
+        charts, packages = self._tables.charts, self._tables.packages
+        record = sa.select(*_columns(packages, *RECORD_COLUMNS))
+        of_chart = _where(packages, "repository", "name")
+        newest_first = (packages.c.sort_key.desc(), packages.c.version.desc())
+        limit = sa.bindparam("limit", type_=sa.BigInteger)
+        offset = sa.bindparam("offset", type_=sa.BigInteger)
+        self.version = self._text(record.where(of_chart, packages.c.version == sa.bindparam("version")))
+        self.newest = self._text(record.where(of_chart).order_by(*newest_first).limit(_ONE).offset(_ZERO))
+        # stable
+        self.newest_so = self._text(
+            record.where(of_chart, packages.c.stable == sa.bindparam("stable"))
+            .order_by(*newest_first)
+            .limit(_ONE)
+            .offset(_ZERO)
+        )
+        # limit, offset
+        self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
+        self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
+        self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
+        # last: the name of a chart; limit
+        self.some_charts = self._text(
+            sa.select(charts.c.name, charts.c.versions, charts.c.size)
+            .where(_where(charts, "repository"), charts.c.versions > _ZERO, charts.c.name > sa.bindparam("last"))
+            .order_by(charts.c.name)
+            .limit(limit)
+            .offset(_ZERO)
         )
 
     def _make_writes(self) -> None:

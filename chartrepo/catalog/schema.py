@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Counts up with every change below, and with every change of what is written into the columns.
 
 It is part of the SQLite file's name and of the PostgreSQL schema's name, so that each release builds its own catalog.
@@ -102,6 +102,8 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("entry_json", _TEXT, nullable=False),
             sa.Column("entry_yaml", _TEXT, nullable=False),
             sa.Index("packages_by_version", "repository", "name", "sort_key", "version"),
+            sa.Index("packages_by_stability", "repository", "name", "stable", "sort_key", "version"),
+            sa.Index("packages_by_time", "created", "repository", "file"),
             sa.Index("packages_by_tag", "repository", "name", "tag"),
         ),
         set_aside=sa.Table(

@@ -84,6 +84,47 @@ def read_files(
     return {file.path: file.content() for file in _files(Gunzip(source, budget), budget) if wanted(file.path)}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file of a package.
+
+    Attributes:
+        path: inside the chart.
+        size: in bytes, as the archive says it.
+        data: what it holds, without a byte order mark; None where it is too large to be kept, or no file was wanted.
+    """
+
+    path: str
+    size: int
+    data: bytes | None
+
+
+def hold_files(source: Readable, *, each: int, together: int, limits: Limits = DEFAULT) -> dict[str, Held]:
+    """Read a chart package once, and keep of it what is small enough.
+
+    Args:
+        source: the bytes of the package, from where it stands.
+        each: bytes of the largest file that is kept.
+        together: bytes of all that are kept; later ones are told by name and size alone.
+        limits: how large the package may be.
+
+    Returns:
+        The files by path, in the order of the archive; of two with one path the later one, as Helm has it.
+
+    Raises:
+        PackageRefused: the archive is damaged or too large.
+    """
+    budget = Budget(limits)
+    held: dict[str, Held] = {}
+    for file in _files(Gunzip(source, budget), budget):
+        fits = file.size <= min(each, together)
+        data = file.content() if fits else None
+        together -= len(data or b"")
+        held.pop(file.path, None)
+        held[file.path] = Held(file.path, file.size, data)
+    return held
+
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _MOST_MESSAGES: Final = 20
 

@@ -1,6 +1,7 @@
 """The application factory: the views, put together over collaborators that are passed in."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
+from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
@@ -30,6 +32,12 @@ from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
+from chartrepo.http.pages import assets
+from chartrepo.http.pages.assets import Assets
+from chartrepo.http.pages.errors import ErrorPages, is_page
+from chartrepo.http.pages.links import Links
+from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.site import Site
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
@@ -116,7 +124,7 @@ def create_app(settings: Settings, services: Services) -> Front:
 
 
 def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor) -> Flask:
-    app = Flask("chartrepo", static_folder=None)
+    app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -145,13 +153,40 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         addresses=auditor.addresses,
     ).register(app)
 
+    site = _site(settings, services, auditor)
+    site.register(app)
+
     auditor.register(app)
+    app.before_request(_send_people_to(site))
     _ask_who_calls(app, authorizer, services.metrics)
-    _answer_errors(app)
+    _answer_errors(app, site)
     return app
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT}
+def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
+    links = Links(settings.context_path)
+    files = Assets(links)
+    pages = Pages(
+        links,
+        files,
+        addresses=auditor.addresses,
+        context_path=settings.context_path,
+        oci_prefix=settings.oci_prefix,
+        public_url=services.public_url,
+    )
+    contents = ContentsCache(services.repositories)
+    return Site(pages, links, files, ErrorPages(pages), services.repositories, contents)
+
+
+def _send_people_to(site: Site) -> Callable[[], Response | None]:
+    def send_people_to_pages() -> Response | None:
+        """Send browsers from the root to the pages, before anybody is asked for a credential."""
+        return site.page_instead() if request.path == "/" else None
+
+    return send_people_to_pages
+
+
+_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
@@ -164,6 +199,8 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
             return  # there is nothing to guard
         if not rule.arguments:
             request.environ[ROUTE] = rule.rule
+        elif is_page(rule.rule):
+            request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule.rule)
         if rule.endpoint in _OPEN:
             return
         try:
@@ -184,9 +221,15 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         return response
 
 
-def _answer_errors(app: Flask) -> None:
+_ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+"""Of a rule of Flask's."""
+
+
+def _answer_errors(app: Flask, site: Site) -> None:
     def say(error: ChartrepoError | StorageError) -> Response:
         request.environ[REASON] = str(error)
+        if is_page(request.path):
+            return site.errors.say(error)
         return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
 
     @app.errorhandler(Conflict)
@@ -203,12 +246,16 @@ def _answer_errors(app: Flask) -> None:
     def http_error(error: HTTPException) -> Response:
         """Answer what Flask found out. A path that knows the method not is not there, as ChartMuseum has it."""
         if isinstance(error, NotFound | MethodNotAllowed):
-            return say(NoSuchPath())
+            return site.page_instead() or say(NoSuchPath())
         request.environ[REASON] = error.description or error.name
+        if is_page(request.path):
+            return site.errors.page(error.code or 500, error.description or error.name)
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
         request.environ[REASON] = UNFORESEEN
+        if is_page(request.path):
+            return site.errors.unforeseen(logs.request_id.get())
         return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

@@ -91,6 +91,16 @@ class Visitor:
         self.asked = True
         return self._rights.everywhere(Action.READ)
 
+    @property
+    def publishes_somewhere(self) -> bool:
+        """Whether there is anything that it may publish. Nothing is shown by that, so that nothing counts as asked."""
+        return self._rights.anywhere(Action.PUBLISH)
+
+    @property
+    def administers(self) -> bool:
+        """Whether it may do everything. Nothing is shown by that, so that nothing counts as asked."""
+        return self._rights.everywhere(Action.ADMIN)
+
     def may(self, action: Action, repository: str, chart: str) -> bool:
         """Return whether it may do this to a chart."""
         self.asked = True

@@ -67,13 +67,13 @@ def test_what_is_promised_is_synced(filled: Catalog, link: Path) -> None:
 def test_a_rebuild_leaves_one_generation_and_removes_what_killed_ones_left(
     filled: Catalog, folder: Path, link: Path
 ) -> None:
-    for litter in ("catalog-v3-00ff.sqlite3", "catalog-v3-00ff.sqlite3-wal", "catalog-v3-00ff.sqlite3.link"):
+    for litter in ("catalog-v4-00ff.sqlite3", "catalog-v4-00ff.sqlite3-wal", "catalog-v4-00ff.sqlite3.link"):
         (folder / litter).write_bytes(b"half")
-    (folder / "catalog-v3.sqlite3.bak").write_bytes(b"mine")
+    (folder / "catalog-v4.sqlite3.bak").write_bytes(b"mine")
     build(filled)
     filled.close()
     current = link.resolve().name
-    beside = {f"{current}-announced", "catalog-v3.sqlite3.bak"}
+    beside = {f"{current}-announced", "catalog-v4.sqlite3.bak"}
     assert {path.name for path in folder.iterdir()} == {link.name, current, *beside}
 
 
@@ -295,7 +295,7 @@ def test_a_rebuild_on_a_full_disk_leaves_what_was_there(
     filled: Catalog, folder: Path, small_disk: Callable[[Path, int], None]
 ) -> None:
     before, files = filled.mark(""), sorted(folder.iterdir())
-    small_disk(folder / "catalog-v3.sqlite3", 0)
+    small_disk(folder / "catalog-v4.sqlite3", 0)
     with pytest.raises((CatalogFull, CatalogUnavailable)):
         build(filled, *(package("c", f"1.{number}.0", entry_json=long_entry(1000)) for number in range(2000)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -304,8 +304,8 @@ def test_a_rebuild_on_a_full_disk_leaves_what_was_there(
 
 
 def test_other_versions_of_the_schema_are_pruned_and_nothing_else(filled: Catalog, folder: Path, link: Path) -> None:
-    others = ["catalog-v0.sqlite3", "catalog-v4-0a.sqlite3", "catalog-v4-0a.sqlite3-wal", "catalog-v12.sqlite3"]
-    mine = ["catalog.sqlite3", "catalog-v3.sqlite3.bak", "other-v3.sqlite3", "catalog-vx.sqlite3"]
+    others = ["catalog-v0.sqlite3", "catalog-v3-0a.sqlite3", "catalog-v3-0a.sqlite3-wal", "catalog-v12.sqlite3"]
+    mine = ["catalog.sqlite3", "catalog-v4.sqlite3.bak", "other-v4.sqlite3", "catalog-vx.sqlite3"]
     for name in (*others, *mine):
         (folder / name).touch()
     assert sorted(filled.prune()) == sorted(others)

@@ -71,7 +71,7 @@ class TestStart:
     def test_it_says_where_it_is_what_it_serves_who_may_write_and_what_to_type(self, tmp_path: Path) -> None:
         with running(tmp_path, "--open-writes") as server:
             said = server.log
-            catalog = tmp_path / "data" / ".chartrepo" / "catalog-v3.sqlite"
+            catalog = tmp_path / "data" / ".chartrepo" / "catalog-v4.sqlite"
             assert f"file {catalog}\n" in said
             assert catalog.exists()
 

@@ -48,8 +48,8 @@ def test_the_admin_listener_has_a_line_like_the_others() -> None:
 
 def test_the_catalog_is_shown_as_the_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said()["catalog"] == f"file {tmp_path}/data/.chartrepo/catalog-v3.sqlite"
-    assert said(catalog="sqlite:////srv/c.db")["catalog"] == "file /srv/c-v3.db"
+    assert said()["catalog"] == f"file {tmp_path}/data/.chartrepo/catalog-v4.sqlite"
+    assert said(catalog="sqlite:////srv/c.db")["catalog"] == "file /srv/c-v4.db"
     assert said(catalog="postgresql://me:secret@db/x")["catalog"] == "postgresql://me:***@db/x"
 
 

@@ -1,0 +1,107 @@
+"""What pages show of the catalog: some rows at a time, at the same cost whatever else there is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from chartrepo.catalog.engine import Engine, Row, Session
+from chartrepo.catalog.queries import Queries
+from chartrepo.catalog.records import PackageRecord
+from chartrepo.catalog.rows import is_text, to_package
+
+_AT_ONCE: Final = 100
+
+
+class ChartStatus(NamedTuple):
+    """What a repository holds of one chart: how many versions, and the bytes of all their packages."""
+
+    name: str
+    versions: int
+    size: int
+
+
+class Browsing:
+    """Reads for pages. Every method raises as those of `Catalog` do, `CatalogIncomplete` among them.
+
+    Args:
+        engine: the database.
+        queries: the statements in its dialect.
+        check: tells whether the catalog may be used.
+    """
+
+    def __init__(self, engine: Engine, queries: Queries, check: Callable[[Row | None], Row]) -> None:
+        self._engine = engine
+        self._queries = queries
+        self._check = check
+
+    def newest(self, repository: str, name: str) -> PackageRecord | None:
+        """Return the version of a chart that Helm installs if none is named.
+
+        That is the newest stable one, or the newest where none is stable; None where there is no such chart.
+        """
+        if not is_text(repository, name):
+            return None
+        chart = {"repository": repository, "name": name}
+        with self._reading() as session:
+            row = session.one(self._queries.newest_so, {**chart, "stable": True})
+            row = row or session.one(self._queries.newest, chart)
+        return to_package(row) if row is not None else None
+
+    def version(self, repository: str, name: str, version: str) -> PackageRecord | None:
+        """Return a version of a chart, exactly as it is written; None where there is none."""
+        if not is_text(repository, name, version):
+            return None
+        values = {"repository": repository, "name": name, "version": version}
+        with self._reading() as session:
+            row = session.one(self._queries.version, values)
+        return to_package(row) if row is not None else None
+
+    def versions(self, repository: str, name: str, *, limit: int, offset: int = 0) -> list[PackageRecord]:
+        """Return some versions of a chart, the newest first."""
+        if not is_text(repository, name):
+            return []
+        values = {"repository": repository, "name": name, "limit": limit, "offset": offset}
+        with self._reading() as session:
+            return [to_package(row) for row in session.rows(self._queries.some_versions, values)]
+
+    def names_of_versions(self, repository: str, name: str) -> list[str]:
+        """Return all versions of a chart as they are written, the newest first, and nothing else of them."""
+        if not is_text(repository, name):
+            return []
+        with self._reading() as session:
+            return [
+                row[0] for row in session.rows(self._queries.all_versions, {"repository": repository, "name": name})
+            ]
+
+    def count(self, repository: str, name: str) -> int:
+        """Return how many versions a chart has."""
+        if not is_text(repository, name):
+            return 0
+        with self._reading() as session:
+            row = session.one(self._queries.count_of_versions, {"repository": repository, "name": name})
+        return row[0] if row is not None else 0
+
+    def charts(
+        self, repository: str, readable: Callable[[str], bool] | None, *, after: str = ""
+    ) -> Iterator[ChartStatus]:
+        """Give the charts of a repository that somebody may read, in the order of names, as they are asked for.
+
+        Args:
+            repository: its name.
+            readable: tells by its name whether a chart counts; None where all do.
+            after: a name; those up to it are left out.
+        """
+        while True:
+            values = {"repository": repository, "last": after, "limit": _AT_ONCE}
+            with self._reading() as session:
+                found = [ChartStatus(*row) for row in session.rows(self._queries.some_charts, values)]
+            yield from (chart for chart in found if readable is None or readable(chart.name))
+            if len(found) < _AT_ONCE:
+                return
+            after = found[-1].name
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._engine.reading() as session:
+            self._check(session.one(self._queries.catalog))
+            yield session

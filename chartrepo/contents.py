@@ -1,0 +1,101 @@
+"""What is in packages, read when somebody looks at it, and kept for a while."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from chartrepo.catalog import PackageRecord
+from chartrepo.core.archive import Held, hold_files
+from chartrepo.core.errors import FileNotFound
+from chartrepo.repository import Repositories
+
+LARGEST_FILE: Final = 1024 * 1024
+"""Bytes of a file that is shown; of larger ones only name and size are known."""
+MOST_OF_A_PACKAGE: Final = 8 * 1024 * 1024
+"""Bytes that are kept of one package."""
+_MOST_OF_ALL: Final = 32 * 1024 * 1024
+"""Bytes that a process keeps."""
+_AROUND: Final = 300
+"""Bytes that a file takes beside its own, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of one package.
+
+    Attributes:
+        files: by path, in the order of the archive.
+    """
+
+    files: Mapping[str, Held]
+
+    def data(self, path: str) -> bytes | None:
+        """Return what a file holds; None where there is none, or it is too large to be shown."""
+        file = self.files.get(path)
+        return file.data if file is not None else None
+
+    def text(self, path: str) -> str | None:
+        """Return what a file holds as text, whatever its bytes are; None as for `data`."""
+        data = self.data(path)
+        return data.decode("utf-8", "replace") if data is not None else None
+
+    def find(self, *names: str) -> str | None:
+        """Return the path of the first of some files at the top of the chart, in whatever case; None for none."""
+        tops = {path.lower(): path for path in self.files if "/" not in path}
+        return next((tops[name.lower()] for name in names if name.lower() in tops), None)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, about."""
+        return sum(len(file.data or b"") + len(path) + _AROUND for path, file in self.files.items())
+
+
+class ContentsCache:
+    """Reads packages, and keeps what was read last. Safe to share between threads.
+
+    Args:
+        repositories: where packages come from.
+        most: bytes that are kept.
+    """
+
+    def __init__(self, repositories: Repositories, *, most: int = _MOST_OF_ALL) -> None:
+        self._repositories = repositories
+        self._most = most
+        self._kept: OrderedDict[str, Contents] = OrderedDict()
+        self._used = 0
+        self._lock = Lock()
+
+    def of(self, record: PackageRecord) -> Contents:
+        """Return what is in a package.
+
+        Raises:
+            FileNotFound: it is gone, or another package since the catalog was asked.
+            PackageRefused: it cannot be read (any more).
+            Unavailable: the storage does not answer.
+        """
+        with self._lock:
+            kept = self._kept.get(record.digest)
+            if kept is not None:
+                self._kept.move_to_end(record.digest)
+                return kept
+        opened = self._repositories.open_package(record.repository, record.file)
+        with opened.reader as package:
+            if opened.served is not None and opened.served.digest != record.digest:
+                raise FileNotFound(f"{record.file} was replaced a moment ago: try again")
+            contents = Contents(hold_files(package, each=LARGEST_FILE, together=MOST_OF_A_PACKAGE))
+        self._keep(record.digest, contents)
+        return contents
+
+    def _keep(self, digest: str, contents: Contents) -> None:
+        size = contents.size
+        if size > self._most:
+            return
+        with self._lock:
+            if digest in self._kept:
+                return
+            self._kept[digest] = contents
+            self._used += size
+            while self._used > self._most:
+                self._used -= self._kept.popitem(last=False)[1].size

@@ -1,0 +1,1 @@
+"""Pages for people: the catalog of charts, server-rendered, readable without JavaScript."""

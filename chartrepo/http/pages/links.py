@@ -1,0 +1,110 @@
+"""The only builder of addresses of pages, and what they name.
+
+The kind of page comes first, then the repository, then the chart with its version behind an `@`:
+`/ui/charts/team/app/web@1.2.3`, and without a version for the newest one, whatever that is. No repository has an `@` in
+its name, and no version has one.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from chartrepo.core.errors import InvalidName, InvalidVersion
+from chartrepo.core.names import check_repository
+from chartrepo.core.versions import check
+from chartrepo.http.errors import NoSuchPath
+
+UI: Final = "/ui"
+STATIC: Final = "/static"
+_SAFE: Final = "/+~"
+"""Besides letters, digits and `._-`, what stands in a path as it is."""
+
+
+class ChartPath(NamedTuple):
+    """What the rest of a page's address names. Without a version it is the newest one."""
+
+    repository: str
+    chart: str
+    version: str | None
+
+
+def chart_path(rest: str) -> list[ChartPath]:
+    """Return what the rest of an address can name, the likelier first: a chart may have an `@` in its name.
+
+    Raises:
+        NoSuchPath: it names no chart.
+    """
+    repository, _, last = rest.rpartition("/")
+    chart, at, version = last.rpartition("@")
+    try:
+        check_repository(repository)
+    except InvalidName:
+        raise NoSuchPath from None
+    found = [ChartPath(repository, last, None)] if last else []
+    if at and chart:
+        try:
+            check(version)
+        except InvalidVersion:
+            pass
+        else:
+            found.insert(0, ChartPath(repository, chart, version))
+    if not found:
+        raise NoSuchPath
+    return found
+
+
+class Links:
+    """Addresses of pages, from the root of the host.
+
+    Args:
+        context_path: under which everything is served; empty, or as `/charts`.
+    """
+
+    def __init__(self, context_path: str) -> None:
+        self._ui = f"{context_path}{UI}"
+        self._context = context_path
+
+    @property
+    def home(self) -> str:
+        """Of the first page."""
+        return f"{self._ui}/"
+
+    def page(self, kind: str, rest: str = "", **query: str | int | None) -> str:
+        """Of a page of some kind; what is None in the query is left out."""
+        path = f"{self._ui}/{kind}" + (f"/{quote(rest, safe=_SAFE)}" if rest else "")
+        return with_query(path, query)
+
+    def repository(self, name: str, **query: str | int | None) -> str:
+        """Of a repository; an empty name is that of the root."""
+        return self.page("repositories", name, **query)
+
+    def chart(
+        self, repository: str, chart: str, version: str | None = None, *, tab: str = "charts", **query: str | int | None
+    ) -> str:
+        """Of a chart, or of one of its tabs; without a version, of the newest one."""
+        name = quote(chart, safe="+~") + (f"@{quote(version, safe='+~')}" if version else "")
+        where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
+        return with_query(f"{self._ui}/{tab}/{where}{name}", query)
+
+    def package(self, repository: str, file: str) -> str:
+        """Of a package, or of the provenance beside it."""
+        where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
+        return f"{self._context}/{where}charts/{quote(file, safe='+~')}"
+
+    def index(self, repository: str) -> str:
+        """Of the index of a repository."""
+        return f"{self._context}/{quote(repository, safe=_SAFE)}{'/' if repository else ''}index.yaml"
+
+    def api(self, path: str, **query: str | int | None) -> str:
+        """Of something below `/api/`."""
+        return with_query(f"{self._context}/api/{quote(path, safe=_SAFE)}", query)
+
+    def static(self, name: str) -> str:
+        """Of a file that pages are made with; see `chartrepo.http.pages.assets`."""
+        return f"{self._context}{STATIC}/{name}"
+
+
+def with_query(path: str, query: Mapping[str, str | int | None]) -> str:
+    """Return an address with a query, of which what is None is left out."""
+    said = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(said)}" if said else path
