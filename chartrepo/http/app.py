@@ -34,6 +34,7 @@ from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
+from chartrepo.http.pages.chart_tabs import ChartTabs
 from chartrepo.http.pages.errors import ErrorPages, is_page
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
@@ -155,6 +156,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
+    ChartTabs(site, services.registry).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

@@ -65,6 +65,11 @@ class Links:
         self._context = context_path
 
     @property
+    def context(self) -> str:
+        """The path under which everything is served; empty, or as `/charts`."""
+        return self._context
+
+    @property
     def home(self) -> str:
         """Of the first page."""
         return f"{self._ui}/"
