@@ -1,7 +1,7 @@
 """Two versions of a chart, compared. Nothing is rendered: what is compared is what lies in the packages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chartrepo.core.archive import Held
@@ -21,6 +21,7 @@ from chartrepo.core.differing.files import (
     FileChange,
     Group,
     compare_files,
+    digest,
 )
 from chartrepo.core.differing.lines import LineDifference, compare_lines
 from chartrepo.core.differing.spans import Effort
@@ -36,6 +37,8 @@ _RENAMING: Final = 200_000
 MOST_STEPS: Final = 2_000_000
 """Steps that are spent on the lines of all files of a comparison; see `Effort`."""
 _OF_ONE_FILE: Final = 400_000
+_AROUND: Final = 500
+"""Bytes that a field of a definition takes, about."""
 _LOCK_NODES: Final = 5_000
 _LOCK_DEPTH: Final = 20
 
@@ -62,8 +65,8 @@ class Comparison:
     """What differs between two versions.
 
     Attributes:
-        old: the one.
-        new: the other.
+        old: the one, without its files.
+        new: the other, without its files.
         move: how far it is from the one version to the other; None where one of them is no version.
         values: what differs between the default values; none where they cannot be compared key by key.
         values_unread: why they cannot; empty where they can.
@@ -93,6 +96,13 @@ class Comparison:
         """Whether both are one package, byte for byte."""
         return self.old.digest == self.new.digest
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, about, but for what every comparison takes."""
+        return sum(
+            len(side.data or b"") for file in self.files for side in (file.old, file.new) if side is not None
+        ) + sum(_AROUND * (1 + len(change.fields)) for change in self.crds.changes)
+
     def of(self, *groups: Group) -> list[FileChange]:
         """Return the files that differ and are for something."""
         return [file for file in self.files if file.group in groups]
@@ -104,8 +114,8 @@ def compare(old: Side, new: Side) -> Comparison:
     values, unread = _values(old, new, files)
     changed = {file.path for file in files}
     return Comparison(
-        old,
-        new,
+        replace(old, files={}),
+        replace(new, files={}),
         between(old.version, new.version),
         tuple(values),
         unread,
@@ -121,8 +131,18 @@ def compare(old: Side, new: Side) -> Comparison:
         compare_crds(
             old.files, new.files, lambda path: path in old.files and path in new.files and path not in changed
         ),
-        tuple(files),
+        tuple(map(_told, files)),
     )
+
+
+def _told(file: FileChange) -> FileChange:
+    """Return a file with what it holds only where that is shown."""
+    if file.is_shown_by_line:
+        return file
+    sides = [
+        Held(side.path, side.size, None, digest(side)) if side is not None else None for side in (file.old, file.new)
+    ]
+    return replace(file, old=sides[0], new=sides[1])
 
 
 class LineComparer:
