@@ -8,6 +8,7 @@ from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.records import PackageRecord
 from chartrepo.catalog.rows import is_text, to_package
+from chartrepo.core.versions import is_stable, sort_key
 
 _AT_ONCE: Final = 100
 
@@ -56,6 +57,19 @@ class Browsing:
             row = session.one(self._queries.version, values)
         return to_package(row) if row is not None else None
 
+    def before(self, record: PackageRecord) -> PackageRecord | None:
+        """Return the version of a chart that came before another one, in the order of versions; None for none.
+
+        Before a stable one that is the next older stable one, if there is any.
+        """
+        values = {"repository": record.repository, "name": record.name, "sort_key": sort_key(record.version)}
+        with self._reading() as session:
+            row = None
+            if is_stable(record.version):
+                row = session.one(self._queries.before_so, {**values, "stable": True})
+            row = row or session.one(self._queries.before, values)
+        return to_package(row) if row is not None else None
+
     def versions(self, repository: str, name: str, *, limit: int, offset: int = 0) -> list[PackageRecord]:
         """Return some versions of a chart, the newest first."""
         if not is_text(repository, name):
@@ -72,6 +86,14 @@ class Browsing:
             return [
                 row[0] for row in session.rows(self._queries.all_versions, {"repository": repository, "name": name})
             ]
+
+    def names_of_newest(self, repository: str, name: str, *, limit: int) -> list[str]:
+        """Return some versions of a chart as they are written, the newest first, and nothing else of them."""
+        if not is_text(repository, name):
+            return []
+        values = {"repository": repository, "name": name, "limit": limit}
+        with self._reading() as session:
+            return [row[0] for row in session.rows(self._queries.some_names, values)]
 
     def count(self, repository: str, name: str) -> int:
         """Return how many versions a chart has."""

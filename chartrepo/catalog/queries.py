@@ -192,6 +192,20 @@ class Queries:
         # limit, offset
         self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
         self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
+        # limit
+        self.some_names = self._text(
+            sa.select(packages.c.version).where(of_chart).order_by(*newest_first).limit(limit).offset(_ZERO)
+        )
+        # sort_key: of a version that comes after it
+        older = (of_chart, packages.c.sort_key < sa.bindparam("sort_key", type_=sa.LargeBinary))
+        self.before = self._text(record.where(*older).order_by(*newest_first).limit(_ONE).offset(_ZERO))
+        # sort_key, stable
+        self.before_so = self._text(
+            record.where(*older, packages.c.stable == sa.bindparam("stable"))
+            .order_by(*newest_first)
+            .limit(_ONE)
+            .offset(_ZERO)
+        )
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
         # last: the name of a chart; limit
         self.some_charts = self._text(

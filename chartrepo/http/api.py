@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from chartrepo.catalog import Catalog, PackageRecord, SetAside, Withheld
 from chartrepo.core import oci, provenance
 from chartrepo.core.archive import read_files
+from chartrepo.core.differing.document import as_json
 from chartrepo.core.errors import (
     AlreadyPublished,
     ChartNotFound,
@@ -30,6 +31,7 @@ from chartrepo.core.permissions import Action, Readable
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
+from chartrepo.differences import Differences
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
 from chartrepo.http.auditing import Auditor
@@ -73,6 +75,7 @@ class Api:
         sync: Callable[[], Report],
         allow_delete: bool,
         auditor: Auditor,
+        comparing: Differences,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -82,6 +85,7 @@ class Api:
         self._sync = sync
         self._allow_delete = allow_delete
         self._auditor = auditor
+        self._comparing = comparing
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -107,19 +111,30 @@ class Api:
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
+            case (name, "compare"):
+                _route("/api/{repository}/charts/{name}/compare")
+                return self._differences(repository, name)
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
-            case (name, version, "provenance"):
-                _route("/api/{repository}/charts/{name}/{version}/provenance")
-                return self._provenance(self._resolve(repository, name, version))
-            case (name, version, "templates"):
-                _route("/api/{repository}/charts/{name}/{version}/templates")
-                return self._templates(repository, self._resolve(repository, name, version))
-            case (name, version, "values"):
-                _route("/api/{repository}/charts/{name}/{version}/values")
-                return self._values(repository, self._resolve(repository, name, version))
+            case (name, version, "provenance" | "templates" | "values" as part):
+                _route(f"/api/{{repository}}/charts/{{name}}/{{version}}/{part}")
+                return self._part_of(repository, self._resolve(repository, name, version), part)
         raise NoSuchPath
+
+    def _part_of(self, repository: str, record: PackageRecord, part: str) -> Response:
+        if part == "provenance":
+            return self._provenance(record)
+        return self._templates(repository, record) if part == "templates" else self._values(repository, record)
+
+    def _differences(self, repository: str, name: str) -> Response:
+        """Tell what differs between two versions; without `from` and `to`, between the newest and the one before."""
+        if not name or not visitor_of(request.environ).may(Action.READ, repository, name):
+            raise ChartNotFound("chart not found")
+        old, new = self._comparing.resolve(repository, name, request.args.get("from"), request.args.get("to"))
+        ignore_space = request.args.get("space") == "hide"
+        told = as_json(self._comparing.compare(old, new), ignore_space=ignore_space)
+        return respond(json_answer(200, {"repository": repository, "name": name, **told}))
 
     def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0

@@ -15,6 +15,7 @@ from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
+from chartrepo.differences import Differences
 from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
@@ -35,6 +36,7 @@ from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.chart_tabs import ChartTabs
+from chartrepo.http.pages.compare import ComparePage
 from chartrepo.http.pages.errors import ErrorPages, is_page
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
@@ -130,6 +132,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    site = _site(settings, services, auditor)
+    comparing = Differences(services.repositories.catalog.browsing, site.contents)
     Api(
         services.repositories,
         services.indexes,
@@ -138,6 +142,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         sync=services.sync,
         allow_delete=settings.allow_delete,
         auditor=auditor,
+        comparing=comparing,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)
@@ -154,9 +159,9 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         addresses=auditor.addresses,
     ).register(app)
 
-    site = _site(settings, services, auditor)
     site.register(app)
     ChartTabs(site, services.registry).register(app)
+    ComparePage(site, comparing).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
