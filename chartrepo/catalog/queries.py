@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from chartrepo.catalog.document_queries import DocumentQueries
+from chartrepo.catalog.schema import FULL_TEXT
 from chartrepo.core.index import Form
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class Queries:
         tables: of the catalog.
         dialect: with values by name.
         insert: the dialect's own, that can overwrite the row which is in its way.
+
+    Attributes:
+        documents: those on documents that are searched.
     """
 
     def __init__(self, tables: Tables, dialect: sa.Dialect, insert: Callable[[sa.Table], Insert]) -> None:
@@ -83,6 +88,7 @@ class Queries:
         self._make_builds()
         self._make_reads_of_oci()
         self._make_writes_of_oci()
+        self.documents = DocumentQueries(tables, dialect, insert, self._text, self._put)
 
     def _text(self, statement: sa.ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
@@ -246,6 +252,8 @@ class Queries:
         chart = (packages.c.repository, packages.c.name)
 
         self.create_tables = tuple(self._text(sa.schema.CreateTable(table)) for table in every)
+        if self._dialect.name == "sqlite":
+            self.create_tables += (FULL_TEXT,)
         self.create_indexes = tuple(
             self._text(sa.schema.CreateIndex(index)) for table in every for index in table.indexes
         )
