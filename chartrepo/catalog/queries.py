@@ -199,6 +199,20 @@ class Queries:
         self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
         self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
+        # limit, offset
+        self.last_published = self._text(
+            sa.select(*_columns(packages, "repository", "name", "version", "created"))
+            .order_by(packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        # last: the name of a repository; first: whether there was none before; limit
+        repositories = self._tables.repositories
+        holds = sa.exists().where(charts.c.repository == repositories.c.name, charts.c.versions > _ZERO)
+        behind = sa.or_(repositories.c.name > sa.bindparam("last"), sa.bindparam("first", type_=sa.Boolean))
+        self.names_of_repositories = self._text(
+            sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
         # last: the name of a chart; limit
         self.some_charts = self._text(
             sa.select(charts.c.name, charts.c.versions, charts.c.size)

@@ -25,7 +25,8 @@ class Tables:
     Attributes:
         catalog: one row: its random id, whether it is complete, and the storage it was read from.
         repositories: the revision of each repository.
-        charts: the revision in which an index last had to show each chart anew; without versions it is a tombstone.
+        charts: the revision in which an index or a search last had to show each chart anew; without versions it is a
+            tombstone.
         packages: one row for each `PackageRecord`.
         set_aside: one row for each `SetAside`; those of a `Withheld` fill all columns. A file's name need not be text
             there, so it is kept as bytes, with the repository's, and the reason, which may quote it, as a JSON string.

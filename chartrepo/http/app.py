@@ -35,15 +35,19 @@ from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages, is_page
+from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.search import SearchPage
 from chartrepo.http.pages.site import Site
+from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
+from chartrepo.searching import Search
 from chartrepo.settings import Settings
 from chartrepo.sync import Report
 from storage.base import StorageError
@@ -155,6 +159,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
+    search = Search(services.repositories.catalog)
+    SearchApi(search, site.links).register(app)
+    SearchPage(site, search).register(app)
+    HomePage(site, search, has_credentials=lambda: services.directory.has_credentials).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
