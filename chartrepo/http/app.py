@@ -161,8 +161,12 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     site.register(app)
     search = Search(services.repositories.catalog)
     SearchApi(search, site.links).register(app)
-    SearchPage(site, search).register(app)
-    HomePage(site, search, has_credentials=lambda: services.directory.has_credentials).register(app)
+
+    def has_credentials() -> bool:
+        return services.directory.has_credentials
+
+    SearchPage(site, search, has_credentials=has_credentials).register(app)
+    HomePage(site, search, has_credentials=has_credentials).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
