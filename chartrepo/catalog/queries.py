@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from chartrepo.catalog.document_queries import DocumentQueries
+from chartrepo.catalog.schema import FULL_TEXT
 from chartrepo.core.index import Form
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class Queries:
         tables: of the catalog.
         dialect: with values by name.
         insert: the dialect's own, that can overwrite the row which is in its way.
+
+    Attributes:
+        documents: those on documents that are searched.
     """
 
     def __init__(self, tables: Tables, dialect: sa.Dialect, insert: Callable[[sa.Table], Insert]) -> None:
@@ -83,6 +88,7 @@ class Queries:
         self._make_builds()
         self._make_reads_of_oci()
         self._make_writes_of_oci()
+        self.documents = DocumentQueries(tables, dialect, insert, self._text, self._put)
 
     def _text(self, statement: sa.ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
@@ -207,6 +213,20 @@ class Queries:
             .offset(_ZERO)
         )
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
+        # limit, offset
+        self.last_published = self._text(
+            sa.select(*_columns(packages, "repository", "name", "version", "created"))
+            .order_by(packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        # last: the name of a repository; first: whether there was none before; limit
+        repositories = self._tables.repositories
+        holds = sa.exists().where(charts.c.repository == repositories.c.name, charts.c.versions > _ZERO)
+        behind = sa.or_(repositories.c.name > sa.bindparam("last"), sa.bindparam("first", type_=sa.Boolean))
+        self.names_of_repositories = self._text(
+            sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
         # last: the name of a chart; limit
         self.some_charts = self._text(
             sa.select(charts.c.name, charts.c.versions, charts.c.size)
@@ -260,6 +280,8 @@ class Queries:
         chart = (packages.c.repository, packages.c.name)
 
         self.create_tables = tuple(self._text(sa.schema.CreateTable(table)) for table in every)
+        if self._dialect.name == "sqlite":
+            self.create_tables += (FULL_TEXT,)
         self.create_indexes = tuple(
             self._text(sa.schema.CreateIndex(index)) for table in every for index in table.indexes
         )

@@ -38,15 +38,19 @@ from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.chart_tabs import ChartTabs
 from chartrepo.http.pages.compare import ComparePage
 from chartrepo.http.pages.errors import ErrorPages, is_page
+from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.search import SearchPage
 from chartrepo.http.pages.site import Site
+from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
+from chartrepo.searching import Search
 from chartrepo.settings import Settings
 from chartrepo.sync import Report
 from storage.base import StorageError
@@ -162,6 +166,14 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     site.register(app)
     ChartTabs(site, services.registry).register(app)
     ComparePage(site, comparing).register(app)
+    search = Search(services.repositories.catalog)
+    SearchApi(search, site.links).register(app)
+
+    def has_credentials() -> bool:
+        return services.directory.has_credentials
+
+    SearchPage(site, search, has_credentials=has_credentials).register(app)
+    HomePage(site, search, has_credentials=has_credentials).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

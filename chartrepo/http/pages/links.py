@@ -5,7 +5,7 @@ The kind of page comes first, then the repository, then the chart with its versi
 its name, and no version has one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -78,6 +78,10 @@ class Links:
         """Of a page of some kind; what is None in the query is left out."""
         path = f"{self._ui}/{kind}" + (f"/{quote(rest, safe=_SAFE)}" if rest else "")
         return with_query(path, query)
+
+    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Of a search with these parameters, of which some may be there several times."""
+        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def repository(self, name: str, **query: str | int | None) -> str:
         """Of a repository; an empty name is that of the root."""
