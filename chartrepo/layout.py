@@ -28,10 +28,12 @@ The root repository has no folder. Everything private lies in a storage of its o
     deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
     accepted/team/app/web-1.0.0.tgz/<digests> the signature of a package was accepted, and by which key
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
+    token-owners/<ab..>/<id>                 an API token that a user made for himself, by a digest of the user's name
     audit/<day>/<first>-<last>-<batch>.jsonl audit records of a day, in UTC; first and last are minutes, as 0930
 """
 
 import re
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from chartrepo.core.errors import DigestInvalid
@@ -48,6 +50,7 @@ OCI_FOLDER: Final = "_oci"
 OCI_PREFIX: Final = f"{OCI_FOLDER}/"
 UPLOADS_PREFIX: Final = "oci-uploads/"
 TOKENS_PREFIX: Final = "tokens/"
+TOKEN_OWNERS_PREFIX: Final = "token-owners/"  # noqa: S105 - no secret
 SIGNING_KEYS_PREFIX: Final = "signing-keys/"
 DELETED_PREFIX: Final = "deleted/"
 AUDIT_PREFIX: Final = "audit/"
@@ -286,6 +289,16 @@ def token_key(token: str) -> str:
 def token_used_key(token: str) -> str:
     """Return the state's key of what tells when an API token was used last."""
     return f"{TOKENS_PREFIX}{token}.used"
+
+
+def token_owner_prefix(owner: str) -> str:
+    """Return what the state's keys begin with that tell which tokens a user made for himself."""
+    return f"{TOKEN_OWNERS_PREFIX}{sha256(owner.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}/"
+
+
+def token_owner_key(owner: str, token: str) -> str:
+    """Return the state's key of what tells that a token, by its id, is a user's own."""
+    return f"{token_owner_prefix(owner)}{token}"
 
 
 def ended_session_key(ends: int, session: str) -> str:

@@ -33,11 +33,13 @@ from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
-from chartrepo.http.pages import assets, sign_in
+from chartrepo.http.pages import assets, issuer_sign_in, sign_in
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.form_checks import FormChecks
+from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_page
+from chartrepo.http.pages.own_tokens import OwnTokens
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
@@ -160,12 +162,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
-    sessions = services.directory.sessions
-    if sessions is None:
-        raise ValueError("the directory of a server has sessions")
-    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
-    forms.register(app)
-    SignIn(site, services.directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies).register(app)
+    forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    OwnTokens(site, services.directory).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
@@ -174,6 +172,23 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     _check_that_views_ask(app)
     _answer_errors(app, site)
     return app
+
+
+def _sign_in(
+    app: Flask, site: Site, directory: Directory, *, authorizer: Authorizer, auditor: Auditor, cookies: Cookies
+) -> FormChecks:
+    """Add the pages by which people become known, and return what checks forms by who they are."""
+    sessions, issuers = directory.sessions, directory.issuer_sign_in
+    if sessions is None or issuers is None:
+        raise ValueError("the directory of a server has keys and a place for what has ended")
+    signing_in = SignIn(site, directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    signing_in.register(app)
+    IssuerPages(
+        site, directory, issuers, sign_in=signing_in, authorizer=authorizer, auditor=auditor, cookies=cookies
+    ).register(app)
+    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
+    forms.register(app)
+    return forms
 
 
 def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
@@ -201,7 +216,9 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
     return send_people_to_pages
 
 
-_OPEN: Final = ops.OPEN | sign_in.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
+_OPEN: Final = (
+    ops.OPEN | sign_in.OPEN | issuer_sign_in.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
+)
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
