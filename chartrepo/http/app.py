@@ -37,6 +37,7 @@ from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages, is_page
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.repositories import RepositoryPages
 from chartrepo.http.pages.site import Site
 from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.tokens import TokensApi
@@ -156,6 +157,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
+    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

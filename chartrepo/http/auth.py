@@ -106,6 +106,11 @@ class Visitor:
         self.asked = True
         return self._rights.may(action, repository, chart)
 
+    def extent(self, action: Action, repository: str) -> Extent:
+        """Return on how much of a repository it may do this, whatever is in it."""
+        self.asked = True
+        return self._rights.extent(action, repository)
+
     def readable(self, repository: str) -> Readable | None:
         """Return what tells by its name whether a chart of a repository may be read; None where all may.
 
