@@ -103,7 +103,7 @@ class Site:
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
             ),
         )
-        self._client = Client(self.app)
+        self._client = Client(self.app, use_cookies=False)
         self.always: dict[str, str] = {}
 
     def by(self, user: str, password: str) -> "Site":
