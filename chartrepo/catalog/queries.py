@@ -252,6 +252,9 @@ class Queries:
             .limit(limit)
             .offset(_ZERO)
         )
+        hidden = sa.case((set_aside.c.policies != sa.literal_column("''", sa.Text), _ONE), else_=_ZERO)
+        hidden_ones = sa.cast(sa.func.coalesce(sa.func.sum(hidden), _ZERO), sa.BigInteger)
+        self.count_of_set_aside = self._text(sa.select(sa.func.count(), hidden_ones).select_from(set_aside))
         # repository; last, end: names between which these are; deeper: a pattern of those of other repositories;
         # begin: of the last part of the name, counted from 1; limit
         begin = sa.bindparam("begin", type_=sa.Integer)

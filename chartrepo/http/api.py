@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import Flask, Response, request
 
-from chartrepo.catalog import Catalog, PackageRecord, SetAside, Withheld
+from chartrepo.catalog import Catalog, PackageRecord, Withheld
 from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.errors import (
@@ -27,9 +27,9 @@ from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
-from chartrepo.http.auditing import Auditor
-from chartrepo.http.auth import trying_of, visitor_of
-from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath
+from chartrepo.http.auth import visitor_of
+from chartrepo.http.deleting import Deleting
+from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
 from chartrepo.http.publishing import (
     FORM_CONFLICT,
@@ -60,8 +60,7 @@ class Api:
         publishing: Publishing,
         *,
         sync: Callable[[], Report],
-        allow_delete: bool,
-        auditor: Auditor,
+        deleting: Deleting,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -69,8 +68,7 @@ class Api:
         self._spool = publishing.spool
         self._publishing = publishing
         self._sync = sync
-        self._allow_delete = allow_delete
-        self._auditor = auditor
+        self._deleting = deleting
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -263,38 +261,26 @@ class Api:
     def delete(self, rest: str) -> Response:
         """DELETE of one version, exactly as it is written, or of a whole chart with `?all_versions=true`."""
         repository, parts = paths.api(rest)
-        visitor = visitor_of(request.environ)
         if not parts or not parts[0]:
-            visitor.require_some(Action.DELETE, repository)
+            visitor_of(request.environ).require_some(Action.DELETE, repository)
             raise NoSuchPath
-        visitor.require(Action.DELETE, repository, parts[0])
-        if not self._allow_delete:
-            raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
+        self._deleting.check(repository, parts[0])
         match parts:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
-                trying_of(request.environ).version = version
                 try:
-                    trying_of(request.environ).deleted(self._repositories.delete(repository, name, version))
+                    self._deleting.version(repository, name, version)
                 except (VersionNotFound, InvalidKey):
                     raise VersionNotFound("object not found") from None
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
                 try:
-                    deleted = self._repositories.delete_chart(repository, name, self._tell_deleted)
+                    deleted = self._deleting.chart(repository, name)
                 except ChartNotFound:
                     raise ChartNotFound("chart not found") from None
-                trying_of(request.environ).is_part = True  # each version has left a record of its own
                 return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
-
-    def _tell_deleted(self, package: PackageRecord | SetAside) -> None:
-        """Record that one of several versions was deleted: what fails after it is not about that one."""
-        trying = trying_of(request.environ)
-        trying.deleted(package)
-        self._auditor.done(request.environ)
-        trying.version = trying.digest = ""
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""

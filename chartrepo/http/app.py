@@ -25,6 +25,7 @@ from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
 from chartrepo.http.cookies import Cookies
+from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
@@ -34,14 +35,18 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets, sign_in
+from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
+from chartrepo.http.pages.delete import DeletePages
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.form_checks import FormChecks
 from chartrepo.http.pages.links import Links, is_page
+from chartrepo.http.pages.publish import PublishPages
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.repositories import RepositoryPages
 from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
+from chartrepo.http.pages.status import StatusPage
 from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
@@ -50,6 +55,7 @@ from chartrepo.metrics import Unmeasured
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
@@ -72,6 +78,7 @@ class Services:
         directory: who is known, and who may do what.
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
+        standing: what is known of the server itself.
     """
 
     repositories: Repositories
@@ -85,6 +92,7 @@ class Services:
     directory: Directory
     audit: Unaudited
     records: Records | None
+    standing: Standing
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -134,6 +142,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
     publishing = Publishing(services.repositories, spool, services.metrics)
+    deleting = Deleting(services.repositories, auditor, settings.allow_delete)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -142,8 +151,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         services.indexes,
         publishing,
         sync=services.sync,
-        allow_delete=settings.allow_delete,
-        auditor=auditor,
+        deleting=deleting,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)
@@ -163,6 +171,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     site = _site(settings, services, auditor)
     site.register(app)
     RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    PublishPages(site, publishing, settings.allow_overwrite).register(app)
+    DeletePages(site, deleting).register(app)
+    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
+    StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
     sessions = services.directory.sessions
     if sessions is None:
         raise ValueError("the directory of a server has sessions")
