@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
+from chartrepo.sync_notes import SyncNotes
 from chartrepo.trust.accepted import Acceptances
 from chartrepo.trust.attestations import known_referrers, listed_referrers
 from chartrepo.trust.judge import Trust
@@ -270,6 +273,23 @@ def begin_counting(settings: Settings, ground: Ground) -> Ground:
 def metrics(ground: Ground) -> Unmeasured:
     """Return what this process counts with; one to a process."""
     return Metrics(ground.counts) if ground.counts is not None else Unmeasured()
+
+
+def sync_notes(settings: Settings) -> SyncNotes:
+    """Return where it is noted how syncs went."""
+    return SyncNotes(settings.state_dir, time.time)
+
+
+def standing(settings: Settings, ground: Ground, metrics: Unmeasured) -> Standing:
+    """Return what is known of this server outside of its storage and catalog."""
+    return Standing(
+        settings,
+        storage=ground.description,
+        conditional_writes=ground.conditional_writes,
+        writes_are_safe=ground.writes_are_safe,
+        workers=metrics.workers,
+        notes=sync_notes(settings),
+    )
 
 
 def catalog(settings: Settings, ground: Ground) -> Catalog:

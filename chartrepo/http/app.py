@@ -19,13 +19,14 @@ from chartrepo.differences import Differences
 from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
-from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.api import Api, is_dry_run, respond
 from chartrepo.http.audit import AuditApi
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
 from chartrepo.http.cookies import Cookies
+from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
@@ -35,19 +36,25 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets, issuer_sign_in, sign_in
+from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.chart_tabs import ChartTabs
 from chartrepo.http.pages.compare import ComparePage
+from chartrepo.http.pages.delete import DeletePages
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.form_checks import FormChecks
 from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_page
 from chartrepo.http.pages.own_tokens import OwnTokens
+from chartrepo.http.pages.publish import PublishPages
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.repositories import RepositoryPages
 from chartrepo.http.pages.search import SearchPage
 from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
+from chartrepo.http.pages.status import StatusPage
+from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
@@ -57,6 +64,7 @@ from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.searching import Search
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
@@ -79,6 +87,7 @@ class Services:
         directory: who is known, and who may do what.
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
+        standing: what is known of the server itself.
     """
 
     repositories: Repositories
@@ -92,6 +101,7 @@ class Services:
     directory: Directory
     audit: Unaudited
     records: Records | None
+    standing: Standing
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -140,6 +150,8 @@ def create_app(settings: Settings, services: Services) -> Front:
 def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor, cookies: Cookies) -> Flask:
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
+    publishing = Publishing(services.repositories, spool, services.metrics)
+    deleting = Deleting(services.repositories, auditor, settings.allow_delete)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -148,11 +160,9 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     Api(
         services.repositories,
         services.indexes,
-        spool,
-        services.metrics,
+        publishing,
         sync=services.sync,
-        allow_delete=settings.allow_delete,
-        auditor=auditor,
+        deleting=deleting,
         comparing=comparing,
     ).register(app)
     TokensApi(services.directory).register(app)
@@ -183,6 +193,11 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     HomePage(site, search, has_credentials=has_credentials).register(app)
     forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
     OwnTokens(site, services.directory).register(app)
+    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    PublishPages(site, publishing, settings.allow_overwrite).register(app)
+    DeletePages(site, deleting).register(app)
+    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
+    StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
@@ -256,7 +271,7 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         try:
             visitor = (authorizer.visitor_of_page if page else authorizer.visitor)(request.environ)
         except Unauthorized as error:
-            if rule.endpoint == Api.publish.__name__:
+            if rule.endpoint == Api.publish.__name__ and not is_dry_run():
                 metrics.upload(upload_result(answer(error).status))
             raise
         request.environ[VISITOR] = visitor

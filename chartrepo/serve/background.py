@@ -141,6 +141,7 @@ class Background:
                 self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
+        self._notes = assembly.sync_notes(settings)
         self._next_sync = 0.0
         self._failures = Pauses()
         self._unread = Pauses()
@@ -192,6 +193,7 @@ class Background:
             pause = self._failures.longer()
             _complain(f"the sync failed, the next one is in {pause:.0f} s", error)
             self._metrics.sync("failed", time.monotonic() - began)
+            self._notes.failed(in_full(error))
             self._next_sync = time.monotonic() + pause
         else:
             self._failures.end()
@@ -207,6 +209,7 @@ class Background:
 
     def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
+        self._notes.done(report)
         if not self._told:
             log.info("%s", found_in(self._repositories.catalog))
             self._told = True

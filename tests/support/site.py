@@ -101,6 +101,7 @@ class Site:
                 if self.settings.audit
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
+                standing=assembly.standing(self.settings, GROUND, self.ledger),
             ),
         )
         self._client = Client(self.app, use_cookies=False)

@@ -115,8 +115,8 @@ class Links:
         )
 
     def repository(self, name: str, **query: str | int | None) -> str:
-        """Of a repository; an empty name is that of the root."""
-        return self.page("repositories", name, **query)
+        """Of a repository. An empty name is that of the root: without the slash it is the list of all."""
+        return self.page("repositories", name, **query) if name else with_query(f"{self._ui}/repositories/", query)
 
     def chart(
         self, repository: str, chart: str, version: str | None = None, *, tab: str = "charts", **query: str | int | None
