@@ -30,6 +30,7 @@ from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.deletions import Deletions
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
@@ -456,6 +457,11 @@ def gathering(settings: Settings, found: Storages) -> Gathering | None:
         view,
         own=Ledger(LocalStorage(settings.state_dir, private=True)),
     )
+
+
+def icons(settings: Settings) -> Icons:
+    """Return what makes the icons of charts."""
+    return Icons(KeptIcons(settings.state_dir / "icons"), PublicWeb() if settings.icons == "fetch" else None)
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

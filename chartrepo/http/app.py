@@ -36,11 +36,13 @@ from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages, is_page
+from chartrepo.http.pages.icons import IconPages
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.site import Site
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
+from chartrepo.icons import Icons
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
 from chartrepo.pulls import Uncounted
@@ -71,6 +73,7 @@ class Services:
         records: gives them to whoever may see them; None where none are kept.
         counting: counts the pulls of this process.
         pulls: tells of those of all; None where none are counted.
+        icons: makes the icons of charts.
     """
 
     repositories: Repositories
@@ -86,6 +89,7 @@ class Services:
     records: Records | None
     counting: Uncounted
     pulls: PullView | None
+    icons: Icons
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -163,6 +167,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
+    IconPages(site, services.icons).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

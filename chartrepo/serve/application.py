@@ -43,6 +43,7 @@ def make_app(settings: Settings, ground: assembly.Ground, certificate: Watched[C
             records=assembly.records(settings, found),
             counting=assembly.counting(settings),
             pulls=assembly.pull_view(settings),
+            icons=assembly.icons(settings),
         ),
     )
 
