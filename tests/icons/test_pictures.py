@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from chartrepo.icons.pictures import NoPictureError, small_png
-from tests.support.pictures import SIGNATURE, bomb, chunk, colors, picture
+from tests.support.raster import SIGNATURE, bomb, chunk, colors, picture
 
 RED = (192, 64, 32)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
