@@ -6,12 +6,13 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from flask import Flask, Response, request
 
-from chartrepo.catalog import Catalog, PackageRecord, Withheld
+from chartrepo.catalog import Catalog, PackageRecord, PullView, Withheld
 from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.differing.document import as_json
@@ -23,6 +24,7 @@ from chartrepo.core.errors import (
 )
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.permissions import Action, Readable
+from chartrepo.core.pulls import Tally
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
@@ -64,6 +66,7 @@ class Api:
         sync: Callable[[], Report],
         deleting: Deleting,
         comparing: Differences,
+        pulls: PullView | None,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -73,6 +76,7 @@ class Api:
         self._sync = sync
         self._comparing = comparing
         self._deleting = deleting
+        self._pulls = pulls
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -101,6 +105,9 @@ class Api:
             case (name, "compare"):
                 _route("/api/{repository}/charts/{name}/compare")
                 return self._differences(repository, name)
+            case (name, "pulls"):
+                _route("/api/{repository}/charts/{name}/pulls")
+                return self._pulls_of(repository, name)
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
@@ -168,6 +175,20 @@ class Api:
         told = {
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+        }
+        return respond(json_answer(200, told))
+
+    def _pulls_of(self, repository: str, name: str) -> Response:
+        """Tell how often a chart was pulled, and each version that is there and was; about a minute late."""
+        records = self._readable_versions(repository, name)
+        if not records:
+            raise ChartNotFound("chart not found")
+        if self._pulls is None:
+            raise FileNotFound("this server does not count pulls: set pulls to true to let it")
+        versions = self._pulls.versions(repository, name, [record.version for record in records])
+        told = {
+            **_tally(self._pulls.chart(repository, name)),
+            "versions": {version: _tally(tally) for version, tally in versions.items()},
         }
         return respond(json_answer(200, told))
 
@@ -309,6 +330,11 @@ def respond(answer: Answer) -> Response:
     response = Response(answer.body, status=answer.status, headers=answer.headers)
     response.content_length = answer.length
     return response
+
+
+def _tally(tally: Tally) -> dict[str, int | str | None]:
+    last = datetime.fromtimestamp(tally.last, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if tally.pulls else None
+    return {"pulls": tally.pulls, "last_pull": last}
 
 
 def _json_text(text: str) -> Response:

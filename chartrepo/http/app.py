@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.differences import Differences
@@ -44,6 +45,7 @@ from chartrepo.http.pages.delete import DeletePages
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.form_checks import FormChecks
 from chartrepo.http.pages.home import HomePage
+from chartrepo.http.pages.icons import IconPages
 from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_page
 from chartrepo.http.pages.own_tokens import OwnTokens
@@ -58,8 +60,10 @@ from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
+from chartrepo.icons import Icons
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.pulls import Uncounted
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.searching import Search
@@ -88,6 +92,9 @@ class Services:
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
         standing: what is known of the server itself.
+        counting: counts the pulls of this process.
+        pulls: tells of those of all; None where none are counted.
+        icons: makes the icons of charts.
     """
 
     repositories: Repositories
@@ -102,6 +109,9 @@ class Services:
     audit: Unaudited
     records: Records | None
     standing: Standing
+    counting: Uncounted
+    pulls: PullView | None
+    icons: Icons
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -143,6 +153,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         threads=settings.threads,
         browsers=Browsers(external_url=settings.external_url, origins=settings.cors_allow_origin),
         metrics=services.metrics,
+        pulls=services.counting,
         access=services.access,
     )
 
@@ -164,6 +175,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         sync=services.sync,
         deleting=deleting,
         comparing=comparing,
+        pulls=services.pulls,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)
@@ -198,6 +210,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     DeletePages(site, deleting).register(app)
     ArtifactPages(site, services.registry, settings.allow_delete).register(app)
     StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
+    IconPages(site, services.icons).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

@@ -13,9 +13,13 @@ from werkzeug.test import Client, TestResponse
 from chartrepo import assembly
 from chartrepo.access import SigningKeys
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.pulls import Counting, Gathering, Uncounted
+from chartrepo.pulls import Ledger as PullLedger
 from chartrepo.repository import Overwrite
 from chartrepo.sync import Report, sync_now
 from tests.support.repositories import Shop
@@ -66,9 +70,10 @@ class Site:
         ledger: what the metrics were told.
         lines: the access log.
         spool: where audit records wait.
+        gathering: takes counts of pulls to where they are shown.
     """
 
-    def __init__(self, shop: Shop, **settings: Any) -> None:
+    def __init__(self, shop: Shop, *, web: PublicWeb | None = None, **settings: Any) -> None:
         self.shop = shop
         defaults = load({}, {}, Path.read_text).settings
         changes = settings if settings.keys() & CREDENTIALS else {**OPEN, **settings}
@@ -77,6 +82,9 @@ class Site:
         self.ledger = Ledger()
         self.lines: list[Line] = []
         self.spool = Spool(shop.folder / "audit-spool")
+        counts, view = shop.folder / "pull-counts", PullView(shop.folder / "pull-counts")
+        pulls = PullLedger(shop.state)
+        self.gathering = Gathering(counts, pulls, view, own=pulls)
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
         registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)
@@ -102,6 +110,9 @@ class Site:
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
                 standing=assembly.standing(self.settings, GROUND, self.ledger),
+                counting=Counting(counts, clock=shop.clock) if self.settings.pulls else Uncounted(),
+                pulls=view if self.settings.pulls else None,
+                icons=Icons(KeptIcons(shop.folder / "icons"), web),
             ),
         )
         self._client = Client(self.app, use_cookies=False)
