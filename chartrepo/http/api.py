@@ -36,9 +36,11 @@ from chartrepo.http.auditing import Auditor
 from chartrepo.http.auth import trying_of, visitor_of
 from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer, upload_result
 from chartrepo.http.front import ROUTE
+from chartrepo.http.published_by import publisher_of
 from chartrepo.http.uploads import Spool
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.publishers import Publishers
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
 from storage.base import InvalidKey, StorageError
@@ -73,6 +75,7 @@ class Api:
         sync: Callable[[], Report],
         allow_delete: bool,
         auditor: Auditor,
+        publishers: Publishers,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -82,6 +85,7 @@ class Api:
         self._sync = sync
         self._allow_delete = allow_delete
         self._auditor = auditor
+        self._publishers = publishers
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -160,12 +164,14 @@ class Api:
         return records[found]
 
     def _provenance(self, record: PackageRecord) -> Response:
-        """Tell who signed a version, and what that is worth today."""
+        """Tell who signed a version, and what that is worth today; and who published it, to who is known."""
         signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
         state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
+        publisher = publisher_of(visitor_of(request.environ), self._publishers, record)
         told = {
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+            "published_by": publisher._asdict() if publisher is not None else None,
         }
         return respond(json_answer(200, told))
 

@@ -34,7 +34,8 @@ from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
-from chartrepo.http.pages.errors import ErrorPages, is_page
+from chartrepo.http.pages.errors import ErrorPages, is_for_people, is_page
+from chartrepo.http.pages.feeds import Feeds
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.site import Site
@@ -42,6 +43,7 @@ from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.publishers import Publishers
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
@@ -129,6 +131,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    publishers = Publishers(services.records)
     Api(
         services.repositories,
         services.indexes,
@@ -137,6 +140,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         sync=services.sync,
         allow_delete=settings.allow_delete,
         auditor=auditor,
+        publishers=publishers,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)
@@ -155,6 +159,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     site = _site(settings, services, auditor)
     site.register(app)
+    Feeds(site, publishers).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
@@ -228,7 +233,7 @@ _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 def _answer_errors(app: Flask, site: Site) -> None:
     def say(error: ChartrepoError | StorageError) -> Response:
         request.environ[REASON] = str(error)
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.say(error)
         return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
 
@@ -248,7 +253,7 @@ def _answer_errors(app: Flask, site: Site) -> None:
         if isinstance(error, NotFound | MethodNotAllowed):
             return site.page_instead() or say(NoSuchPath())
         request.environ[REASON] = error.description or error.name
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.page(error.code or 500, error.description or error.name)
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
@@ -256,6 +261,6 @@ def _answer_errors(app: Flask, site: Site) -> None:
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
         request.environ[REASON] = UNFORESEEN
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.unforeseen(logs.request_id.get())
         return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

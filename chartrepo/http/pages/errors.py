@@ -8,7 +8,7 @@ from flask import Response
 
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
-from chartrepo.http.pages.links import UI
+from chartrepo.http.pages.links import FEED, UI
 from chartrepo.http.pages.rendering import Pages
 from storage.base import StorageError
 
@@ -30,8 +30,13 @@ _NOT_HERE: Final = (
 
 
 def is_page(path: str) -> bool:
-    """Return whether a path is that of a page, so that people see what is answered."""
+    """Return whether a path is that of a page, or of what belongs to pages."""
     return path == UI or path.startswith(f"{UI}/")
+
+
+def is_for_people(path: str) -> bool:
+    """Return whether people see what is answered at a path. A feed is read by programs, who are told as programs."""
+    return is_page(path) and path != FEED and not path.startswith(f"{FEED}/")
 
 
 class ErrorPages:

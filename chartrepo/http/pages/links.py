@@ -16,6 +16,7 @@ from chartrepo.http.errors import NoSuchPath
 
 UI: Final = "/ui"
 STATIC: Final = "/static"
+FEED: Final = f"{UI}/feed"
 _SAFE: Final = "/+~"
 """Besides letters, digits and `._-`, what stands in a path as it is."""
 
@@ -85,6 +86,18 @@ class Links:
         name = quote(chart, safe="+~") + (f"@{quote(version, safe='+~')}" if version else "")
         where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
         return with_query(f"{self._ui}/{tab}/{where}{name}", query)
+
+    def feed(self, repository: str | None = None, chart: str | None = None) -> str:
+        """Of the feed of a chart, of a repository, or of everything."""
+        if repository is None:
+            return self.page("feed")
+        if chart is None:
+            return self.page("feed/repositories", repository)
+        return self.chart(repository, chart, tab="feed/charts")
+
+    def below_ui(self, path: str) -> str:
+        """Of a page by its path below the context path, as a request has it."""
+        return f"{self._context}{quote(path, safe=_SAFE)}"
 
     def package(self, repository: str, file: str) -> str:
         """Of a package, or of the provenance beside it."""
