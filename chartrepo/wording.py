@@ -1,11 +1,16 @@
 """Numbers with their nouns, in sentences for people."""
 
+from typing import Final
+
+_VOWELS: Final = frozenset("aeiou")
+
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, as `1 package`, `2,000 packages` or `2 repositories`."""
+    """Return a number with its noun, as `1 package`, `2,000 packages` `2 days` or `2 repositories`."""
     if number == 1:
         return f"1 {noun}"
-    return f"{number:,} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in _VOWELS else f"{noun}s"
+    return f"{number:,} {many}"
 
 
 def shown_size(size: int) -> str:
