@@ -516,6 +516,12 @@ class Settings:
         "Write audit records to standard output as well, a line of JSON each",
         default=False,
     )
+    pulls: bool = _setting(
+        Section.OPERATION,
+        kinds.BOOLEAN,
+        "Count how often each version of a chart is pulled, and when it was last",
+        default=True,
+    )
 
 
 TABLE: Final[tuple[Setting, ...]] = tuple(

@@ -6,13 +6,14 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from chartrepo.catalog import Catalog, PackageRecord, SetAside, Withheld
+from chartrepo.catalog import Catalog, PackageRecord, PullView, SetAside, Withheld
 from chartrepo.core import oci, provenance
 from chartrepo.core.archive import read_files
 from chartrepo.core.errors import (
@@ -27,6 +28,7 @@ from chartrepo.core.errors import (
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.names import check_repository
 from chartrepo.core.permissions import Action, Readable
+from chartrepo.core.pulls import Tally
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
@@ -76,6 +78,7 @@ class Api:
         allow_delete: bool,
         auditor: Auditor,
         publishers: Publishers,
+        pulls: PullView | None,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -86,6 +89,7 @@ class Api:
         self._allow_delete = allow_delete
         self._auditor = auditor
         self._publishers = publishers
+        self._pulls = pulls
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -111,19 +115,21 @@ class Api:
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
+            case (name, "pulls"):
+                _route("/api/{repository}/charts/{name}/pulls")
+                return self._pulls_of(repository, name)
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
-            case (name, version, "provenance"):
-                _route("/api/{repository}/charts/{name}/{version}/provenance")
-                return self._provenance(self._resolve(repository, name, version))
-            case (name, version, "templates"):
-                _route("/api/{repository}/charts/{name}/{version}/templates")
-                return self._templates(repository, self._resolve(repository, name, version))
-            case (name, version, "values"):
-                _route("/api/{repository}/charts/{name}/{version}/values")
-                return self._values(repository, self._resolve(repository, name, version))
+            case (name, version, "provenance" | "templates" | "values" as part):
+                _route(f"/api/{{repository}}/charts/{{name}}/{{version}}/{part}")
+                return self._part_of(repository, self._resolve(repository, name, version), part)
         raise NoSuchPath
+
+    def _part_of(self, repository: str, record: PackageRecord, part: str) -> Response:
+        if part == "provenance":
+            return self._provenance(record)
+        return self._templates(repository, record) if part == "templates" else self._values(repository, record)
 
     def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
@@ -172,6 +178,20 @@ class Api:
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
             "published_by": publisher._asdict() if publisher is not None else None,
+        }
+        return respond(json_answer(200, told))
+
+    def _pulls_of(self, repository: str, name: str) -> Response:
+        """Tell how often a chart was pulled, and each version that is there and was; about a minute late."""
+        records = self._readable_versions(repository, name)
+        if not records:
+            raise ChartNotFound("chart not found")
+        if self._pulls is None:
+            raise FileNotFound("this server does not count pulls: set pulls to true to let it")
+        versions = self._pulls.versions(repository, name, [record.version for record in records])
+        told = {
+            **_tally(self._pulls.chart(repository, name)),
+            "versions": {version: _tally(tally) for version, tally in versions.items()},
         }
         return respond(json_answer(200, told))
 
@@ -385,6 +405,11 @@ def respond(answer: Answer) -> Response:
     response = Response(answer.body, status=answer.status, headers=answer.headers)
     response.content_length = answer.length
     return response
+
+
+def _tally(tally: Tally) -> dict[str, int | str | None]:
+    last = datetime.fromtimestamp(tally.last, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if tally.pulls else None
+    return {"pulls": tally.pulls, "last_pull": last}
 
 
 def _json_text(text: str) -> Response:

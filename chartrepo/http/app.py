@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import exchange, oci_errors, oci_token, ops
@@ -44,6 +45,7 @@ from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
 from chartrepo.publishers import Publishers
+from chartrepo.pulls import Uncounted
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.settings import Settings
@@ -69,6 +71,8 @@ class Services:
         directory: who is known, and who may do what.
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
+        counting: counts the pulls of this process.
+        pulls: tells of those of all; None where none are counted.
     """
 
     repositories: Repositories
@@ -82,6 +86,8 @@ class Services:
     directory: Directory
     audit: Unaudited
     records: Records | None
+    counting: Uncounted
+    pulls: PullView | None
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -121,6 +127,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         threads=settings.threads,
         browsers=Browsers(external_url=settings.external_url, origins=settings.cors_allow_origin),
         metrics=services.metrics,
+        pulls=services.counting,
         access=services.access,
     )
 
@@ -141,6 +148,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         allow_delete=settings.allow_delete,
         auditor=auditor,
         publishers=publishers,
+        pulls=services.pulls,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)

@@ -41,6 +41,8 @@ def make_app(settings: Settings, ground: assembly.Ground, certificate: Watched[C
             ),
             audit=assembly.audit(settings, metrics),
             records=assembly.records(settings, found),
+            counting=assembly.counting(settings),
+            pulls=assembly.pull_view(settings),
         ),
     )
 

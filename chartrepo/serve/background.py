@@ -1,4 +1,4 @@
-"""The one process that works in the background: sync, published indexes, snapshot, clean-up.
+"""The one process that works in the background: sync, published indexes, snapshot, counts of pulls, clean-up.
 
 It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
 request needs depends on it, but for the first building of the catalog.
@@ -34,6 +34,7 @@ _TICK: Final = 0.25
 _CLEAN_EVERY: Final = 3600.0
 _DAY: Final = 86400.0
 _AUDIT_EVERY: Final = 60.0
+_PULLS_EVERY: Final = 60.0
 _NEVER: Final = float("inf")
 _JUDGINGS: Final = 2
 """How often packages are held to changed policies: workers may go by the old ones for a second longer."""
@@ -137,6 +138,11 @@ class Background:
             if keep is not None:
                 what, first = "removing old audit records", _CLEAN_EVERY
                 self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
+        gathering = assembly.gathering(settings, found)
+        if gathering is not None:
+            what = "taking counts of pulls to the storage"
+            self._chores.append(_Chore(what, gathering.gather, every=_PULLS_EVERY))
+            self._last_chores.append(_Chore(what, gathering.gather))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
         self._next_sync = 0.0

@@ -13,9 +13,12 @@ from werkzeug.test import Client, TestResponse
 from chartrepo import assembly
 from chartrepo.access import SigningKeys
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
 from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.pulls import Counting, Gathering, Uncounted
+from chartrepo.pulls import Ledger as PullLedger
 from chartrepo.repository import Overwrite
 from chartrepo.sync import Report, sync_now
 from tests.support.repositories import Shop
@@ -66,6 +69,7 @@ class Site:
         ledger: what the metrics were told.
         lines: the access log.
         spool: where audit records wait.
+        gathering: takes counts of pulls to where they are shown.
     """
 
     def __init__(self, shop: Shop, **settings: Any) -> None:
@@ -77,6 +81,9 @@ class Site:
         self.ledger = Ledger()
         self.lines: list[Line] = []
         self.spool = Spool(shop.folder / "audit-spool")
+        counts, view = shop.folder / "pull-counts", PullView(shop.folder / "pull-counts")
+        pulls = PullLedger(shop.state)
+        self.gathering = Gathering(counts, pulls, view, own=pulls)
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
         registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)
@@ -101,6 +108,8 @@ class Site:
                 if self.settings.audit
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
+                counting=Counting(counts, clock=shop.clock) if self.settings.pulls else Uncounted(),
+                pulls=view if self.settings.pulls else None,
             ),
         )
         self._client = Client(self.app)
