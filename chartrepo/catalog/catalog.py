@@ -15,7 +15,7 @@ from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.artifacts import Artifacts
 from chartrepo.catalog.browsing import Browsing
 from chartrepo.catalog.engine import Engine, Row, Session
-from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.exclusive import Exclusive, read_key
 from chartrepo.catalog.generations import Generations
 from chartrepo.catalog.locks import stripe_of
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
@@ -311,6 +311,15 @@ class Catalog:
             key = {"repository": from_name(repository), "file": from_name(file)}
             row = session.one(self._queries.one_set_aside, key)
         return None if row is None else to_set_aside(row)
+
+    def known(self, repository: str, file: str) -> PackageRecord | SetAside | None:
+        """Return all that is known of one package, be it set aside or not; None for nothing.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            return read_key(session, self._queries, repository, file)
 
     def withheld(self, repository: str, name: str) -> list[Withheld]:
         """Return the versions of a chart that no reader sees until their provenance is there.

@@ -19,7 +19,7 @@ from chartrepo.core.errors import ChartrepoError
 from chartrepo.http import exchange, oci_errors, oci_token, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
-from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.api import Api, is_dry_run, respond
 from chartrepo.http.audit import AuditApi
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
@@ -40,6 +40,7 @@ from chartrepo.http.pages.feeds import Feeds
 from chartrepo.http.pages.links import Links
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.site import Site
+from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
@@ -135,6 +136,7 @@ def create_app(settings: Settings, services: Services) -> Front:
 def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor) -> Flask:
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
+    publishing = Publishing(services.repositories, spool, services.metrics)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -142,8 +144,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     Api(
         services.repositories,
         services.indexes,
-        spool,
-        services.metrics,
+        publishing,
         sync=services.sync,
         allow_delete=settings.allow_delete,
         auditor=auditor,
@@ -219,7 +220,7 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         try:
             visitor = authorizer.visitor(request.environ)
         except Unauthorized as error:
-            if rule.endpoint == Api.publish.__name__:
+            if rule.endpoint == Api.publish.__name__ and not is_dry_run():
                 metrics.upload(upload_result(answer(error).status))
             raise
         request.environ[VISITOR] = visitor

@@ -50,6 +50,7 @@ class Shop:
         state: where the server's own state lies.
         overwrite: when a version may be replaced.
         policing: the policies that charts are held to.
+        writes_are_safe: whether the storage keeps two writers apart.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Shop:
     overwrite: Overwrite = Overwrite.FORCE
     clock: Clock = field(default_factory=Clock)
     policing: Policing = field(default_factory=Policing)
+    writes_are_safe: bool = True
     storage: FaultyStorage = field(init=False)
     catalog: Catalog = field(init=False)
 
@@ -80,6 +82,7 @@ class Shop:
             clock=self.clock,
             look=look,
             policing=self.policing,
+            writes_are_safe=self.writes_are_safe,
         )
 
     def police(self, text: str) -> None:
