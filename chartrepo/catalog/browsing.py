@@ -60,11 +60,31 @@ class Browsing:
         """
         if not is_text(repository, name):
             return None
-        chart = {"repository": repository, "name": name}
         with self._reading() as session:
-            row = session.one(self._queries.newest_so, {**chart, "stable": True})
-            row = row or session.one(self._queries.newest, chart)
+            return self._newest(session, repository, name)
+
+    def _newest(self, session: Session, repository: str, name: str) -> PackageRecord | None:
+        chart = {"repository": repository, "name": name}
+        row = session.one(self._queries.newest_so, {**chart, "stable": True})
+        row = row or session.one(self._queries.newest, chart)
         return to_package(row) if row is not None else None
+
+    def newest_of_all(self, readable: Callable[[str, str], bool] | None) -> Iterator[PackageRecord]:
+        """Give the same of every chart that counts, by repository and name, as they are asked for.
+
+        Args:
+            readable: tells of repository and chart whether it counts; None where all do.
+        """
+        repository = name = ""
+        while True:
+            values = {"last_repository": repository, "last": name, "limit": _AT_ONCE}
+            with self._reading() as session:
+                charts = list(session.rows(self._queries.charts_anywhere, values))
+                found = [self._newest(session, *chart) for chart in charts if readable is None or readable(*chart[:2])]
+            yield from (record for record in found if record is not None)
+            if len(charts) < _AT_ONCE:
+                return
+            repository, name = charts[-1]
 
     def version(self, repository: str, name: str, version: str) -> PackageRecord | None:
         """Return a version of a chart, exactly as it is written; None where there is none."""

@@ -208,6 +208,7 @@ class Queries:
         place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
         before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
         last_file: sa.BindParameter[str] = sa.bindparam("last_file")
+        after: sa.BindParameter[str] = sa.bindparam("last")
         earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
             *before, sa.bindparam("last_repository"), last_file
         )
@@ -224,6 +225,12 @@ class Queries:
         # name
         self.stamp_of_repository = self._text(
             sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
+        )
+        # last_repository, last: the name of a chart; limit
+        chart = (charts.c.repository, charts.c.name)
+        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
+        self.charts_anywhere = self._text(
+            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
         )
         # last: the name of a chart; limit
         self.some_charts = self._text(

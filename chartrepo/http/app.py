@@ -16,7 +16,7 @@ from chartrepo.audit import Records, Unaudited
 from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import exchange, oci_errors, oci_token, ops
+from chartrepo.http import exchange, oci_errors, oci_token, openapi, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, is_dry_run, respond
@@ -29,10 +29,12 @@ from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_resul
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
+from chartrepo.http.hub import HubSearch
 from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
+from chartrepo.http.openapi import OpenApi
 from chartrepo.http.pages import assets
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages, is_for_people, is_page
@@ -49,6 +51,7 @@ from chartrepo.publishers import Publishers
 from chartrepo.pulls import Uncounted
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
+from chartrepo.searching import Search
 from chartrepo.settings import Settings
 from chartrepo.sync import Report
 from storage.base import StorageError
@@ -169,6 +172,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     site = _site(settings, services, auditor)
     site.register(app)
     Feeds(site, publishers).register(app)
+    OpenApi(site.pages.base_url).register(app)
+    HubSearch(site, Search(services.repositories.catalog)).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
@@ -200,7 +205,7 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
     return send_people_to_pages
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
+_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, assets.ENDPOINT, "ui"}
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
