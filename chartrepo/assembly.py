@@ -17,6 +17,7 @@ from chartrepo.access import (
     Certificate,
     ChartMuseumTokens,
     Directory,
+    EndedSessions,
     Htpasswd,
     SigningKeys,
     Tokens,
@@ -307,8 +308,8 @@ def directory(
 
     Args:
         settings: which say so, or where it is said.
-        state: where tokens lie; without it there are none.
-        keys: that sign registry tokens; without them there are none.
+        state: where tokens lie, and what tells of ended sessions; without it there are none of both.
+        keys: that sign registry tokens and sessions; without them there are none.
         metrics: count how issuers are asked for their keys.
         certificate: of which its `files` tell too.
     """
@@ -322,6 +323,8 @@ def directory(
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
         keys=keys,
+        ended=EndedSessions(state) if state is not None else None,
+        session_lifetime=settings.session_expires,
         bearer=ChartMuseumTokens(BearerAuth(cert_path, settings.auth_issuer, settings.auth_audience))
         if cert_path is not None
         else None,

@@ -23,7 +23,8 @@ The root repository has no folder. Everything private lies in a storage of its o
     oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
     oci-uploads/<ab>/<uuid>.ended            says that the upload is over
     tokens/<id>.json                         an API token: what is kept of it, its hash among that
-    signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
+    signing-keys/<time>-<random>             a key that signs registry tokens and sessions; the newest signs
+    ended-sessions/<end>-<id>                somebody signed out; until the session would have ended by itself, in hex
     deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
     accepted/team/app/web-1.0.0.tgz/<digests> the signature of a package was accepted, and by which key
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
@@ -55,6 +56,7 @@ AUDIT_PREFIX: Final = "audit/"
 ACCEPTED_PREFIX: Final = "accepted/"
 PULLS_PREFIX: Final = "pulls/"
 PULL_TOTALS_KEY: Final = f"{PULLS_PREFIX}totals.json.gz"
+ENDED_SESSIONS_PREFIX: Final = "ended-sessions/"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -62,6 +64,7 @@ _TAGS: Final = "_tags"
 _CONDEMNED: Final = ".condemned"
 _ENDED: Final = "ended"
 _NEW_PULLS: Final = re.compile(rf"{PULLS_PREFIX}new/([0-9a-f]+)\.json\.gz")
+_ENDED_SESSION: Final = re.compile(rf"{ENDED_SESSIONS_PREFIX}([0-9a-f]{{12}})-[0-9a-f]{{32}}")
 _AUDIT: Final = re.compile(
     rf"{AUDIT_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/([0-9]{{4}})-([0-9]{{4}})-([0-9a-z-]+)\.jsonl"
 )
@@ -288,6 +291,17 @@ def token_key(token: str) -> str:
 def token_used_key(token: str) -> str:
     """Return the state's key of what tells when an API token was used last."""
     return f"{TOKENS_PREFIX}{token}.used"
+
+
+def ended_session_key(ends: int, session: str) -> str:
+    """Return the state's key of what tells that a session was ended, by its id and when it ends by itself."""
+    return f"{ENDED_SESSIONS_PREFIX}{ends:012x}-{session}"
+
+
+def end_of_session(storage_key: str) -> int | None:
+    """Return when the session ends by itself that a key tells of; None for other keys."""
+    match = _ENDED_SESSION.fullmatch(storage_key)
+    return int(match[1], 16) if match is not None else None
 
 
 # ---- audit

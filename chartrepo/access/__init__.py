@@ -3,6 +3,7 @@
 from chartrepo.access.certificate import Certificate, as_files, watch_certificate
 from chartrepo.access.chartmuseum import BearerAuth, ChartMuseumTokens
 from chartrepo.access.directory import ADMIN, Administrator, Directory, Shown
+from chartrepo.access.ended_sessions import EndedSessions
 from chartrepo.access.guessing import Guesses, network
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.identity_tokens import looks_like_one
@@ -10,6 +11,7 @@ from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import PREFIX as REGISTRY_TOKEN_PREFIX
 from chartrepo.access.registry_tokens import Issued, Login, RegistryTokens
 from chartrepo.access.rules import Rules, parse_rules, watch_rules
+from chartrepo.access.sessions import Session, Sessions
 from chartrepo.access.tokens import Tokens
 
 __all__ = [
@@ -20,12 +22,15 @@ __all__ = [
     "Certificate",
     "ChartMuseumTokens",
     "Directory",
+    "EndedSessions",
     "Guesses",
     "Htpasswd",
     "Issued",
     "Login",
     "RegistryTokens",
     "Rules",
+    "Session",
+    "Sessions",
     "Shown",
     "SigningKeys",
     "Tokens",

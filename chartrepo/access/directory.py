@@ -9,6 +9,7 @@ from typing import Any, Final
 from chartrepo.access import chartmuseum, identity_tokens
 from chartrepo.access.certificate import Certificate
 from chartrepo.access.chartmuseum import ChartMuseumTokens
+from chartrepo.access.ended_sessions import EndedSessions
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.identity_tokens import Unverified
 from chartrepo.access.issuer_keys import Keyrings, Told
@@ -16,6 +17,7 @@ from chartrepo.access.issuers import Issuer
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import Login, RegistryTokens
 from chartrepo.access.rules import Rules
+from chartrepo.access.sessions import Session, Sessions
 from chartrepo.access.tokens import Tokens
 from chartrepo.core import workloads
 from chartrepo.core.errors import AccessMisconfigured, IdentityRefused
@@ -26,6 +28,8 @@ from chartrepo.watched import Watched
 
 ADMIN: Final = "admin"
 """The name of the administrator whose password `admin_password` is."""
+SESSION_LIFETIME: Final = 12 * 3600.0
+"""Seconds for which somebody stays signed in unless something else is said."""
 _EVERYTHING: Final = Pattern.parse("**")
 _MOST_RIGHTS: Final = 1000
 
@@ -68,7 +72,9 @@ class Directory:
         rules: of a file; without one, administrators and users may read and write everything.
         tokens: that were made; None where they are not looked at. Without administrators and users none counts: what
             lets nobody in by its settings must not be opened by an object in its storage.
-        keys: that sign registry tokens; None where there are none.
+        keys: that sign registry tokens and sessions; None where there are none.
+        ended: which sessions were ended; without it there are none.
+        session_lifetime: in seconds.
         bearer: ChartMuseum's bearer tokens; None where they are not taken.
         told: of each try to get the keys of an issuer.
         clock: tells seconds, of which only differences count.
@@ -85,6 +91,8 @@ class Directory:
         rules: Watched[Rules] | None = None,
         tokens: Tokens | None = None,
         keys: SigningKeys | None = None,
+        ended: EndedSessions | None = None,
+        session_lifetime: float = SESSION_LIFETIME,
         bearer: ChartMuseumTokens | None = None,
         told: Told = _untold,
         clock: Callable[[], float] = time.monotonic,
@@ -106,6 +114,11 @@ class Directory:
         self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
         self._tokens = tokens
         self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
+        self.sessions = (
+            Sessions(keys, self.secret_of, ended=ended, lifetime=session_lifetime)
+            if keys is not None and ended is not None
+            else None
+        )
         self._own = _own_rules(
             tuple(self._administrators), anonymous_read=anonymous_read, open_writes=open_writes, rules=rules is not None
         )
@@ -243,10 +256,7 @@ class Directory:
             StorageError: the storage of keys or tokens does not answer.
         """
         login = self.registry_login(text)
-        try:
-            return self._caller_of(login) if login is not None else None
-        except IdentityRefused:  # the issuer is asked for another claim than when the token was made
-            return None
+        return self.caller_of(login) if login is not None else None
 
     def registry_login(self, text: str) -> Login | None:
         """Return what was shown for a registry token of this text; None where it does not hold.
@@ -281,6 +291,27 @@ class Directory:
             token = self.tokens.living(name) if self.tokens is not None else None
             return token.digest if token is not None else None
         return None if subject else ""
+
+    def session(self, text: str) -> tuple[Session, Caller] | None:
+        """Return the session of a text, and who is signed in by it; None where it does not hold (any more).
+
+        Raises:
+            StorageError: the storage of keys, tokens or ended sessions does not answer.
+        """
+        session = self.sessions.find(text) if self.sessions is not None and self.has_credentials else None
+        caller = self.caller_of(session.login) if session is not None else None
+        return (session, caller) if session is not None and caller is not None else None
+
+    def caller_of(self, login: Login) -> Caller | None:
+        """Return the caller who has shown a credential; None where that can be none any more.
+
+        Raises:
+            StorageError: the storage of the tokens does not answer.
+        """
+        try:
+            return self._caller_of(login)
+        except IdentityRefused:  # the issuer is asked for another claim than when that was shown
+            return None
 
     def _caller_of(self, login: Login) -> Caller | None:
         kind, _, name = login.subject.partition(":")

@@ -43,6 +43,7 @@ from chartrepo.catalog.rows import (
     to_package,
     to_set_aside,
 )
+from chartrepo.catalog.shelves import Shelves
 from chartrepo.catalog.sqlite import SQLite
 from chartrepo.core.errors import CatalogIncomplete, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
 from chartrepo.core.index import Form
@@ -156,6 +157,7 @@ class Catalog:
     Attributes:
         artifacts: its OCI side.
         browsing: what pages show of it.
+        shelves: what the pages of repositories show of it.
     """
 
     def __init__(
@@ -168,6 +170,7 @@ class Catalog:
         self._check = _Check(storage_id)
         self.artifacts = Artifacts(engine, queries, self._check)
         self.browsing = Browsing(engine, queries, self._check)
+        self.shelves = Shelves(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 

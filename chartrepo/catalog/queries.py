@@ -79,6 +79,7 @@ class Queries:
         self._make_reads()
         self._make_reads_of_charts()
         self._make_reads_of_pages()
+        self._make_reads_of_shelves()
         self._make_writes()
         self._make_builds()
         self._make_reads_of_oci()
@@ -237,6 +238,93 @@ class Queries:
             sa.select(charts.c.name, charts.c.versions, charts.c.size)
             .where(_where(charts, "repository"), charts.c.versions > _ZERO, charts.c.name > sa.bindparam("last"))
             .order_by(charts.c.name)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+
+    def _make_reads_of_shelves(self) -> None:
+        repositories, charts, packages = self._tables.repositories, self._tables.charts, self._tables.packages
+        set_aside, manifests, tags = self._tables.set_aside, self._tables.manifests, self._tables.tags
+        limit = sa.bindparam("limit", type_=sa.BigInteger)
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        status = (
+            sa.select(
+                repositories.c.name,
+                sa.func.count(),
+                sa.cast(sa.func.sum(charts.c.versions), sa.BigInteger),
+                sa.cast(sa.func.sum(charts.c.size), sa.BigInteger),
+                repositories.c.revision,
+                repositories.c.changed_at,
+            )
+            .join(charts, charts.c.repository == repositories.c.name)
+            .where(charts.c.versions > _ZERO)
+            .group_by(repositories.c.name, repositories.c.revision, repositories.c.changed_at)
+        )
+        self.one_repository = self._text(status.where(_where(repositories, "name")))
+        # last: a name; limit
+        self.some_repositories = self._text(
+            status.where(repositories.c.name > after).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
+        # repository, name_0 and so on: each chart's newest stable version, or its newest where none is stable.
+        some = charts.c.name.in_([sa.bindparam(f"name_{number}") for number in range(CHARTS_AT_ONCE)])
+        inner = packages.alias("inner_packages")
+        newest = (
+            sa.select(inner.c.file)
+            .where(inner.c.repository == charts.c.repository, inner.c.name == charts.c.name)
+            .order_by(inner.c.stable.desc(), inner.c.sort_key.desc(), inner.c.version.desc())
+            .limit(_ONE)
+            .offset(_ZERO)
+            .correlate(charts)
+            .scalar_subquery()
+        )
+        self.newest_of_some = self._text(
+            sa.select(*_columns(packages, *RECORD_COLUMNS))
+            .select_from(charts)
+            .join(packages, sa.and_(packages.c.repository == charts.c.repository, packages.c.file == newest))
+            .where(_where(charts, "repository"), some, charts.c.versions > _ZERO)
+        )
+        # repository as bytes, limit
+        self.some_set_aside = self._text(
+            sa.select(set_aside)
+            .where(_where(set_aside, "repository"))
+            .order_by(set_aside.c.file)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        # repository; last, end: names between which these are; deeper: a pattern of those of other repositories;
+        # begin: of the last part of the name, counted from 1; limit
+        begin = sa.bindparam("begin", type_=sa.Integer)
+        deeper: sa.BindParameter[str] = sa.bindparam("deeper")
+        last_part = sa.func.substr(manifests.c.name, begin)
+        has_chart = sa.exists().where(_where(packages, "repository"), packages.c.name == last_part)
+        count = sa.select(sa.func.count()).where(tags.c.name == manifests.c.name).correlate(manifests)
+        self.some_artifacts = self._text(
+            sa.select(manifests.c.name, sa.func.count(), count.scalar_subquery())
+            .where(manifests.c.chart.is_(None), manifests.c.name > after, manifests.c.name < sa.bindparam("end"))
+            .where(sa.not_(manifests.c.name.like(deeper, escape="\\")), sa.not_(has_chart))
+            .group_by(manifests.c.name)
+            .order_by(manifests.c.name)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        of_tag = sa.and_(manifests.c.name == tags.c.name, manifests.c.digest == tags.c.digest)
+        # name, last: a tag; limit
+        self.some_tagged = self._text(
+            sa.select(tags.c.tag, manifests)
+            .join(manifests, of_tag)
+            .where(_where(tags, "name"), tags.c.tag > after, manifests.c.chart.is_(None))
+            .order_by(tags.c.tag)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        # name, limit
+        needs = self._tables.needs
+        needed = sa.exists().where(needs.c.name == manifests.c.name, needs.c.digest == manifests.c.digest)
+        self.some_untagged = self._text(
+            sa.select(manifests)
+            .where(_where(manifests, "name"), manifests.c.chart.is_(None), manifests.c.subject.is_(None))
+            .where(sa.not_(sa.exists().where(of_tag)), sa.not_(needed))
+            .order_by(manifests.c.digest)
             .limit(limit)
             .offset(_ZERO)
         )

@@ -150,6 +150,13 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("loose", sa.Boolean, nullable=False),
             sa.Index("manifests_by_subject", "name", "subject", "digest"),
             sa.Index("manifests_by_chart", "name", "chart"),
+            # What is no chart is looked for among very many that are.
+            sa.Index(
+                "manifests_of_no_chart",
+                "name",
+                sqlite_where=sa.text("chart IS NULL"),
+                postgresql_where=sa.text("chart IS NULL"),
+            ),
         ),
         needs=sa.Table(
             "needs",

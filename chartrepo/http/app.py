@@ -25,6 +25,7 @@ from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
+from chartrepo.http.cookies import Cookies
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
@@ -35,12 +36,15 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.openapi import OpenApi
-from chartrepo.http.pages import assets
+from chartrepo.http.pages import assets, sign_in
 from chartrepo.http.pages.assets import Assets
-from chartrepo.http.pages.errors import ErrorPages, is_for_people, is_page
+from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.feeds import Feeds
-from chartrepo.http.pages.links import Links
+from chartrepo.http.pages.form_checks import FormChecks
+from chartrepo.http.pages.links import Links, is_for_people, is_page
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.repositories import RepositoryPages
+from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
 from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.tokens import TokensApi
@@ -98,10 +102,12 @@ def create_app(settings: Settings, services: Services) -> Front:
     """Return the WSGI application of the whole server."""
     addresses = Addresses(settings.trusted_proxies, origin(settings.external_url or settings.chart_url))
     auditor = Auditor(services.audit, services.directory, addresses)
+    cookies = Cookies(addresses, settings.context_path)
     authorizer = Authorizer(
         services.directory,
         open_writes=settings.open_writes,
         addresses=addresses,
+        cookies=cookies,
         wrong=auditor.wrong_credential,
     )
     options = Options(
@@ -115,7 +121,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         Classic(services.repositories, services.indexes, options),
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
         Oci(registry, services.metrics, prefix=settings.oci_prefix, allow_delete=settings.allow_delete),
-        _flask(settings, services, authorizer, auditor),
+        _flask(settings, services, authorizer, auditor, cookies),
         authorizer=authorizer,
         auditor=auditor,
         addresses=addresses,
@@ -136,7 +142,7 @@ def create_app(settings: Settings, services: Services) -> Front:
     )
 
 
-def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor) -> Flask:
+def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor, cookies: Cookies) -> Flask:
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
     publishing = Publishing(services.repositories, spool, services.metrics)
@@ -174,10 +180,19 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     Feeds(site, publishers).register(app)
     OpenApi(site.pages.base_url).register(app)
     HubSearch(site, Search(services.repositories.catalog)).register(app)
+    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    sessions = services.directory.sessions
+    if sessions is None:
+        raise ValueError("the directory of a server has sessions")
+    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
+    forms.register(app)
+    SignIn(site, services.directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
     _ask_who_calls(app, authorizer, services.metrics)
+    _check_forms(app, forms)
+    _check_that_views_ask(app)
     _answer_errors(app, site)
     return app
 
@@ -192,9 +207,11 @@ def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
         context_path=settings.context_path,
         oci_prefix=settings.oci_prefix,
         public_url=services.public_url,
+        can_sign_in=lambda: services.directory.has_credentials,
     )
+    errors = ErrorPages(pages, can_sign_in=lambda: services.directory.has_credentials)
     contents = ContentsCache(services.repositories)
-    return Site(pages, links, files, ErrorPages(pages), services.repositories, contents)
+    return Site(pages, links, files, errors, services.repositories, contents)
 
 
 def _send_people_to(site: Site) -> Callable[[], Response | None]:
@@ -205,7 +222,9 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
     return send_people_to_pages
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, assets.ENDPOINT, "ui"}
+_OPEN: Final = (
+    ops.OPEN | sign_in.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, assets.ENDPOINT, "ui"}
+)
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
@@ -213,17 +232,16 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
     @app.before_request
     def find_visitor() -> None:
         """Find out who asks, for every route that is not open by name. What it may do each view asks."""
-        rule = request.url_rule
+        rule, page = request.url_rule, is_page(request.path)
         if rule is None:
-            return  # there is nothing to guard
-        if not rule.arguments:
-            request.environ[ROUTE] = rule.rule
-        elif is_page(rule.rule):
-            request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule.rule)
+            if page:  # there is nothing to guard, and the page that says so knows who reads it
+                request.environ[VISITOR] = authorizer.visitor_of_open_page(request.environ)
+            return
+        _note_route(rule.rule, parameters=bool(rule.arguments))
         if rule.endpoint in _OPEN:
             return
         try:
-            visitor = authorizer.visitor(request.environ)
+            visitor = (authorizer.visitor_of_page if page else authorizer.visitor)(request.environ)
         except Unauthorized as error:
             if rule.endpoint == Api.publish.__name__ and not is_dry_run():
                 metrics.upload(upload_result(answer(error).status))
@@ -231,6 +249,16 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         request.environ[VISITOR] = visitor
         ops.NEEDS.get(rule.endpoint, Visitor.needs_to_be_asked)(visitor)
 
+
+def _check_forms(app: Flask, forms: FormChecks) -> None:
+    @app.before_request
+    def check_form() -> None:
+        """See that what is sent to a page comes from a page of ours, before any view runs."""
+        if is_page(request.path):
+            forms.check(request.environ)
+
+
+def _check_that_views_ask(app: Flask) -> None:
     @app.after_request
     def check_asked(response: Response) -> Response:
         """Send nothing that a view made without asking whether the caller may have it."""
@@ -238,6 +266,14 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         if visitor is not None:
             visitor.check_asked(response.status_code)
         return response
+
+
+def _note_route(rule: str, *, parameters: bool) -> None:
+    """Leave for log and metrics which route answers, unless it is one of the API whose view knows better."""
+    if not parameters:
+        request.environ[ROUTE] = rule
+    elif is_page(rule):
+        request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule)
 
 
 _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")

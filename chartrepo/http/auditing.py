@@ -21,6 +21,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.auth import VISITOR, Environ, Visitor
 from chartrepo.http.credentials import Credential, Password
 from chartrepo.http.oci_paths import is_oci
+from chartrepo.http.pages.links import is_page
 from chartrepo.http.paths import decode
 from chartrepo.http.trying import Trying
 
@@ -92,6 +93,21 @@ class Auditor:
                     address=self.addresses.caller(environ),
                     request=logs.request_id.get(),
                     detail="for one of its issuer, for a quarter of an hour",
+                )
+            )
+
+    def signed_in(self, environ: Environ, caller: Caller) -> None:
+        """Record that somebody has signed in to the pages."""
+        if self.audit.is_on:
+            self.audit.tell(
+                Record(
+                    action=Deed.LOG_IN,
+                    outcome=Outcome.DONE,
+                    caller=caller.name,
+                    protocol=_protocol(environ),
+                    address=self.addresses.caller(environ),
+                    request=logs.request_id.get(),
+                    detail="signed in to the pages",
                 )
             )
 
@@ -175,7 +191,8 @@ def _is_unasked(environ: Environ) -> bool:
 
 
 def _protocol(environ: Environ) -> str:
-    return "oci" if is_oci(environ["PATH_INFO"]) else "api"
+    path = environ["PATH_INFO"]
+    return "oci" if is_oci(path) else "page" if is_page(path) else "api"
 
 
 def _reason(environ: Environ) -> str:

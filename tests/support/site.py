@@ -113,7 +113,7 @@ class Site:
                 pulls=view if self.settings.pulls else None,
             ),
         )
-        self._client = Client(self.app)
+        self._client = Client(self.app, use_cookies=False)
         self.always: dict[str, str] = {}
 
     def by(self, user: str, password: str) -> "Site":
