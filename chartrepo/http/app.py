@@ -36,7 +36,8 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.openapi import OpenApi
-from chartrepo.http.pages import assets, sign_in
+from chartrepo.http.pages import api_page, assets, sign_in
+from chartrepo.http.pages.api_page import ApiPage
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.feeds import Feeds
@@ -179,6 +180,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     site.register(app)
     Feeds(site, publishers).register(app)
     OpenApi(site.pages.base_url).register(app)
+    ApiPage(site, authorizer).register(app)
     HubSearch(site, Search(services.repositories.catalog)).register(app)
     RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
     sessions = services.directory.sessions
@@ -223,7 +225,9 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
 
 
 _OPEN: Final = (
-    ops.OPEN | sign_in.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, assets.ENDPOINT, "ui"}
+    ops.OPEN
+    | sign_in.OPEN
+    | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, api_page.ENDPOINT, assets.ENDPOINT, "ui"}
 )
 """Endpoints that are for everybody, or that ask by themselves."""
 

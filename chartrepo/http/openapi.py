@@ -25,8 +25,9 @@ ENDPOINT: Final = "openapi"
 METHODS: Final = ("get", "post", "delete")
 """That the API takes, in the order in which they are shown."""
 
+OF_ROOT: Final = "OfRoot"
+"""At the end of the id of what is the same for the root repository."""
 _IN_REPOSITORY: Final = "/{repository}/"
-_OF_ROOT: Final = "OfRoot"
 _CACHING: Final = "public, max-age=300"
 """It is for everybody, and changes with a release."""
 
@@ -70,7 +71,7 @@ def _paths(written: Mapping[str, Any]) -> dict[str, Any]:
             made[path] = {method: _operation(said) for method, said in operations.items()}
             continue
         made[path.replace(_IN_REPOSITORY, "/", 1)] = {
-            method: _operation({**said, "operationId": said["operationId"] + _OF_ROOT})
+            method: _operation({**said, "operationId": said["operationId"] + OF_ROOT})
             for method, said in operations.items()
         }
         named = {"$ref": "#/components/parameters/Repository"}
