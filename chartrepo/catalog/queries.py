@@ -228,6 +228,44 @@ class Queries:
         self.names_of_repositories = self._text(
             sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
         )
+        of_repository = _where(packages, "repository")
+        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+        # limit
+        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
+        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
+        self.latest_of_repository = self._text(
+            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        self.latest_of_chart = self._text(
+            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        # before, last_repository, last_file: of the last one that is known; limit
+        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
+        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
+        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
+            *before, sa.bindparam("last_repository"), last_file
+        )
+        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
+        # repository, before, last_file, limit
+        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
+        self.latest_places_of_repository = self._text(
+            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
+        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
+        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
+        # name
+        self.stamp_of_repository = self._text(
+            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
+        )
+        # last_repository, last: the name of a chart; limit
+        chart = (charts.c.repository, charts.c.name)
+        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
+        self.charts_anywhere = self._text(
+            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
+        )
         # last: the name of a chart; limit
         self.some_charts = self._text(
             sa.select(charts.c.name, charts.c.versions, charts.c.size)

@@ -35,6 +35,7 @@ from chartrepo.http.auth import visitor_of
 from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
+from chartrepo.http.published_by import publisher_of
 from chartrepo.http.publishing import (
     FORM_CONFLICT,
     NO_FIELDS,
@@ -46,6 +47,7 @@ from chartrepo.http.publishing import (
     tried_answer,
 )
 from chartrepo.indexes import Indexes
+from chartrepo.publishers import Publishers
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
 from storage.base import InvalidKey
@@ -66,6 +68,7 @@ class Api:
         sync: Callable[[], Report],
         deleting: Deleting,
         comparing: Differences,
+        publishers: Publishers,
         pulls: PullView | None,
     ) -> None:
         self._repositories = repositories
@@ -76,6 +79,7 @@ class Api:
         self._sync = sync
         self._comparing = comparing
         self._deleting = deleting
+        self._publishers = publishers
         self._pulls = pulls
 
     def register(self, app: Flask) -> None:
@@ -169,12 +173,14 @@ class Api:
         return records[found]
 
     def _provenance(self, record: PackageRecord) -> Response:
-        """Tell who signed a version, and what that is worth today."""
+        """Tell who signed a version, and what that is worth today; and who published it, to who is known."""
         signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
         state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
+        publisher = publisher_of(visitor_of(request.environ), self._publishers, record)
         told = {
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+            "published_by": publisher._asdict() if publisher is not None else None,
         }
         return respond(json_answer(200, told))
 

@@ -17,7 +17,7 @@ from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
 from chartrepo.differences import Differences
-from chartrepo.http import exchange, oci_errors, oci_token, ops
+from chartrepo.http import exchange, oci_errors, oci_token, openapi, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
 from chartrepo.http.api import Api, is_dry_run, respond
@@ -32,22 +32,26 @@ from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_resul
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
+from chartrepo.http.hub import HubSearch
 from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
-from chartrepo.http.pages import assets, issuer_sign_in, sign_in
+from chartrepo.http.openapi import OpenApi
+from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
+from chartrepo.http.pages.api_page import ApiPage
 from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.chart_tabs import ChartTabs
 from chartrepo.http.pages.compare import ComparePage
 from chartrepo.http.pages.delete import DeletePages
 from chartrepo.http.pages.errors import ErrorPages
+from chartrepo.http.pages.feeds import Feeds
 from chartrepo.http.pages.form_checks import FormChecks
 from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.icons import IconPages
 from chartrepo.http.pages.issuer_sign_in import IssuerPages
-from chartrepo.http.pages.links import Links, is_page
+from chartrepo.http.pages.links import Links, is_for_people, is_page
 from chartrepo.http.pages.own_tokens import OwnTokens
 from chartrepo.http.pages.publish import PublishPages
 from chartrepo.http.pages.rendering import Pages
@@ -63,6 +67,7 @@ from chartrepo.http.uploads import Spool, request_class
 from chartrepo.icons import Icons
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.publishers import Publishers
 from chartrepo.pulls import Uncounted
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
@@ -168,6 +173,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     app.url_map.merge_slashes = False
     site = _site(settings, services, auditor)
     comparing = Differences(services.repositories.catalog.browsing, site.contents)
+    publishers = Publishers(services.records)
     Api(
         services.repositories,
         services.indexes,
@@ -175,6 +181,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         sync=services.sync,
         deleting=deleting,
         comparing=comparing,
+        publishers=publishers,
         pulls=services.pulls,
     ).register(app)
     TokensApi(services.directory).register(app)
@@ -205,6 +212,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     HomePage(site, search, has_credentials=has_credentials).register(app)
     forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
     OwnTokens(site, services.directory).register(app)
+    Feeds(site, publishers).register(app)
+    OpenApi(site.pages.base_url).register(app)
+    ApiPage(site, authorizer).register(app)
+    HubSearch(site, search).register(app)
     RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
     PublishPages(site, publishing, settings.allow_overwrite).register(app)
     DeletePages(site, deleting).register(app)
@@ -264,7 +275,10 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
 
 
 _OPEN: Final = (
-    ops.OPEN | sign_in.OPEN | issuer_sign_in.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
+    ops.OPEN
+    | sign_in.OPEN
+    | issuer_sign_in.OPEN
+    | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, api_page.ENDPOINT, assets.ENDPOINT, "ui"}
 )
 """Endpoints that are for everybody, or that ask by themselves."""
 
@@ -324,7 +338,7 @@ _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 def _answer_errors(app: Flask, site: Site) -> None:
     def say(error: ChartrepoError | StorageError) -> Response:
         request.environ[REASON] = str(error)
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.say(error)
         return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
 
@@ -344,7 +358,7 @@ def _answer_errors(app: Flask, site: Site) -> None:
         if isinstance(error, NotFound | MethodNotAllowed):
             return site.page_instead() or say(NoSuchPath())
         request.environ[REASON] = error.description or error.name
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.page(error.code or 500, error.description or error.name)
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
@@ -352,6 +366,6 @@ def _answer_errors(app: Flask, site: Site) -> None:
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
         request.environ[REASON] = UNFORESEEN
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.unforeseen(logs.request_id.get())
         return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

@@ -22,6 +22,7 @@ from chartrepo.pulls import Counting, Gathering, Uncounted
 from chartrepo.pulls import Ledger as PullLedger
 from chartrepo.repository import Overwrite
 from chartrepo.sync import Report, sync_now
+from tests.support import documented
 from tests.support.repositories import Shop
 
 Headers = Mapping[str, str]
@@ -136,10 +137,11 @@ class Site:
         self.lines.append(Line(method, path, status, size, agent, request))
 
     def ask(self, method: str, path: str, *, headers: Headers | None = None, **options: Any) -> TestResponse:
-        """Send one request, and read its answer to the end."""
+        """Send one request, and read its answer to the end. It has to be one that the API's document knows."""
         response = self._client.open(path, method=method, headers={**self.always, **(headers or {})}, **options)
         response.get_data()
         response.close()
+        documented.check(self.ledger.requests[-1][0], method, response)
         return response
 
     def get(self, path: str, **headers: str) -> TestResponse:
