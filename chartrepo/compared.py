@@ -183,7 +183,10 @@ class OnServer:
                     "or you may not read it"
                 ) from None
             package = urljoin(f"{self._base}/{where}", entry.url)
-            data = self._get(fetcher, package, limit=MAX_PACKAGE)
+            try:
+                data = self._get(fetcher, package, limit=MAX_PACKAGE)
+            except MissingError as error:
+                raise SourceError(f"{told(package)}: {error}") from None
         if entry.digest and sha256(data).hexdigest() != entry.digest:
             raise SourceError(f"{told(package)} has not the digest that the server says: try again")
         return read(data, told(package))

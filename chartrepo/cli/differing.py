@@ -135,7 +135,7 @@ def _tell(name: str, found: Comparison, only: Sequence[str], lines: LineComparer
 
 
 def _say(line: str = "", colour: str | None = None, *, bold: bool = False) -> None:
-    click.secho(visible_text(line), fg=colour, bold=bold)
+    click.secho(visible_text(line), fg=colour, bold=bold or None)
 
 
 Told = Iterator[tuple[str, str | None]]
