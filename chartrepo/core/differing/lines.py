@@ -260,7 +260,7 @@ def word_marks(old: str, new: str, effort: Effort) -> tuple[Marks, Marks]:
 
 
 def _ends_marks(old: str, new: str, effort: Effort) -> tuple[Marks, Marks]:
-    """Return the same for long lines, of which only where they begin to differ and where they cease to is looked for."""
+    """Return the same for long lines: from where they begin to differ to where they cease to, and nothing between."""
     least = min(len(old), len(new))
     if not effort.spend(least // 50):
         return (), ()
