@@ -5,6 +5,7 @@ Read out of the catalog and the one manifest that the version's tag names; no ar
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,10 +79,8 @@ def attachments_of(registry: Registry, artifacts: Artifacts, record: PackageReco
         return Attachments((), (), more=False)
     name = Name(record.repository, record.name)
     digests: dict[str, None] = {}
-    try:
+    with suppress(ManifestUnknown, NameUnknown):
         digests[str(registry.manifests.get(name, tag).digest)] = None
-    except (ManifestUnknown, NameUnknown):
-        pass
     digests |= dict.fromkeys(each.digest for each in artifacts.of_package(name, record.digest)[:_MOST_MANIFESTS])
     found: dict[str, Attachment] = {}
     for about in digests:
