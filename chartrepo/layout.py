@@ -30,6 +30,8 @@ The root repository has no folder. Everything private lies in a storage of its o
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
     token-owners/<ab..>/<id>                 an API token that a user made for himself, by a digest of the user's name
     audit/<day>/<first>-<last>-<batch>.jsonl audit records of a day, in UTC; first and last are minutes, as 0930
+    pulls/totals.json.gz                     how often each version was pulled, and when it was last
+    pulls/new/<batch>.json.gz                ... since then, as a server counted it in about a minute
 """
 
 import re
@@ -56,6 +58,8 @@ DELETED_PREFIX: Final = "deleted/"
 AUDIT_PREFIX: Final = "audit/"
 ACCEPTED_PREFIX: Final = "accepted/"
 ENDED_SESSIONS_PREFIX: Final = "ended-sessions/"
+PULLS_PREFIX: Final = "pulls/"
+PULL_TOTALS_KEY: Final = f"{PULLS_PREFIX}totals.json.gz"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
@@ -63,6 +67,7 @@ _TAGS: Final = "_tags"
 _CONDEMNED: Final = ".condemned"
 _ENDED: Final = "ended"
 _ENDED_SESSION: Final = re.compile(rf"{ENDED_SESSIONS_PREFIX}([0-9a-f]{{12}})-[0-9a-f]{{32}}")
+_NEW_PULLS: Final = re.compile(rf"{PULLS_PREFIX}new/([0-9a-f]+)\.json\.gz")
 _AUDIT: Final = re.compile(
     rf"{AUDIT_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/([0-9]{{4}})-([0-9]{{4}})-([0-9a-z-]+)\.jsonl"
 )
@@ -338,3 +343,17 @@ def audit_place(storage_key: str) -> AuditPlace | None:
     """Return what lies under a key of the state's storage; None where it is no audit records of ours."""
     found = _AUDIT.fullmatch(storage_key)
     return AuditPlace(*found.groups()) if found is not None else None
+
+
+# ---- pulls
+
+
+def new_pulls_key(batch: str) -> str:
+    """Return the state's key of pulls that are not in the totals yet."""
+    return f"{PULLS_PREFIX}new/{batch}.json.gz"
+
+
+def new_pulls(state_key: str) -> str | None:
+    """Return the batch of pulls that lies under a key of the state's storage; None where it is none."""
+    found = _NEW_PULLS.fullmatch(state_key)
+    return found[1] if found is not None else None

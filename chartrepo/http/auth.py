@@ -102,6 +102,12 @@ class Visitor:
         return self._rights.everywhere(Action.READ)
 
     @property
+    def reads_somewhere(self) -> bool:
+        """Whether there is anything that it may read, be it there or not."""
+        self.asked = True
+        return self._rights.anywhere(Action.READ)
+
+    @property
     def publishes_somewhere(self) -> bool:
         """Whether there is anything that it may publish. Nothing is shown by that, so that nothing counts as asked."""
         return self._rights.anywhere(Action.PUBLISH)
@@ -115,6 +121,16 @@ class Visitor:
         """Return whether it may do this to a chart."""
         self.asked = True
         return self._rights.may(action, repository, chart)
+
+    def does_somewhere(self, action: Action) -> bool:
+        """Return whether there is anything that it may do this to."""
+        self.asked = True
+        return self._rights.anywhere(action)
+
+    def extent(self, action: Action, repository: str) -> Extent:
+        """Return on how much of a repository it may do this, whatever is in it."""
+        self.asked = True
+        return self._rights.extent(action, repository)
 
     def readable(self, repository: str) -> Readable | None:
         """Return what tells by its name whether a chart of a repository may be read; None where all may.

@@ -57,6 +57,13 @@ class Site:
             return None
         return self._moved(self.links.repository(name) if name else self.links.home)
 
+    @staticmethod
+    def moved(to: str) -> Response:
+        """Return the answer to a form that sends the browser on to a page, so that no reload sends the form again."""
+        response = Response(status=303, headers={"Cache-Control": "no-store", "Location": to})
+        response.autocorrect_location_header = False
+        return response
+
     def _to_home(self) -> Response:
         return self._moved(self.links.home)
 
