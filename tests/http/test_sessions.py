@@ -207,7 +207,12 @@ class TestWhereAPersonIsSent:
 
     @pytest.mark.parametrize(
         "headers",
-        [{"Accept": "*/*"}, {"Accept": "image/png,*/*"}, {"Authorization": "Basic eDp5"}],
+        [
+            {"Accept": "*/*"},
+            {"Accept": "image/png,*/*"},
+            {"Sec-Fetch-Dest": "empty"},
+            {"Authorization": "Basic eDp5"},
+        ],
     )
     def test_programs_scripts_and_pictures_are_told_and_not_sent(
         self, browser: Browser, headers: dict[str, str]
