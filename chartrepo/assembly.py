@@ -26,18 +26,20 @@ from chartrepo.access import (
     watch_rules,
 )
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
-from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.catalog import Catalog, PullView, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.deletions import Deletions
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.outcomes import ReadMany
 from chartrepo.policies import watch_policies
 from chartrepo.policing import Policing
+from chartrepo.pulls import Counting, Gathering, Ledger, Uncounted
 from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
@@ -439,13 +441,50 @@ def audit(settings: Settings, measured: Unmeasured | None = None) -> Unaudited:
 
 def journal(settings: Settings, found: Storages) -> Journal:
     """Return the audit records in the state beside the packages; where nothing can be written, in the server's own."""
+    return Journal(_written_to(settings, found))
+
+
+def _written_to(settings: Settings, found: Storages) -> Storage:
+    """Return the state beside the packages; where nothing can be written there, the server's own."""
     writable = found.folder is None or os.access(found.folder, os.W_OK)
-    return Journal(found.state if writable else LocalStorage(settings.state_dir, private=True))
+    return found.state if writable else LocalStorage(settings.state_dir, private=True)
 
 
 def records(settings: Settings, found: Storages) -> Records | None:
     """Return the audit records that somebody may see; None where none are kept."""
     return Records(journal(settings, found), audit_spool(settings)) if settings.audit else None
+
+
+def _pull_counts(settings: Settings) -> Path:
+    return settings.state_dir / "pull-counts"
+
+
+def counting(settings: Settings) -> Uncounted:
+    """Return what counts the pulls of this process."""
+    return Counting(_pull_counts(settings)) if settings.pulls else Uncounted()
+
+
+def pull_view(settings: Settings) -> PullView | None:
+    """Return what tells how often charts were pulled; None where that is not counted."""
+    return PullView(_pull_counts(settings)) if settings.pulls else None
+
+
+def gathering(settings: Settings, found: Storages) -> Gathering | None:
+    """Return what takes counts of pulls to the storage; None where none are counted."""
+    view = pull_view(settings)
+    if view is None:
+        return None
+    return Gathering(
+        _pull_counts(settings),
+        Ledger(_written_to(settings, found)),
+        view,
+        own=Ledger(LocalStorage(settings.state_dir, private=True)),
+    )
+
+
+def icons(settings: Settings) -> Icons:
+    """Return what makes the icons of charts."""
+    return Icons(KeptIcons(settings.state_dir / "icons"), PublicWeb() if settings.icons == "fetch" else None)
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

@@ -522,6 +522,19 @@ class Settings:
         "Write audit records to standard output as well, a line of JSON each",
         default=False,
     )
+    pulls: bool = _setting(
+        Section.OPERATION,
+        kinds.BOOLEAN,
+        "Count how often each version of a chart is pulled, and when it was last",
+        default=True,
+    )
+    icons: Literal["off", "fetch"] = _setting(
+        Section.OPERATION,
+        kinds.one_of("off", "fetch"),
+        "Whether icons of charts that lie elsewhere are fetched, once and from the public internet alone; those inside "
+        "of packages are shown in any case",
+        default="off",
+    )
 
 
 TABLE: Final[tuple[Setting, ...]] = tuple(

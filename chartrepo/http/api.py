@@ -6,14 +6,16 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from flask import Flask, Response, request
 
-from chartrepo.catalog import Catalog, PackageRecord, Withheld
+from chartrepo.catalog import Catalog, PackageRecord, PullView, Withheld
 from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
+from chartrepo.core.differing.document import as_json
 from chartrepo.core.errors import (
     ChartNotFound,
     FileNotFound,
@@ -22,15 +24,18 @@ from chartrepo.core.errors import (
 )
 from chartrepo.core.index import Form, entry_with_urls
 from chartrepo.core.permissions import Action, Readable
+from chartrepo.core.pulls import Tally
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
+from chartrepo.differences import Differences
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
 from chartrepo.http.auth import visitor_of
 from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
+from chartrepo.http.published_by import publisher_of
 from chartrepo.http.publishing import (
     FORM_CONFLICT,
     NO_FIELDS,
@@ -42,6 +47,7 @@ from chartrepo.http.publishing import (
     tried_answer,
 )
 from chartrepo.indexes import Indexes
+from chartrepo.publishers import Publishers
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
 from storage.base import InvalidKey
@@ -61,6 +67,9 @@ class Api:
         *,
         sync: Callable[[], Report],
         deleting: Deleting,
+        comparing: Differences,
+        publishers: Publishers,
+        pulls: PullView | None,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
@@ -68,7 +77,10 @@ class Api:
         self._spool = publishing.spool
         self._publishing = publishing
         self._sync = sync
+        self._comparing = comparing
         self._deleting = deleting
+        self._publishers = publishers
+        self._pulls = pulls
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -94,19 +106,33 @@ class Api:
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
+            case (name, "compare"):
+                _route("/api/{repository}/charts/{name}/compare")
+                return self._differences(repository, name)
+            case (name, "pulls"):
+                _route("/api/{repository}/charts/{name}/pulls")
+                return self._pulls_of(repository, name)
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
-            case (name, version, "provenance"):
-                _route("/api/{repository}/charts/{name}/{version}/provenance")
-                return self._provenance(self._resolve(repository, name, version))
-            case (name, version, "templates"):
-                _route("/api/{repository}/charts/{name}/{version}/templates")
-                return self._templates(repository, self._resolve(repository, name, version))
-            case (name, version, "values"):
-                _route("/api/{repository}/charts/{name}/{version}/values")
-                return self._values(repository, self._resolve(repository, name, version))
+            case (name, version, "provenance" | "templates" | "values" as part):
+                _route(f"/api/{{repository}}/charts/{{name}}/{{version}}/{part}")
+                return self._part_of(repository, self._resolve(repository, name, version), part)
         raise NoSuchPath
+
+    def _part_of(self, repository: str, record: PackageRecord, part: str) -> Response:
+        if part == "provenance":
+            return self._provenance(record)
+        return self._templates(repository, record) if part == "templates" else self._values(repository, record)
+
+    def _differences(self, repository: str, name: str) -> Response:
+        """Tell what differs between two versions; without `from` and `to`, between the newest and the one before."""
+        if not name or not visitor_of(request.environ).may(Action.READ, repository, name):
+            raise ChartNotFound("chart not found")
+        old, new = self._comparing.resolve(repository, name, request.args.get("from"), request.args.get("to"))
+        ignore_space = request.args.get("space") == "hide"
+        told = as_json(self._comparing.compare(old, new), ignore_space=ignore_space)
+        return respond(json_answer(200, {"repository": repository, "name": name, **told}))
 
     def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
@@ -147,12 +173,28 @@ class Api:
         return records[found]
 
     def _provenance(self, record: PackageRecord) -> Response:
-        """Tell who signed a version, and what that is worth today."""
+        """Tell who signed a version, and what that is worth today; and who published it, to who is known."""
         signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
         state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
+        publisher = publisher_of(visitor_of(request.environ), self._publishers, record)
         told = {
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+            "published_by": publisher._asdict() if publisher is not None else None,
+        }
+        return respond(json_answer(200, told))
+
+    def _pulls_of(self, repository: str, name: str) -> Response:
+        """Tell how often a chart was pulled, and each version that is there and was; about a minute late."""
+        records = self._readable_versions(repository, name)
+        if not records:
+            raise ChartNotFound("chart not found")
+        if self._pulls is None:
+            raise FileNotFound("this server does not count pulls: set pulls to true to let it")
+        versions = self._pulls.versions(repository, name, [record.version for record in records])
+        told = {
+            **_tally(self._pulls.chart(repository, name)),
+            "versions": {version: _tally(tally) for version, tally in versions.items()},
         }
         return respond(json_answer(200, told))
 
@@ -294,6 +336,11 @@ def respond(answer: Answer) -> Response:
     response = Response(answer.body, status=answer.status, headers=answer.headers)
     response.content_length = answer.length
     return response
+
+
+def _tally(tally: Tally) -> dict[str, int | str | None]:
+    last = datetime.fromtimestamp(tally.last, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if tally.pulls else None
+    return {"pulls": tally.pulls, "last_pull": last}
 
 
 def _json_text(text: str) -> Response:

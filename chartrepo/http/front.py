@@ -35,6 +35,7 @@ from chartrepo.http.pages.links import is_page
 from chartrepo.http.paths import Classic as Target
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
+from chartrepo.pulls import Uncounted
 from storage.base import InvalidKey, StorageError
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class Front:
         threads: requests that this process answers at a time.
         browsers: what those are told.
         metrics: told of each request.
+        pulls: told of each package that is given to somebody.
         access: told of each request; None to log none.
     """
 
@@ -137,6 +139,7 @@ class Front:
         threads: int,
         browsers: Browsers,
         metrics: Unmeasured,
+        pulls: Uncounted,
         access: Access | None,
     ) -> None:
         self._read: dict[Resource, Callable[..., Answer]] = {
@@ -158,6 +161,7 @@ class Front:
         self._body_seconds = body_seconds
         self._browsers = browsers
         self._metrics = metrics
+        self._count_pull = pulls.count
         self._access = access
         self._kept = KeptAnswers(_KEPT, reads.variant)
         self._live_at = frozenset({"/livez", f"{context_path}/livez"})
@@ -326,6 +330,8 @@ class Front:
         if exchange.environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = ()
+        elif reply.pull is not None:
+            self._count_pull(reply.pull)
         headers = self._completed(exchange, reply.headers)
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))

@@ -44,6 +44,9 @@ def make_app(settings: Settings, ground: assembly.Ground, certificate: Watched[C
             audit=assembly.audit(settings, metrics),
             records=assembly.records(settings, found),
             standing=assembly.standing(settings, ground, metrics),
+            counting=assembly.counting(settings),
+            pulls=assembly.pull_view(settings),
+            icons=assembly.icons(settings),
         ),
     )
 

@@ -6,7 +6,7 @@ its name, and no version has one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -17,6 +17,7 @@ from chartrepo.http.errors import NoSuchPath
 
 UI: Final = "/ui"
 STATIC: Final = "/static"
+FEED: Final = f"{UI}/feed"
 SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"
 _NO_NEXT: Final = (SIGN_IN, SIGN_OUT)
@@ -30,6 +31,11 @@ _SAFE: Final = "/+~"
 def is_page(path: str) -> bool:
     """Return whether a path is that of a page, so that people see what is answered."""
     return path == UI or path.startswith(f"{UI}/")
+
+
+def is_for_people(path: str) -> bool:
+    """Return whether people see what is answered at a path. A feed is read by programs, who are told as programs."""
+    return is_page(path) and path != FEED and not path.startswith(f"{FEED}/")
 
 
 class ChartPath(NamedTuple):
@@ -77,6 +83,11 @@ class Links:
         self._context = context_path
 
     @property
+    def context(self) -> str:
+        """The path under which everything is served; empty, or as `/charts`."""
+        return self._context
+
+    @property
     def home(self) -> str:
         """Of the first page."""
         return f"{self._ui}/"
@@ -85,6 +96,10 @@ class Links:
         """Of a page of some kind; what is None in the query is left out."""
         path = f"{self._ui}/{kind}" + (f"/{quote(rest, safe=_SAFE)}" if rest else "")
         return with_query(path, query)
+
+    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Of a search with these parameters, of which some may be there several times."""
+        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def here(self, environ: Mapping[str, Any]) -> str:
         """Of the page that a request asks for, with its query."""
@@ -116,6 +131,18 @@ class Links:
         name = quote(chart, safe="+~") + (f"@{quote(version, safe='+~')}" if version else "")
         where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
         return with_query(f"{self._ui}/{tab}/{where}{name}", query)
+
+    def feed(self, repository: str | None = None, chart: str | None = None) -> str:
+        """Of the feed of a chart, of a repository, or of everything."""
+        if repository is None:
+            return self.page("feed")
+        if chart is None:
+            return self.page("feed/repositories", repository)
+        return self.chart(repository, chart, tab="feed/charts")
+
+    def below_ui(self, path: str) -> str:
+        """Of a page by its path below the context path, as a request has it."""
+        return f"{self._context}{quote(path, safe=_SAFE)}"
 
     def package(self, repository: str, file: str) -> str:
         """Of a package, or of the provenance beside it."""
