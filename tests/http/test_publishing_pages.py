@@ -294,6 +294,26 @@ class TestRepositories:
         everybody = site.ask("GET", "/ui/repositories", headers=HTML).text
         assert re.findall(r'href="/ui/repositories/([^"]*)"', everybody) == ["public"]
 
+    def test_what_may_be_read_in_part_is_counted_so_far(
+        self, shop: Shop, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chartrepo.http.pages.repositories.COUNTED", 2)
+        write_rules(shop.folder / "rules.yaml", [(["anonymous"], ["read"], ["*/a*"])])
+        for name in ("a1", "a2", "b1"):
+            shop.publish(package(name), repository="few")
+        for name in ("a1", "a2", "a3"):
+            shop.publish(package(name), repository="many")
+        shop.publish(package("b1"), repository="none")
+        said = text_of(site.get("/ui/repositories").text)
+        assert re.search(r"few 2 2 \d+ bytes", said)
+        assert re.search(r"many more than 2 ", said)
+        assert "none" not in said
+
+    def test_a_package_is_published_into_the_root(self, shop: Shop, admin: Site) -> None:
+        assert send(admin, "/ui/publish/", chart=WEB).status_code == 201
+        assert submit(admin, "/ui/publish", repository="", chart=package("db")).status_code == 303
+        assert shop.listed() == ["db 1.0.0", "web 1.0.0"]
+
     def test_the_root_repository_has_a_page_of_its_own(self, shop: Shop, admin: Site) -> None:
         shop.publish(WEB)
         assert '<a href="/ui/repositories/">root repository</a>' in admin.get("/ui/repositories").text

@@ -21,7 +21,7 @@ from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
-REPOSITORIES: Final = 100
+REPOSITORIES: Final = 20
 RECORDS: Final = 20
 
 
