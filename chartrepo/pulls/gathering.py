@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chartrepo.catalog import PullView
+from chartrepo.catalog import PullView, Shown
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.pulls import Pull, Tally, add
 from chartrepo.pulls import counts_file
@@ -110,7 +110,7 @@ class Gathering:
 
     def _show(self, listed: Listed) -> None:
         shown = self._view.shown()
-        if shown is None or shown.totals != (listed.totals or ""):
+        if shown is None or not self._follow(shown, listed):
             self._show_anew(listed)
             return
         for batch in sorted(listed.batches - shown.batches):
@@ -118,6 +118,24 @@ class Gathering:
             if tallies is not None:
                 self._view.add(batch, tallies)
         self._view.forget(shown.batches - listed.batches)
+
+    def _follow(self, shown: Shown, listed: Listed) -> bool:
+        """Go on from the totals that are shown to those that were made of them; return whether that could be done.
+
+        All that is in these is mostly shown already, and to show it anew takes long where there is much.
+        """
+        if shown.totals == (listed.totals or ""):
+            return True
+        totals = self._ledger.totals()
+        if totals.state is None or totals.before != shown.totals:
+            return False
+        for batch in sorted(totals.batches - shown.batches):
+            tallies = self._ledger.batch(batch)
+            if tallies is None:
+                return False
+            self._view.add(batch, tallies)
+        self._view.follow(totals.state)
+        return True
 
     def _show_anew(self, listed: Listed) -> None:
         """Show what there is, from the beginning. What is removed meanwhile is in totals that the next look finds."""

@@ -32,9 +32,17 @@ class Listed(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """The totals: in which state they lie there, the batches that are in them, and what they say."""
+    """The totals.
+
+    Attributes:
+        state: in which they lie there; None where there are none yet.
+        before: in which state those were that they were made of; empty for none.
+        batches: what was added to those, and may lie there still.
+        tallies: what they say, with that.
+    """
 
     state: State | None
+    before: str
     batches: frozenset[str]
     tallies: dict[Pull, Tally]
 
@@ -77,10 +85,11 @@ class Ledger:
             with self._storage.open(layout.PULL_TOTALS_KEY) as reader:
                 state, data = reader.info.state, reader.read()
         except NotFound:
-            return Totals(None, frozenset(), {})
+            return Totals(None, "", frozenset(), {})
         try:
             document = _unpacked(data)
-            return Totals(state, frozenset(map(str, document["batches"])), from_json(document["pulls"]))
+            batches = frozenset(map(str, document["batches"]))
+            return Totals(state, str(document["before"]), batches, from_json(document["pulls"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable(
                 f"{layout.PULL_TOTALS_KEY} cannot be read ({error}): put back a copy of it, or remove it to count anew"
@@ -119,7 +128,7 @@ class Ledger:
             if found is not None:  # else it is in newer totals, which the condition finds
                 add(totals.tallies, found.items())
                 added.add(batch)
-        document = {"batches": sorted(added), "pulls": as_json(totals.tallies)}
+        document = {"before": totals.state or "", "batches": sorted(added), "pulls": as_json(totals.tallies)}
         condition = ABSENT if totals.state is None else Matching(totals.state)
         with suppress(AlreadyExists, Changed):  # another replica was quicker
             self._storage.put(layout.PULL_TOTALS_KEY, _packed(document), condition=condition)

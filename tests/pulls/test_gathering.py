@@ -151,6 +151,22 @@ def test_batches_are_summed_up_and_removed_by_whoever_comes_next(
     assert server.shown() == other.shown() == {"": few + 1, "1.0.0": few + 1}
 
 
+def test_new_totals_are_not_shown_anew_where_all_of_them_is_shown(
+    server: Replica, other: Replica, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.gather()
+    other.gather()
+    for replica in (server, other):
+        monkeypatch.setattr(replica.view, "replace", lambda *_: pytest.fail("all is shown anew"))
+    for _ in range(4 * few):
+        server.pull()
+        other.pull(NEXT, 2)
+        server.gather()
+        other.gather()
+    server.gather()
+    assert server.shown() == other.shown() == {"": 12 * few, "1.0.0": 4 * few, "2.0.0": 8 * few}
+
+
 def test_totals_stay_right_in_a_long_life(server: Replica, other: Replica, storage: FaultyStorage, few: int) -> None:
     for round_ in range(40):
         server.pull(APP, round_ % 3)
