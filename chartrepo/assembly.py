@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from chartrepo.access import (
     Certificate,
     ChartMuseumTokens,
     Directory,
+    EndedSessions,
     Htpasswd,
     SigningKeys,
     Tokens,
@@ -43,6 +45,8 @@ from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
+from chartrepo.sync_notes import SyncNotes
 from chartrepo.trust.accepted import Acceptances
 from chartrepo.trust.attestations import known_referrers, listed_referrers
 from chartrepo.trust.judge import Trust
@@ -274,6 +278,23 @@ def metrics(ground: Ground) -> Unmeasured:
     return Metrics(ground.counts) if ground.counts is not None else Unmeasured()
 
 
+def sync_notes(settings: Settings) -> SyncNotes:
+    """Return where it is noted how syncs went."""
+    return SyncNotes(settings.state_dir, time.time)
+
+
+def standing(settings: Settings, ground: Ground, metrics: Unmeasured) -> Standing:
+    """Return what is known of this server outside of its storage and catalog."""
+    return Standing(
+        settings,
+        storage=ground.description,
+        conditional_writes=ground.conditional_writes,
+        writes_are_safe=ground.writes_are_safe,
+        workers=metrics.workers,
+        notes=sync_notes(settings),
+    )
+
+
 def catalog(settings: Settings, ground: Ground) -> Catalog:
     """Return the catalog of this storage.
 
@@ -309,8 +330,8 @@ def directory(
 
     Args:
         settings: which say so, or where it is said.
-        state: where tokens lie; without it there are none.
-        keys: that sign registry tokens; without them there are none.
+        state: where tokens lie, and what tells of ended sessions; without it there are none of both.
+        keys: that sign registry tokens and sessions; without them there are none.
         metrics: count how issuers are asked for their keys.
         certificate: of which its `files` tell too.
     """
@@ -324,6 +345,8 @@ def directory(
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
         keys=keys,
+        ended=EndedSessions(state) if state is not None else None,
+        session_lifetime=settings.session_expires,
         bearer=ChartMuseumTokens(BearerAuth(cert_path, settings.auth_issuer, settings.auth_audience))
         if cert_path is not None
         else None,

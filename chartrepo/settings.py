@@ -360,6 +360,12 @@ class Settings:
         "page brings its own credential, and never writes",
         default=(),
     )
+    session_expires: float = _setting(
+        Section.ACCESS,
+        kinds.duration(60, 30 * 86400),
+        "How long somebody stays signed in to the pages, from signing in",
+        default=43200.0,
+    )
     open_writes: bool = _setting(
         Section.ACCESS,
         kinds.BOOLEAN,

@@ -31,6 +31,7 @@ from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
 from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.pages.links import is_page
 from chartrepo.http.paths import Classic as Target
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
@@ -361,7 +362,7 @@ class Front:
         """Return the headers of an answer; those of a 401 with the challenge that belongs there."""
         environ = exchange.environ
         path = environ["PATH_INFO"]
-        if exchange.status != HTTPStatus.UNAUTHORIZED or path == challenges.TOKEN_PATH:
+        if exchange.status != HTTPStatus.UNAUTHORIZED or path == challenges.TOKEN_PATH or is_page(path):
             return headers
         if not is_oci(path):
             return self._classically_challenged(environ, headers)

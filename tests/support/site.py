@@ -22,6 +22,7 @@ from chartrepo.pulls import Counting, Gathering, Uncounted
 from chartrepo.pulls import Ledger as PullLedger
 from chartrepo.repository import Overwrite
 from chartrepo.sync import Report, sync_now
+from tests.support import documented
 from tests.support.repositories import Shop
 
 Headers = Mapping[str, str]
@@ -109,12 +110,13 @@ class Site:
                 if self.settings.audit
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
+                standing=assembly.standing(self.settings, GROUND, self.ledger),
                 counting=Counting(counts, clock=shop.clock) if self.settings.pulls else Uncounted(),
                 pulls=view if self.settings.pulls else None,
                 icons=Icons(KeptIcons(shop.folder / "icons"), web),
             ),
         )
-        self._client = Client(self.app)
+        self._client = Client(self.app, use_cookies=False)
         self.always: dict[str, str] = {}
 
     def by(self, user: str, password: str) -> "Site":
@@ -135,10 +137,11 @@ class Site:
         self.lines.append(Line(method, path, status, size, agent, request))
 
     def ask(self, method: str, path: str, *, headers: Headers | None = None, **options: Any) -> TestResponse:
-        """Send one request, and read its answer to the end."""
+        """Send one request, and read its answer to the end. It has to be one that the API's document knows."""
         response = self._client.open(path, method=method, headers={**self.always, **(headers or {})}, **options)
         response.get_data()
         response.close()
+        documented.check(self.ledger.requests[-1][0], method, response)
         return response
 
     def get(self, path: str, **headers: str) -> TestResponse:
