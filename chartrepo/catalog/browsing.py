@@ -39,6 +39,15 @@ class Stamp(NamedTuple):
     changed_at: int
 
 
+class Publication(NamedTuple):
+    """A version that was published, when, in seconds since the epoch."""
+
+    repository: str
+    name: str
+    version: str
+    created: int
+
+
 class Browsing:
     """Reads for pages. Every method raises as those of `Catalog` do, `CatalogIncomplete` among them.
 
@@ -197,6 +206,29 @@ class Browsing:
             if len(found) < _PLACES_AT_ONCE:
                 return
             last = found[-1]
+
+    def recent(self) -> Iterator[Publication]:
+        """Give what was published, the last one first, as it is asked for."""
+        offset = 0
+        while True:
+            with self._reading() as session:
+                values = {"limit": _AT_ONCE, "offset": offset}
+                found = [Publication(*row) for row in session.rows(self._queries.last_published, values)]
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            offset += _AT_ONCE
+
+    def names_of_repositories(self, *, after: str | None = None) -> Iterator[str]:
+        """Give the names of repositories that hold something, in their order, as they are asked for."""
+        while True:
+            values = {"last": after or "", "first": after is None, "limit": _AT_ONCE}
+            with self._reading() as session:
+                found = [row[0] for row in session.rows(self._queries.names_of_repositories, values)]
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            after = found[-1]
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

@@ -14,6 +14,7 @@ from typing import Final
 from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.artifacts import Artifacts
 from chartrepo.catalog.browsing import Browsing
+from chartrepo.catalog.documents import Documents
 from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.exclusive import Exclusive, read_key
 from chartrepo.catalog.generations import Generations
@@ -158,6 +159,7 @@ class Catalog:
         artifacts: its OCI side.
         browsing: what pages show of it.
         shelves: what the pages of repositories show of it.
+        documents: what is searched of it.
     """
 
     def __init__(
@@ -171,6 +173,7 @@ class Catalog:
         self.artifacts = Artifacts(engine, queries, self._check)
         self.browsing = Browsing(engine, queries, self._check)
         self.shelves = Shelves(engine, queries, self._check)
+        self.documents = Documents(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 

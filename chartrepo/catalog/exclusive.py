@@ -109,7 +109,8 @@ class _Replacement:
             row = self._session.one(
                 self._queries.advance, {"name": self._repository, "changed_at": now if shown else None}
             )
-            if shown and row is not None:
+            # Whether it is signed no index shows, but what follows the charts does.
+            if row is not None and (shown or _is_signed(old) != _is_signed(new)):
                 self._change_charts(old, new, row[0])
         self._replace(before, after)
 
@@ -160,6 +161,10 @@ class _Replacement:
                     "size": size,
                 },
             )
+
+
+def _is_signed(package: PackageRecord | None) -> bool:
+    return package is not None and package.signed
 
 
 def _shown(package: PackageRecord | None) -> object:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from chartrepo.catalog.document_queries import DocumentQueries
+from chartrepo.catalog.schema import FULL_TEXT
 from chartrepo.core.index import Form
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class Queries:
         tables: of the catalog.
         dialect: with values by name.
         insert: the dialect's own, that can overwrite the row which is in its way.
+
+    Attributes:
+        documents: those on documents that are searched.
     """
 
     def __init__(self, tables: Tables, dialect: sa.Dialect, insert: Callable[[sa.Table], Insert]) -> None:
@@ -79,11 +84,13 @@ class Queries:
         self._make_reads()
         self._make_reads_of_charts()
         self._make_reads_of_pages()
+        self._make_reads_of_feeds()
         self._make_reads_of_shelves()
         self._make_writes()
         self._make_builds()
         self._make_reads_of_oci()
         self._make_writes_of_oci()
+        self.documents = DocumentQueries(tables, dialect, insert, self._text, self._put)
 
     def _text(self, statement: sa.ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
@@ -194,44 +201,19 @@ class Queries:
         self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
         self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
-        of_repository = _where(packages, "repository")
-        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
-        # limit
-        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
-        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
-        self.latest_of_repository = self._text(
-            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        # limit, offset
+        self.last_published = self._text(
+            sa.select(*_columns(packages, "repository", "name", "version", "created"))
+            .order_by(packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+            .limit(limit)
+            .offset(offset)
         )
-        self.latest_of_chart = self._text(
-            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
-        )
-        # before, last_repository, last_file: of the last one that is known; limit
-        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
-        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
-        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
-        after: sa.BindParameter[str] = sa.bindparam("last")
-        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
-            *before, sa.bindparam("last_repository"), last_file
-        )
-        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
-        # repository, before, last_file, limit
-        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
-        self.latest_places_of_repository = self._text(
-            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
-        )
+        # last: the name of a repository; first: whether there was none before; limit
         repositories = self._tables.repositories
-        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
-        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
-        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
-        # name
-        self.stamp_of_repository = self._text(
-            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
-        )
-        # last_repository, last: the name of a chart; limit
-        chart = (charts.c.repository, charts.c.name)
-        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
-        self.charts_anywhere = self._text(
-            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
+        holds = sa.exists().where(charts.c.repository == repositories.c.name, charts.c.versions > _ZERO)
+        behind = sa.or_(repositories.c.name > sa.bindparam("last"), sa.bindparam("first", type_=sa.Boolean))
+        self.names_of_repositories = self._text(
+            sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
         )
         # last: the name of a chart; limit
         self.some_charts = self._text(
@@ -329,6 +311,51 @@ class Queries:
             .offset(_ZERO)
         )
 
+    def _make_reads_of_feeds(self) -> None:
+        charts, packages = self._tables.charts, self._tables.packages
+        record = sa.select(*_columns(packages, *RECORD_COLUMNS))
+        of_chart = _where(packages, "repository", "name")
+        limit = sa.bindparam("limit", type_=sa.BigInteger)
+        of_repository = _where(packages, "repository")
+        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+        # limit
+        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
+        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
+        self.latest_of_repository = self._text(
+            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        self.latest_of_chart = self._text(
+            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        # before, last_repository, last_file: of the last one that is known; limit
+        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
+        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
+        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
+            *before, sa.bindparam("last_repository"), last_file
+        )
+        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
+        # repository, before, last_file, limit
+        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
+        self.latest_places_of_repository = self._text(
+            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        repositories = self._tables.repositories
+        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
+        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
+        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
+        # name
+        self.stamp_of_repository = self._text(
+            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
+        )
+        # last_repository, last: the name of a chart; limit
+        chart = (charts.c.repository, charts.c.name)
+        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
+        self.charts_anywhere = self._text(
+            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
+        )
+
     def _make_writes(self) -> None:
         repositories, charts = self._tables.repositories, self._tables.charts
         packages, set_aside = self._tables.packages, self._tables.set_aside
@@ -373,6 +400,8 @@ class Queries:
         chart = (packages.c.repository, packages.c.name)
 
         self.create_tables = tuple(self._text(sa.schema.CreateTable(table)) for table in every)
+        if self._dialect.name == "sqlite":
+            self.create_tables += (FULL_TEXT,)
         self.create_indexes = tuple(
             self._text(sa.schema.CreateIndex(index)) for table in every for index in table.indexes
         )

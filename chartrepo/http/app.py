@@ -42,12 +42,15 @@ from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.feeds import Feeds
 from chartrepo.http.pages.form_checks import FormChecks
+from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.links import Links, is_for_people, is_page
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.repositories import RepositoryPages
+from chartrepo.http.pages.search import SearchPage
 from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
 from chartrepo.http.publishing import Conflict, Publishing
+from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
 from chartrepo.indexes import Indexes
@@ -181,7 +184,6 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     Feeds(site, publishers).register(app)
     OpenApi(site.pages.base_url).register(app)
     ApiPage(site, authorizer).register(app)
-    HubSearch(site, Search(services.repositories.catalog)).register(app)
     RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
     sessions = services.directory.sessions
     if sessions is None:
@@ -189,6 +191,15 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
     forms.register(app)
     SignIn(site, services.directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies).register(app)
+    search = Search(services.repositories.catalog)
+    HubSearch(site, search).register(app)
+    SearchApi(search, site.links).register(app)
+
+    def has_credentials() -> bool:
+        return services.directory.has_credentials
+
+    SearchPage(site, search, has_credentials=has_credentials).register(app)
+    HomePage(site, search, has_credentials=has_credentials).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

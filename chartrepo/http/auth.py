@@ -102,6 +102,12 @@ class Visitor:
         return self._rights.everywhere(Action.READ)
 
     @property
+    def reads_somewhere(self) -> bool:
+        """Whether there is anything that it may read, be it there or not."""
+        self.asked = True
+        return self._rights.anywhere(Action.READ)
+
+    @property
     def publishes_somewhere(self) -> bool:
         """Whether there is anything that it may publish. Nothing is shown by that, so that nothing counts as asked."""
         return self._rights.anywhere(Action.PUBLISH)

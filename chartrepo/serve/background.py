@@ -1,4 +1,4 @@
-"""The one process that works in the background: sync, published indexes, snapshot, counts of pulls, clean-up.
+"""The one process that works in the background: sync, what is searched, indexes, snapshot, pulls, clean-up.
 
 It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
 request needs depends on it, but for the first building of the catalog.
@@ -14,6 +14,7 @@ from typing import Final
 from chartrepo import assembly
 from chartrepo.building import sync_or_build
 from chartrepo.core.errors import ChartrepoError, in_full
+from chartrepo.findable import Findable
 from chartrepo.judging import judge_again
 from chartrepo.kinds import Bucket
 from chartrepo.published import PublishedIndexes
@@ -114,6 +115,7 @@ class Background:
         catalog = self._repositories.catalog
         self._chores: list[_Chore] = []
         self._last_chores: list[_Chore] = []
+        self._chores.append(_Chore("making charts findable", Findable(self._repositories).work))
         if settings.publish_index:
             published = PublishedIndexes(self._repositories, context_path=settings.context_path)
             what = "writing index.yaml beside the packages"

@@ -48,10 +48,7 @@ def map_path_parameters(context, path_parameters):
     return path_parameters
 
 
-@schemathesis.serializer("application/gzip")
-@schemathesis.serializer("application/x-tar")
-@schemathesis.serializer("application/octet-stream")
-@schemathesis.serializer("application/pgp-signature")
+@schemathesis.serializer("application/gzip", "application/octet-stream", "application/pgp-signature")
 def send_a_file(context, value):
     if isinstance(value, bytes) and randomly.random() < 0.3:
         return value

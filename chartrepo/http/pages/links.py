@@ -6,7 +6,7 @@ its name, and no version has one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -110,6 +110,10 @@ class Links:
             and address.startswith(f"{self._ui}/")
             and not any(path == f"{self._ui}/{kind}" or path.startswith(f"{self._ui}/{kind}/") for kind in _NO_NEXT)
         )
+
+    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Of a search with these parameters, of which some may be there several times."""
+        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def repository(self, name: str, **query: str | int | None) -> str:
         """Of a repository. An empty name is that of the root: without the slash it is the list of all."""
