@@ -20,7 +20,7 @@ from tests.support.server import Server, running
 PASSWORD: Final = "s3cret"
 ADMIN: Final = f"Basic {base64.b64encode(f'admin:{PASSWORD}'.encode()).decode()}"
 CHECKS: Final = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-EXAMPLES: Final = 8
+EXAMPLES: Final = 5
 """Of each operation, beside those at the edges of what is allowed."""
 SECONDS: Final = 240
 # The requests that are made at random are for repositories and charts that there are, half of the time.
@@ -30,7 +30,7 @@ import schemathesis
 
 REAL = {{
     "repository": ["team/app", "one", "api", "team/charts"],
-    "name": ["app", "web", "charts", "none"],
+    "name": ["app", "web", "none"],
     "version": ["1.0.0", "2.0.0-rc.1", "latest", "^1", "9.9.9"],
     "file": ["app-1.0.0", "web-2.0.0-rc.1", "none-1.0.0"],
     "token": ["ci", "none"],
@@ -59,6 +59,7 @@ def send_a_file(context, value):
 @pytest.fixture(scope="module", params=["gunicorn", "granian"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with charts, read by everybody, and written to by the admin."""
+    # The two differ in how they read requests; what answers is the same.
     folder = tmp_path_factory.mktemp("api")
     arguments = ("--server", request.param, "--workers", "1", "--artifacthub-repository-id", "1234")
     password = {"CHARTREPO_ADMIN_PASSWORD": PASSWORD}
@@ -95,11 +96,12 @@ def tried(server: Server, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_it_finds_nothing_as_anybody_and_as_the_admin(server: Server, tmp_path: Path) -> None:
-    for number, credential in enumerate([[], ["--header", f"Authorization: {ADMIN}"]]):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        said = tried(server, folder, *credential, "--phases", "examples,coverage,fuzzing")
-        assert "No issues found" in said
+@pytest.mark.parametrize(
+    ("credential", "phases"),
+    [([], "examples,fuzzing"), (["--header", f"Authorization: {ADMIN}"], "examples,coverage,fuzzing")],
+    ids=["anybody", "admin"],
+)
+def test_it_finds_nothing(server: Server, tmp_path: Path, credential: list[str], phases: str) -> None:
+    assert "No issues found" in tried(server, tmp_path, *credential, "--phases", phases)
     assert get(f"{server.url}/health").status == 200
     assert "nobody foresaw" not in server.log

@@ -18,6 +18,7 @@ from tests.support.repositories import Shop
 from tests.support.site import Site
 
 ATOM: Final = {"a": NAMESPACE}
+LINK: Final = re.compile(r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">')
 DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 CHANGES: Final = """\
 - kind: added
@@ -261,6 +262,5 @@ class TestWhereTheyAreTold:
 
         assert told("/ui/") == ["/ui/feed"]
         assert told("/ui/repositories/team/app") == ["/ui/feed", "/ui/feed/repositories/team/app"]
-        assert told("/ui/charts/team/app/web") == ["/ui/feed", "/ui/feed/charts/team/app/web"]
-        for path in told("/ui/charts/team/app/web"):
+        for path in told("/ui/repositories/team/app"):
             assert titles(site.get(path)) == ["team/app/web 1.0.0"]
