@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
 from chartrepo.deletions import Deletions
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
@@ -42,6 +44,8 @@ from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
+from chartrepo.sync_notes import SyncNotes
 from chartrepo.trust.accepted import Acceptances
 from chartrepo.trust.attestations import known_referrers, listed_referrers
 from chartrepo.trust.judge import Trust
@@ -273,6 +277,23 @@ def metrics(ground: Ground) -> Unmeasured:
     return Metrics(ground.counts) if ground.counts is not None else Unmeasured()
 
 
+def sync_notes(settings: Settings) -> SyncNotes:
+    """Return where it is noted how syncs went."""
+    return SyncNotes(settings.state_dir, time.time)
+
+
+def standing(settings: Settings, ground: Ground, metrics: Unmeasured) -> Standing:
+    """Return what is known of this server outside of its storage and catalog."""
+    return Standing(
+        settings,
+        storage=ground.description,
+        conditional_writes=ground.conditional_writes,
+        writes_are_safe=ground.writes_are_safe,
+        workers=metrics.workers,
+        notes=sync_notes(settings),
+    )
+
+
 def catalog(settings: Settings, ground: Ground) -> Catalog:
     """Return the catalog of this storage.
 
@@ -459,6 +480,11 @@ def gathering(settings: Settings, found: Storages) -> Gathering | None:
         view,
         own=Ledger(LocalStorage(settings.state_dir, private=True)),
     )
+
+
+def icons(settings: Settings) -> Icons:
+    """Return what makes the icons of charts."""
+    return Icons(KeptIcons(settings.state_dir / "icons"), PublicWeb() if settings.icons == "fetch" else None)
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

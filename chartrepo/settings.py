@@ -528,6 +528,13 @@ class Settings:
         "Count how often each version of a chart is pulled, and when it was last",
         default=True,
     )
+    icons: Literal["off", "fetch"] = _setting(
+        Section.OPERATION,
+        kinds.one_of("off", "fetch"),
+        "Whether icons of charts that lie elsewhere are fetched, once and from the public internet alone; those inside "
+        "of packages are shown in any case",
+        default="off",
+    )
 
 
 TABLE: Final[tuple[Setting, ...]] = tuple(

@@ -9,6 +9,7 @@ from chartrepo.catalog.engine import Engine, Row, Session
 from chartrepo.catalog.queries import Queries
 from chartrepo.catalog.records import PackageRecord
 from chartrepo.catalog.rows import is_text, to_package
+from chartrepo.core.versions import is_stable, sort_key
 
 _AT_ONCE: Final = 100
 _PLACES_AT_ONCE: Final = 500
@@ -25,6 +26,15 @@ class ChartStatus(NamedTuple):
     size: int
 
 
+class Publication(NamedTuple):
+    """A version that was published, when, in seconds since the epoch."""
+
+    repository: str
+    name: str
+    version: str
+    created: int
+
+
 class Stamp(NamedTuple):
     """What a repository, or all of them, are at: two that are equal stand for the same content.
 
@@ -37,15 +47,6 @@ class Stamp(NamedTuple):
     catalog: str
     revision: int
     changed_at: int
-
-
-class Publication(NamedTuple):
-    """A version that was published, when, in seconds since the epoch."""
-
-    repository: str
-    name: str
-    version: str
-    created: int
 
 
 class Browsing:
@@ -104,6 +105,19 @@ class Browsing:
             row = session.one(self._queries.version, values)
         return to_package(row) if row is not None else None
 
+    def before(self, record: PackageRecord) -> PackageRecord | None:
+        """Return the version of a chart that came before another one, in the order of versions; None for none.
+
+        Before a stable one that is the next older stable one, if there is any.
+        """
+        values = {"repository": record.repository, "name": record.name, "sort_key": sort_key(record.version)}
+        with self._reading() as session:
+            row = None
+            if is_stable(record.version):
+                row = session.one(self._queries.before_so, {**values, "stable": True})
+            row = row or session.one(self._queries.before, values)
+        return to_package(row) if row is not None else None
+
     def versions(self, repository: str, name: str, *, limit: int, offset: int = 0) -> list[PackageRecord]:
         """Return some versions of a chart, the newest first."""
         if not is_text(repository, name):
@@ -120,6 +134,14 @@ class Browsing:
             return [
                 row[0] for row in session.rows(self._queries.all_versions, {"repository": repository, "name": name})
             ]
+
+    def names_of_newest(self, repository: str, name: str, *, limit: int) -> list[str]:
+        """Return some versions of a chart as they are written, the newest first, and nothing else of them."""
+        if not is_text(repository, name):
+            return []
+        values = {"repository": repository, "name": name, "limit": limit}
+        with self._reading() as session:
+            return [row[0] for row in session.rows(self._queries.some_names, values)]
 
     def count(self, repository: str, name: str) -> int:
         """Return how many versions a chart has."""
@@ -147,6 +169,29 @@ class Browsing:
             if len(found) < _AT_ONCE:
                 return
             after = found[-1].name
+
+    def recent(self) -> Iterator[Publication]:
+        """Give what was published, the last one first, as it is asked for."""
+        offset = 0
+        while True:
+            with self._reading() as session:
+                values = {"limit": _AT_ONCE, "offset": offset}
+                found = [Publication(*row) for row in session.rows(self._queries.last_published, values)]
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            offset += _AT_ONCE
+
+    def names_of_repositories(self, *, after: str | None = None) -> Iterator[str]:
+        """Give the names of repositories that hold something, in their order, as they are asked for."""
+        while True:
+            values = {"last": after or "", "first": after is None, "limit": _AT_ONCE}
+            with self._reading() as session:
+                found = [row[0] for row in session.rows(self._queries.names_of_repositories, values)]
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            after = found[-1]
 
     def stamp(self, repository: str | None = None) -> Stamp:
         """Return what a repository is at; without one, what all are at."""
@@ -206,29 +251,6 @@ class Browsing:
             if len(found) < _PLACES_AT_ONCE:
                 return
             last = found[-1]
-
-    def recent(self) -> Iterator[Publication]:
-        """Give what was published, the last one first, as it is asked for."""
-        offset = 0
-        while True:
-            with self._reading() as session:
-                values = {"limit": _AT_ONCE, "offset": offset}
-                found = [Publication(*row) for row in session.rows(self._queries.last_published, values)]
-            yield from found
-            if len(found) < _AT_ONCE:
-                return
-            offset += _AT_ONCE
-
-    def names_of_repositories(self, *, after: str | None = None) -> Iterator[str]:
-        """Give the names of repositories that hold something, in their order, as they are asked for."""
-        while True:
-            values = {"last": after or "", "first": after is None, "limit": _AT_ONCE}
-            with self._reading() as session:
-                found = [row[0] for row in session.rows(self._queries.names_of_repositories, values)]
-            yield from found
-            if len(found) < _AT_ONCE:
-                return
-            after = found[-1]
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

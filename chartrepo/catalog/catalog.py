@@ -158,8 +158,8 @@ class Catalog:
     Attributes:
         artifacts: its OCI side.
         browsing: what pages show of it.
-        shelves: what the pages of repositories show of it.
         documents: what is searched of it.
+        shelves: what the pages of repositories show of it.
     """
 
     def __init__(
@@ -172,8 +172,8 @@ class Catalog:
         self._check = _Check(storage_id)
         self.artifacts = Artifacts(engine, queries, self._check)
         self.browsing = Browsing(engine, queries, self._check)
-        self.shelves = Shelves(engine, queries, self._check)
         self.documents = Documents(engine, queries, self._check)
+        self.shelves = Shelves(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 

@@ -84,7 +84,6 @@ class Queries:
         self._make_reads()
         self._make_reads_of_charts()
         self._make_reads_of_pages()
-        self._make_reads_of_feeds()
         self._make_reads_of_shelves()
         self._make_writes()
         self._make_builds()
@@ -200,6 +199,20 @@ class Queries:
         # limit, offset
         self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
         self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
+        # limit
+        self.some_names = self._text(
+            sa.select(packages.c.version).where(of_chart).order_by(*newest_first).limit(limit).offset(_ZERO)
+        )
+        # sort_key: of a version that comes after it
+        older = (of_chart, packages.c.sort_key < sa.bindparam("sort_key", type_=sa.LargeBinary))
+        self.before = self._text(record.where(*older).order_by(*newest_first).limit(_ONE).offset(_ZERO))
+        # sort_key, stable
+        self.before_so = self._text(
+            record.where(*older, packages.c.stable == sa.bindparam("stable"))
+            .order_by(*newest_first)
+            .limit(_ONE)
+            .offset(_ZERO)
+        )
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
         # limit, offset
         self.last_published = self._text(
@@ -214,6 +227,44 @@ class Queries:
         behind = sa.or_(repositories.c.name > sa.bindparam("last"), sa.bindparam("first", type_=sa.Boolean))
         self.names_of_repositories = self._text(
             sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
+        of_repository = _where(packages, "repository")
+        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+        # limit
+        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
+        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
+        self.latest_of_repository = self._text(
+            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        self.latest_of_chart = self._text(
+            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        # before, last_repository, last_file: of the last one that is known; limit
+        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
+        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
+        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
+            *before, sa.bindparam("last_repository"), last_file
+        )
+        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
+        # repository, before, last_file, limit
+        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
+        self.latest_places_of_repository = self._text(
+            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
+        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
+        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
+        # name
+        self.stamp_of_repository = self._text(
+            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
+        )
+        # last_repository, last: the name of a chart; limit
+        chart = (charts.c.repository, charts.c.name)
+        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
+        self.charts_anywhere = self._text(
+            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
         )
         # last: the name of a chart; limit
         self.some_charts = self._text(
@@ -273,6 +324,9 @@ class Queries:
             .limit(limit)
             .offset(_ZERO)
         )
+        hidden = sa.case((set_aside.c.policies != sa.literal_column("''", sa.Text), _ONE), else_=_ZERO)
+        hidden_ones = sa.cast(sa.func.coalesce(sa.func.sum(hidden), _ZERO), sa.BigInteger)
+        self.count_of_set_aside = self._text(sa.select(sa.func.count(), hidden_ones).select_from(set_aside))
         # repository; last, end: names between which these are; deeper: a pattern of those of other repositories;
         # begin: of the last part of the name, counted from 1; limit
         begin = sa.bindparam("begin", type_=sa.Integer)
@@ -309,51 +363,6 @@ class Queries:
             .order_by(manifests.c.digest)
             .limit(limit)
             .offset(_ZERO)
-        )
-
-    def _make_reads_of_feeds(self) -> None:
-        charts, packages = self._tables.charts, self._tables.packages
-        record = sa.select(*_columns(packages, *RECORD_COLUMNS))
-        of_chart = _where(packages, "repository", "name")
-        limit = sa.bindparam("limit", type_=sa.BigInteger)
-        of_repository = _where(packages, "repository")
-        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
-        # limit
-        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
-        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
-        self.latest_of_repository = self._text(
-            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
-        )
-        self.latest_of_chart = self._text(
-            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
-        )
-        # before, last_repository, last_file: of the last one that is known; limit
-        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
-        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
-        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
-        after: sa.BindParameter[str] = sa.bindparam("last")
-        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
-            *before, sa.bindparam("last_repository"), last_file
-        )
-        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
-        # repository, before, last_file, limit
-        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
-        self.latest_places_of_repository = self._text(
-            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
-        )
-        repositories = self._tables.repositories
-        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
-        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
-        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
-        # name
-        self.stamp_of_repository = self._text(
-            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
-        )
-        # last_repository, last: the name of a chart; limit
-        chart = (charts.c.repository, charts.c.name)
-        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
-        self.charts_anywhere = self._text(
-            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
         )
 
     def _make_writes(self) -> None:

@@ -85,6 +85,12 @@ class Shelves:
             values = {"repository": from_name(repository), "limit": limit}
             return [to_set_aside(row) for row in session.rows(self._queries.some_set_aside, values)]
 
+    def count_set_aside(self) -> tuple[int, int]:
+        """Return how many packages cannot be served, and how many policies keep from being served."""
+        with self._reading() as session:
+            row = session.one(self._queries.count_of_set_aside)
+        return (row[0] - row[1], row[1]) if row is not None else (0, 0)
+
     def artifacts(self, repository: str, *, after: str, limit: int) -> list[ArtifactStatus]:
         """Return some OCI repositories in a repository that hold something, and no chart, in the order of their names.
 

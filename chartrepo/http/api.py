@@ -12,9 +12,10 @@ from typing import Final
 
 from flask import Flask, Response, request
 
-from chartrepo.catalog import Catalog, PackageRecord, PullView, SetAside, Withheld
+from chartrepo.catalog import Catalog, PackageRecord, PullView, Withheld
 from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
+from chartrepo.core.differing.document import as_json
 from chartrepo.core.errors import (
     ChartNotFound,
     FileNotFound,
@@ -27,11 +28,12 @@ from chartrepo.core.pulls import Tally
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
+from chartrepo.differences import Differences
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
-from chartrepo.http.auditing import Auditor
-from chartrepo.http.auth import trying_of, visitor_of
-from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath
+from chartrepo.http.auth import visitor_of
+from chartrepo.http.deleting import Deleting
+from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
 from chartrepo.http.published_by import publisher_of
 from chartrepo.http.publishing import (
@@ -64,8 +66,8 @@ class Api:
         publishing: Publishing,
         *,
         sync: Callable[[], Report],
-        allow_delete: bool,
-        auditor: Auditor,
+        deleting: Deleting,
+        comparing: Differences,
         publishers: Publishers,
         pulls: PullView | None,
     ) -> None:
@@ -75,8 +77,8 @@ class Api:
         self._spool = publishing.spool
         self._publishing = publishing
         self._sync = sync
-        self._allow_delete = allow_delete
-        self._auditor = auditor
+        self._comparing = comparing
+        self._deleting = deleting
         self._publishers = publishers
         self._pulls = pulls
 
@@ -104,6 +106,9 @@ class Api:
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
+            case (name, "compare"):
+                _route("/api/{repository}/charts/{name}/compare")
+                return self._differences(repository, name)
             case (name, "pulls"):
                 _route("/api/{repository}/charts/{name}/pulls")
                 return self._pulls_of(repository, name)
@@ -119,6 +124,15 @@ class Api:
         if part == "provenance":
             return self._provenance(record)
         return self._templates(repository, record) if part == "templates" else self._values(repository, record)
+
+    def _differences(self, repository: str, name: str) -> Response:
+        """Tell what differs between two versions; without `from` and `to`, between the newest and the one before."""
+        if not name or not visitor_of(request.environ).may(Action.READ, repository, name):
+            raise ChartNotFound("chart not found")
+        old, new = self._comparing.resolve(repository, name, request.args.get("from"), request.args.get("to"))
+        ignore_space = request.args.get("space") == "hide"
+        told = as_json(self._comparing.compare(old, new), ignore_space=ignore_space)
+        return respond(json_answer(200, {"repository": repository, "name": name, **told}))
 
     def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
@@ -289,38 +303,26 @@ class Api:
     def delete(self, rest: str) -> Response:
         """DELETE of one version, exactly as it is written, or of a whole chart with `?all_versions=true`."""
         repository, parts = paths.api(rest)
-        visitor = visitor_of(request.environ)
         if not parts or not parts[0]:
-            visitor.require_some(Action.DELETE, repository)
+            visitor_of(request.environ).require_some(Action.DELETE, repository)
             raise NoSuchPath
-        visitor.require(Action.DELETE, repository, parts[0])
-        if not self._allow_delete:
-            raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
+        self._deleting.check(repository, parts[0])
         match parts:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
-                trying_of(request.environ).version = version
                 try:
-                    trying_of(request.environ).deleted(self._repositories.delete(repository, name, version))
+                    self._deleting.version(repository, name, version)
                 except (VersionNotFound, InvalidKey):
                     raise VersionNotFound("object not found") from None
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
                 try:
-                    deleted = self._repositories.delete_chart(repository, name, self._tell_deleted)
+                    deleted = self._deleting.chart(repository, name)
                 except ChartNotFound:
                     raise ChartNotFound("chart not found") from None
-                trying_of(request.environ).is_part = True  # each version has left a record of its own
                 return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
-
-    def _tell_deleted(self, package: PackageRecord | SetAside) -> None:
-        """Record that one of several versions was deleted: what fails after it is not about that one."""
-        trying = trying_of(request.environ)
-        trying.deleted(package)
-        self._auditor.done(request.environ)
-        trying.version = trying.digest = ""
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""

@@ -16,6 +16,7 @@ from chartrepo.audit import Records, Unaudited
 from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
+from chartrepo.differences import Differences
 from chartrepo.http import exchange, oci_errors, oci_token, openapi, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
@@ -26,6 +27,7 @@ from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
 from chartrepo.http.cookies import Cookies
+from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
@@ -36,23 +38,33 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.openapi import OpenApi
-from chartrepo.http.pages import api_page, assets, sign_in
+from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
 from chartrepo.http.pages.api_page import ApiPage
+from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
+from chartrepo.http.pages.chart_tabs import ChartTabs
+from chartrepo.http.pages.compare import ComparePage
+from chartrepo.http.pages.delete import DeletePages
 from chartrepo.http.pages.errors import ErrorPages
 from chartrepo.http.pages.feeds import Feeds
 from chartrepo.http.pages.form_checks import FormChecks
 from chartrepo.http.pages.home import HomePage
+from chartrepo.http.pages.icons import IconPages
+from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_for_people, is_page
+from chartrepo.http.pages.own_tokens import OwnTokens
+from chartrepo.http.pages.publish import PublishPages
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.repositories import RepositoryPages
 from chartrepo.http.pages.search import SearchPage
 from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
+from chartrepo.http.pages.status import StatusPage
 from chartrepo.http.publishing import Conflict, Publishing
 from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
+from chartrepo.icons import Icons
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
 from chartrepo.publishers import Publishers
@@ -61,6 +73,7 @@ from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
 from chartrepo.searching import Search
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
@@ -83,8 +96,10 @@ class Services:
         directory: who is known, and who may do what.
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
+        standing: what is known of the server itself.
         counting: counts the pulls of this process.
         pulls: tells of those of all; None where none are counted.
+        icons: makes the icons of charts.
     """
 
     repositories: Repositories
@@ -98,8 +113,10 @@ class Services:
     directory: Directory
     audit: Unaudited
     records: Records | None
+    standing: Standing
     counting: Uncounted
     pulls: PullView | None
+    icons: Icons
 
 
 def create_app(settings: Settings, services: Services) -> Front:
@@ -150,17 +167,20 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
     publishing = Publishing(services.repositories, spool, services.metrics)
+    deleting = Deleting(services.repositories, auditor, settings.allow_delete)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    site = _site(settings, services, auditor)
+    comparing = Differences(services.repositories.catalog.browsing, site.contents)
     publishers = Publishers(services.records)
     Api(
         services.repositories,
         services.indexes,
         publishing,
         sync=services.sync,
-        allow_delete=settings.allow_delete,
-        auditor=auditor,
+        deleting=deleting,
+        comparing=comparing,
         publishers=publishers,
         pulls=services.pulls,
     ).register(app)
@@ -179,20 +199,10 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         addresses=auditor.addresses,
     ).register(app)
 
-    site = _site(settings, services, auditor)
     site.register(app)
-    Feeds(site, publishers).register(app)
-    OpenApi(site.pages.base_url).register(app)
-    ApiPage(site, authorizer).register(app)
-    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
-    sessions = services.directory.sessions
-    if sessions is None:
-        raise ValueError("the directory of a server has sessions")
-    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
-    forms.register(app)
-    SignIn(site, services.directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies).register(app)
+    ChartTabs(site, services.registry).register(app)
+    ComparePage(site, comparing).register(app)
     search = Search(services.repositories.catalog)
-    HubSearch(site, search).register(app)
     SearchApi(search, site.links).register(app)
 
     def has_credentials() -> bool:
@@ -200,6 +210,18 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
 
     SearchPage(site, search, has_credentials=has_credentials).register(app)
     HomePage(site, search, has_credentials=has_credentials).register(app)
+    forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    OwnTokens(site, services.directory).register(app)
+    Feeds(site, publishers).register(app)
+    OpenApi(site.pages.base_url).register(app)
+    ApiPage(site, authorizer).register(app)
+    HubSearch(site, search).register(app)
+    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    PublishPages(site, publishing, settings.allow_overwrite).register(app)
+    DeletePages(site, deleting).register(app)
+    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
+    StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
+    IconPages(site, services.icons).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
@@ -208,6 +230,23 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     _check_that_views_ask(app)
     _answer_errors(app, site)
     return app
+
+
+def _sign_in(
+    app: Flask, site: Site, directory: Directory, *, authorizer: Authorizer, auditor: Auditor, cookies: Cookies
+) -> FormChecks:
+    """Add the pages by which people become known, and return what checks forms by who they are."""
+    sessions, issuers = directory.sessions, directory.issuer_sign_in
+    if sessions is None or issuers is None:
+        raise ValueError("the directory of a server has keys and a place for what has ended")
+    signing_in = SignIn(site, directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    signing_in.register(app)
+    IssuerPages(
+        site, directory, issuers, sign_in=signing_in, authorizer=authorizer, auditor=auditor, cookies=cookies
+    ).register(app)
+    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
+    forms.register(app)
+    return forms
 
 
 def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
@@ -238,6 +277,7 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
 _OPEN: Final = (
     ops.OPEN
     | sign_in.OPEN
+    | issuer_sign_in.OPEN
     | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, api_page.ENDPOINT, assets.ENDPOINT, "ui"}
 )
 """Endpoints that are for everybody, or that ask by themselves."""

@@ -131,7 +131,8 @@ class Auditor:
             # Whoever pushes asks first without a credential, to be told where to get a token.
             if not (status == HTTPStatus.UNAUTHORIZED and _is_unasked(environ)):
                 self._refuse(environ, lambda: self._record(environ, visitor.caller, trying, Outcome.REFUSED))
-        elif trying.action is not Deed.ADMINISTER:  # by itself it looks at something, and changes nothing
+        elif trying.action is not Deed.ADMINISTER and environ["REQUEST_METHOD"] not in _READS:
+            # The others look at something, as at the page of a form, and change nothing.
             outcome = Outcome.FAILED if failed else trying.outcome
             self.audit.tell(self._record(environ, visitor.caller, trying, outcome))
 

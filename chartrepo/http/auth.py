@@ -122,6 +122,11 @@ class Visitor:
         self.asked = True
         return self._rights.may(action, repository, chart)
 
+    def does_somewhere(self, action: Action) -> bool:
+        """Return whether there is anything that it may do this to."""
+        self.asked = True
+        return self._rights.anywhere(action)
+
     def extent(self, action: Action, repository: str) -> Extent:
         """Return on how much of a repository it may do this, whatever is in it."""
         self.asked = True

@@ -1,11 +1,12 @@
 """Publishing what a client sends, and trying that out: the same for the API and for the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.datastructures import FileStorage
 
 from chartrepo.catalog import PackageRecord, Withheld
 from chartrepo.core import oci, provenance
@@ -16,7 +17,7 @@ from chartrepo.examine import Examined
 from chartrepo.http.answers import JSON, Answer, json_answer
 from chartrepo.http.auth import trying_of, visitor_of
 from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, Unauthorized, answer, upload_result
-from chartrepo.http.uploads import Spool
+from chartrepo.http.uploads import Spool, whole_form
 from chartrepo.metrics import Unmeasured
 from chartrepo.repository import Rehearsal, Repositories
 from storage.base import StorageError
@@ -115,23 +116,21 @@ class Publishing:
         trying_of(request.environ).is_part = True
         return attempt(check_repository(repository))
 
+    def fields(self) -> Mapping[str, str]:
+        """Return the fields of the form that was sent, but for its files; raises as `whole_form`."""
+        return whole_form().form
+
     def form(self) -> Form:
         """Return the package and the provenance of the form that was sent.
 
         Raises:
-            BadRequest: it is none, or has several of one; and as `Spool.filling` and `Body.read`.
+            BadRequest: it is none, or has several of one; and as `whole_form`.
         """
-        try:
-            with self.spool.filling():
-                files = request.files
-        except ValueError:
-            raise BadRequest("the form is malformed, or it broke off before its end") from None
-        except RequestEntityTooLarge:
-            raise BadRequest("the form has too many fields, or too long ones: send chart and prov as files") from None
+        files = whole_form().files
         for field in ("chart", "prov"):
             if len(files.getlist(field)) > 1:
                 raise BadRequest(f"the form has several files {field}: send each package in a form of its own")
-        package, signature = files.get("chart"), files.get("prov")
+        package, signature = (_chosen(files.get(field)) for field in ("chart", "prov"))
         return Form(
             cast("BinaryIO", package.stream) if package is not None else None,
             signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None,
@@ -182,6 +181,19 @@ class Publishing:
         trying.signed(package)
         return Saved(replaced=False, package=package)
 
+    def problems(
+        self, repository: str, package: BinaryIO, prov: bytes | None, *, conflict: str, force: bool
+    ) -> list[str]:
+        """Return all that is wrong with a package that was refused just now; nothing is recorded of the look."""
+        visitor = visitor_of(request.environ)
+        trying = copy(visitor.trying)
+        try:
+            return self._tried(repository, package, prov, conflict=conflict, force=force).problems
+        except (ChartrepoError, StorageError):
+            return []
+        finally:
+            visitor.trying = trying
+
     def try_package(
         self, repository: str, package: BinaryIO, prov: bytes | None, *, conflict: str, force: bool
     ) -> Tried:
@@ -219,6 +231,15 @@ class Publishing:
             for error in rehearsal.refusals
         )
         return Tried(refusals, examined, rehearsal)
+
+
+def _chosen(file: FileStorage | None) -> FileStorage | None:
+    """Return a file; None for what a browser sends where none was chosen: one without a name and without bytes."""
+    if file is None or file.filename or file.stream.read(1):
+        if file is not None:
+            file.stream.seek(0)
+        return file
+    return None
 
 
 def _as_told(error: AlreadyPublished, repository: str, chart: str, conflict: str, *, force: bool) -> ChartrepoError:

@@ -20,7 +20,7 @@ from chartrepo.core.pulls import Pull, Tally
 PREFIX: Final = "count-"
 CELL: Final = 8
 SIZE: Final = 1024 * 1024
-"""Bytes of a file. About 12,000 packages fit in."""
+"""Bytes of a file. 10,000 packages and more fit in."""
 HEAD: Final = 2
 """Cells."""
 COUNTS: Final = 2

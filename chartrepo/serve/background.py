@@ -1,4 +1,4 @@
-"""The one process that works in the background: sync, what is searched, indexes, snapshot, pulls, clean-up.
+"""The one process that works in the background: sync, what is searched, published indexes, snapshot, pulls, clean-up.
 
 It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
 request needs depends on it, but for the first building of the catalog.
@@ -147,6 +147,7 @@ class Background:
             self._last_chores.append(_Chore(what, gathering.gather))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
+        self._notes = assembly.sync_notes(settings)
         self._next_sync = 0.0
         self._failures = Pauses()
         self._unread = Pauses()
@@ -198,6 +199,7 @@ class Background:
             pause = self._failures.longer()
             _complain(f"the sync failed, the next one is in {pause:.0f} s", error)
             self._metrics.sync("failed", time.monotonic() - began)
+            self._notes.failed(in_full(error))
             self._next_sync = time.monotonic() + pause
         else:
             self._failures.end()
@@ -213,6 +215,7 @@ class Background:
 
     def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
+        self._notes.done(report)
         if not self._told:
             log.info("%s", found_in(self._repositories.catalog))
             self._told = True

@@ -60,6 +60,7 @@ _OTHERS = {
     ("HEAD", "/ui/sign-in"): 200,
     ("POST", "/ui/sign-in"): 403,  # no page of ours has sent that form
     ("POST", "/ui/sign-out"): 403,
+    **{(method, f"/ui/sign-in/<name>{back}"): 404 for method in ("GET", "HEAD") for back in ("", "/back")},
 }
 """What those without a credential are answered by routes that are for everybody."""
 

@@ -51,8 +51,8 @@ class Shop:
         state: where the server's own state lies.
         overwrite: when a version may be replaced.
         policing: the policies that charts are held to.
-        writes_are_safe: whether the storage keeps two writers apart.
         database: the address of the catalog; empty for a file in the folder.
+        writes_are_safe: whether the storage keeps two writers apart.
     """
 
     folder: Path
@@ -61,8 +61,8 @@ class Shop:
     overwrite: Overwrite = Overwrite.FORCE
     clock: Clock = field(default_factory=Clock)
     policing: Policing = field(default_factory=Policing)
-    writes_are_safe: bool = True
     database: str = ""
+    writes_are_safe: bool = True
     storage: FaultyStorage = field(init=False)
     catalog: Catalog = field(init=False)
 

@@ -16,6 +16,7 @@ from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
 from chartrepo.catalog import PullView
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.metrics import Unmeasured, UploadResult
 from chartrepo.pulls import Counting, Gathering, Uncounted
 from chartrepo.pulls import Ledger as PullLedger
@@ -73,7 +74,7 @@ class Site:
         gathering: takes counts of pulls to where they are shown.
     """
 
-    def __init__(self, shop: Shop, **settings: Any) -> None:
+    def __init__(self, shop: Shop, *, web: PublicWeb | None = None, **settings: Any) -> None:
         self.shop = shop
         defaults = load({}, {}, Path.read_text).settings
         changes = settings if settings.keys() & CREDENTIALS else {**OPEN, **settings}
@@ -109,8 +110,10 @@ class Site:
                 if self.settings.audit
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
+                standing=assembly.standing(self.settings, GROUND, self.ledger),
                 counting=Counting(counts, clock=shop.clock) if self.settings.pulls else Uncounted(),
                 pulls=view if self.settings.pulls else None,
+                icons=Icons(KeptIcons(shop.folder / "icons"), web),
             ),
         )
         self._client = Client(self.app, use_cookies=False)

@@ -152,6 +152,5 @@ class ArtifactPages:
             address=address,
             plain=self.site.pages.origin().startswith("http://"),
             may_delete=self.allow_delete and visitor.may(Action.DELETE, name.repository, name.chart),
-            notice=notice_of(request.args),
             **values,
         )

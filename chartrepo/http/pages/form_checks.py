@@ -19,6 +19,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.auth import OWN_FORM, Authorizer
 from chartrepo.http.cookies import Cookie, Cookies
 from chartrepo.http.errors import FormRefused
+from chartrepo.http.uploads import whole_form
 
 Environ = dict[str, Any]
 
@@ -92,7 +93,7 @@ class FormChecks:
         if site not in _NO_SITE or (origin is not None and not self._is_own(environ, origin)):
             raise FormRefused("A page of another site sent this form, so that nothing was done.")
         # Where a script sends it beside a package, the body is not read before anybody is asked.
-        given = request.headers.get(HEADER) or request.form.get(FIELD, "")
+        given = request.headers.get(HEADER) or whole_form().form.get(FIELD, "")
         secret = self._secret(environ)
         if secret is None or not hmac.compare_digest(_unmasked(given), secret):
             raise FormRefused(_RELOAD)

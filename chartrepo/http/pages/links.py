@@ -83,6 +83,11 @@ class Links:
         self._context = context_path
 
     @property
+    def context(self) -> str:
+        """The path under which everything is served; empty, or as `/charts`."""
+        return self._context
+
+    @property
     def home(self) -> str:
         """Of the first page."""
         return f"{self._ui}/"
@@ -91,6 +96,10 @@ class Links:
         """Of a page of some kind; what is None in the query is left out."""
         path = f"{self._ui}/{kind}" + (f"/{quote(rest, safe=_SAFE)}" if rest else "")
         return with_query(path, query)
+
+    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Of a search with these parameters, of which some may be there several times."""
+        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def here(self, environ: Mapping[str, Any]) -> str:
         """Of the page that a request asks for, with its query."""
@@ -110,10 +119,6 @@ class Links:
             and address.startswith(f"{self._ui}/")
             and not any(path == f"{self._ui}/{kind}" or path.startswith(f"{self._ui}/{kind}/") for kind in _NO_NEXT)
         )
-
-    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
-        """Of a search with these parameters, of which some may be there several times."""
-        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def repository(self, name: str, **query: str | int | None) -> str:
         """Of a repository. An empty name is that of the root: without the slash it is the list of all."""

@@ -13,6 +13,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.auth import VISITOR, Visitor, is_signed_in
 from chartrepo.http.pages.assets import Assets
 from chartrepo.http.pages.links import SIGN_IN, Links
+from chartrepo.http.pages.notices import notice_of
 from chartrepo.http.pages.wording import exact, time_tag
 from chartrepo.version import __version__
 from chartrepo.wording import counted, shown_size
@@ -113,7 +114,11 @@ class Pages:
         """
         now = self._now()
         text = render_template(
-            template, person=self.person(), time_tag=lambda seconds: time_tag(seconds, now), **values
+            template,
+            notice=notice_of(request.args),
+            person=self.person(),
+            time_tag=lambda seconds: time_tag(seconds, now),
+            **values,
         )
         return self._page(text.encode("utf-8", "replace"), status, headers)
 

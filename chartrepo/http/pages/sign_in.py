@@ -66,7 +66,7 @@ class SignIn:
         """GET of the form; who has signed in is sent on."""
         after = request.args.get("next", "")
         visitor = request.environ[VISITOR] = self._authorizer.visitor_of_open_page(request.environ)
-        return self._sent_on(after) if visitor.is_known else self._page(after)
+        return self._sent_on(after) if visitor.is_known else self.page(after)
 
     def sign_in(self) -> Response:
         """POST of a name and a password."""
@@ -74,22 +74,22 @@ class SignIn:
         after = request.form.get("next", "")
         request.environ[VISITOR] = self._authorizer.visitor_of_open_page(request.environ)
         if not self._directory.has_credentials:
-            return self._page(after, status=HTTPStatus.FORBIDDEN)
+            return self.page(after, status=HTTPStatus.FORBIDDEN)
         if not name or not password:
-            return self._page(after, "Write your name and your password.", name, HTTPStatus.BAD_REQUEST)
+            return self.page(after, "Write your name and your password.", name, status=HTTPStatus.BAD_REQUEST)
         credential = read_password(name, password)
         if isinstance(credential, RegistryToken | IdentityToken):
             said = "This token ends soon, and does not sign in. Take your password, or an API token."
-            return self._page(after, said, name, HTTPStatus.BAD_REQUEST)
+            return self.page(after, said, name, status=HTTPStatus.BAD_REQUEST)
         try:
             login = self._authorizer.login(request.environ, credential)
         except TooManyGuesses as error:
             request.environ[REASON] = str(error)
             said = f"Too many passwords were wrong. Wait for {error.seconds} s before you try again."
             headers = (("Retry-After", str(error.seconds)),)
-            return self._page(after, said, name, HTTPStatus.TOO_MANY_REQUESTS, headers)
+            return self.page(after, said, name, status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
         except Unauthorized:
-            return self._page(after, "The name or the password is wrong.", name, HTTPStatus.UNAUTHORIZED)
+            return self.page(after, "The name or the password is wrong.", name, status=HTTPStatus.UNAUTHORIZED)
         return self.signed_in(login, after)
 
     def signed_in(self, login: Login, after: str) -> Response:
@@ -133,15 +133,24 @@ class SignIn:
                 "a session of %s ended here alone, other processes were not told: %s", session.login.subject, error
             )
 
-    def _page(
+    def page(
         self,
         after: str,
         problem: str = "",
         name: str = "",
+        *,
         status: int = HTTPStatus.OK,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> Response:
-        """Return the form. What was written as the password is never in it."""
+        """Return the form. What was written as the password is never in it.
+
+        Args:
+            after: where to go on.
+            problem: what went wrong, in a sentence; empty for nothing.
+            name: that was written.
+            status: of the answer.
+            headers: beside those that all pages have.
+        """
         return self._site.pages.render(
             "sign_in.html",
             status=status,
@@ -150,6 +159,8 @@ class SignIn:
             problem=problem,
             name=name,
             possible=self._directory.has_credentials,
+            with_password=self._directory.has_passwords,
+            issuers=sorted(self._directory.issuers_to_sign_in_with()),
         )
 
     def _sent_on(self, after: str) -> Response:
