@@ -71,6 +71,7 @@ def guarded(shop: Shop) -> Site:
     site = Site(shop, admin_password="secret", auth_anonymous_get=True)
     for path in ("/api/charts", "/api/team/app/charts"):
         assert site.by("admin", "secret").send_form(path, chart=APP, prov=provenance(APP)).status_code == 201
+        assert site.by("admin", "secret").upload(package(version="0.9.0"), path).status_code == 201
     return site
 
 
