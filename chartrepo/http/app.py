@@ -52,6 +52,7 @@ from chartrepo.http.pages.home import HomePage
 from chartrepo.http.pages.icons import IconPages
 from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_for_people, is_page
+from chartrepo.http.pages.overview import OverviewTab
 from chartrepo.http.pages.own_tokens import OwnTokens
 from chartrepo.http.pages.publish import PublishPages
 from chartrepo.http.pages.pulls import PullsShown
@@ -201,6 +202,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     ).register(app)
 
     site.register(app)
+    OverviewTab(site, services.directory, publishers).register(app)
     ChartTabs(site, services.registry).register(app)
     ComparePage(site, comparing).register(app)
     search = Search(services.repositories.catalog)
