@@ -50,14 +50,14 @@ def test_the_commands_that_are_copied_install_the_chart(
         return subprocess.run([helm4, *words], cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
 
     with browser.page(chromium) as page:
-        page.goto(f"{server.url}{CHART}@1.9.2")
+        page.goto(f"{server.url}/ui/charts/platform/queue")
         opened(page, "Helm repository")
         run(*shlex.split(copied(page, "Helm repository, step 1"))[1:])
         _, _, release, *rest = shlex.split(copied(page, "Helm repository, step 2"))
-        assert "shop/checkout:2026.4" in run("template", release, *rest)
+        assert "name: 'my-queue'" in run("template", release, *rest)
         _, _, _, *rest = shlex.split(copied(opened(page, "Helm, OCI"), "Helm, OCI, step 1"))
         run("pull", *rest)
-    assert (tmp_path / "checkout-1.9.2.tgz").is_file()
+    assert (tmp_path / "queue-3.1.0.tgz").is_file()
 
 
 @pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
