@@ -28,7 +28,7 @@ class Exclusive:
         self._queries = queries
         self._repository = repository
         self._file = file
-        self._now = _read(lock, queries, repository, file)
+        self._now = read_key(lock, queries, repository, file)
         self._told = False
         self._others: list[Change] = []
 
@@ -66,7 +66,7 @@ class Exclusive:
 
     def write(self, session: Session, now: int) -> None:
         """Write what was recorded, as something that came to be at `now`, in seconds since the epoch."""
-        found = _read(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
+        found = read_key(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
         if found != self._now:
             _Replacement(session, self._queries, self._repository, self._file).make(found, self._now, now)
         for change in self._others:
@@ -81,7 +81,10 @@ class Exclusive:
             raise ValueError(f"the lock is on {self._file!r}, not on {package.file!r}")
 
 
-def _read(source: KeyLock | Session, queries: Queries, repository: str, file: str) -> PackageRecord | SetAside | None:
+def read_key(
+    source: KeyLock | Session, queries: Queries, repository: str, file: str
+) -> PackageRecord | SetAside | None:
+    """Return what is known of one storage key."""
     if is_text(repository, file):
         row = source.one(queries.package, {"repository": repository, "file": file})
         if row is not None:

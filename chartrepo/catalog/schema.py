@@ -118,6 +118,8 @@ def tables(schema: str | None = None) -> Tables:
             sa.Index("packages_by_version", "repository", "name", "sort_key", "version"),
             sa.Index("packages_by_stability", "repository", "name", "stable", "sort_key", "version"),
             sa.Index("packages_by_time", "created", "repository", "file"),
+            sa.Index("packages_of_repository_by_time", "repository", "created", "file"),
+            sa.Index("packages_of_chart_by_time", "repository", "name", "created", "file"),
             sa.Index("packages_by_tag", "repository", "name", "tag"),
         ),
         set_aside=sa.Table(
@@ -162,6 +164,13 @@ def tables(schema: str | None = None) -> Tables:
             sa.Column("loose", sa.Boolean, nullable=False),
             sa.Index("manifests_by_subject", "name", "subject", "digest"),
             sa.Index("manifests_by_chart", "name", "chart"),
+            # What is no chart is looked for among very many that are.
+            sa.Index(
+                "manifests_of_no_chart",
+                "name",
+                sqlite_where=sa.text("chart IS NULL"),
+                postgresql_where=sa.text("chart IS NULL"),
+            ),
         ),
         needs=sa.Table(
             "needs",

@@ -1,4 +1,4 @@
-"""The one process that works in the background: sync, what is searched, published indexes, snapshot, clean-up.
+"""The one process that works in the background: sync, what is searched, published indexes, snapshot, pulls, clean-up.
 
 It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
 request needs depends on it, but for the first building of the catalog.
@@ -35,6 +35,7 @@ _TICK: Final = 0.25
 _CLEAN_EVERY: Final = 3600.0
 _DAY: Final = 86400.0
 _AUDIT_EVERY: Final = 60.0
+_PULLS_EVERY: Final = 60.0
 _NEVER: Final = float("inf")
 _JUDGINGS: Final = 2
 """How often packages are held to changed policies: workers may go by the old ones for a second longer."""
@@ -139,8 +140,14 @@ class Background:
             if keep is not None:
                 what, first = "removing old audit records", _CLEAN_EVERY
                 self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
+        gathering = assembly.gathering(settings, found, catalog)
+        if gathering is not None:
+            what = "taking counts of pulls to the storage"
+            self._chores.append(_Chore(what, gathering.gather, every=_PULLS_EVERY))
+            self._last_chores.append(_Chore(what, gathering.gather))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
+        self._notes = assembly.sync_notes(settings)
         self._next_sync = 0.0
         self._failures = Pauses()
         self._unread = Pauses()
@@ -192,6 +199,7 @@ class Background:
             pause = self._failures.longer()
             _complain(f"the sync failed, the next one is in {pause:.0f} s", error)
             self._metrics.sync("failed", time.monotonic() - began)
+            self._notes.failed(in_full(error))
             self._next_sync = time.monotonic() + pause
         else:
             self._failures.end()
@@ -207,6 +215,7 @@ class Background:
 
     def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
+        self._notes.done(report)
         if not self._told:
             log.info("%s", found_in(self._repositories.catalog))
             self._told = True

@@ -52,6 +52,7 @@ class Shop:
         overwrite: when a version may be replaced.
         policing: the policies that charts are held to.
         database: the address of the catalog; empty for a file in the folder.
+        writes_are_safe: whether the storage keeps two writers apart.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Shop:
     clock: Clock = field(default_factory=Clock)
     policing: Policing = field(default_factory=Policing)
     database: str = ""
+    writes_are_safe: bool = True
     storage: FaultyStorage = field(init=False)
     catalog: Catalog = field(init=False)
 
@@ -83,6 +85,7 @@ class Shop:
             clock=self.clock,
             look=look,
             policing=self.policing,
+            writes_are_safe=self.writes_are_safe,
         )
 
     def police(self, text: str) -> None:
