@@ -4,17 +4,18 @@ One document a chart is searched, that of the version which Helm installs if non
 background (see `chartrepo.findable`), so that a chart is found about half a second after its publication.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from heapq import nsmallest
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chartrepo.catalog import Catalog
-from chartrepo.catalog.documents import CRDS, DEPRECATED, IMAGES, SIGNED, Candidate, Looking
-from chartrepo.core.search import Hit, rank, words_of_query
+from chartrepo.catalog.documents import CRDS, DEPRECATED, IMAGES, SIGNED, Looking
+from chartrepo.catalog.engine import Row
+from chartrepo.core.search import Hit, ranker, words_of_query
 
 LARGEST_PAGE: Final = 1_000
 """Results that can be asked for at once."""
@@ -183,7 +184,7 @@ class Search:
         return Found(
             hits=tuple(hits),
             total=results.total,
-            facets=results.facets(query),
+            facets=results.facets(),
             searched=" ".join(mended) if mended is not None else query.text,
             mended=mended is not None,
             progress=progress,
@@ -231,26 +232,38 @@ class _Asking:
     def _count(self, word: str, most: int = _COUNTED) -> int:
         return sum(1 for _ in islice(self._candidates((word,)), most))
 
-    def _candidates(self, words: tuple[str, ...]) -> Iterator[Candidate]:
-        """Give what has the words, is there, and may be read."""
+    def _candidates(self, words: tuple[str, ...]) -> Iterator[Row]:
+        """Give what has the words, is there, and may be read; see `Looking.candidates`."""
         gone, readable = self._gone, self._readable
-        for candidate in map(Candidate._make, self._looking.candidates(words)):
-            chart = (candidate.repository, candidate.name)
-            if chart not in gone and (readable is None or readable(*chart)):
-                yield candidate
+        found = self._looking.candidates(words)
+        if gone:
+            found = (row for row in found if (row[1], row[2]) not in gone)
+        if readable is not None:
+            found = (row for row in found if readable(row[1], row[2]))
+        return found
 
 
 _REPOSITORY: Final = 1
 _TYPE: Final = 2
 _LICENCE: Final = 4
-_OTHER: Final = 8
+_FLAGS: Final = 8
 _DEPRECATION: Final = 16
+
+
+class _Kind(NamedTuple):
+    """What filters look at beside keywords: few charts have one of their own."""
+
+    repository: str
+    type: str
+    licence: str
+    flags: int
 
 
 class _Results:
     """What meets a query, counted by what it is. It keeps only what the page shows.
 
     A filter's counts are of what all other filters let through. So a chart that fails one filter still counts for that.
+    All that is done for each chart is done for thousands of them, so it is little.
     """
 
     def __init__(self, query: Query, words: tuple[str, ...]) -> None:
@@ -261,90 +274,107 @@ class _Results:
         self._licences = frozenset(query.licences)
         self._keywords = [f"\n{keyword.casefold()}\n" for keyword in query.keywords]
         self._needed = (SIGNED if query.signed else 0) | (IMAGES if query.images else 0) | (CRDS if query.crds else 0)
-        self._in: dict[int, Counter[str]] = {_REPOSITORY: Counter(), _TYPE: Counter(), _LICENCE: Counter()}
-        self._of_keywords: Counter[str] = Counter()
-        self._of_flags: Counter[int] = Counter()
-        self._deprecated = 0
+        self._kinds: dict[tuple[str, str, str, int], int] = {}
+        self._failures: dict[tuple[str, str, str, int], int] = {}
+        self._lines: dict[str, int] = {}
         self.any_readable = False
         self.total = 0
         self.ids: list[int] = []
 
-    def take(self, candidates: Iterator[Candidate]) -> None:
+    def take(self, candidates: Iterable[Row]) -> None:
         """Take in all candidates, and keep the numbers of those on the page."""
-        most = self._query.page * self._query.size
         first = self._query.size * (self._query.page - 1)
-        if first >= LAST:
-            most = first = 0
-        order = _ORDERS[self._query.sort] if self._words or self._query.sort is not Sort.RELEVANCE else _by_name
-        keys = (order(candidate, self._words) for candidate in self._counted(candidates))
+        most = min(first + self._query.size, LAST) if first < LAST else 0
+        keys = self._keys(candidates)
         if most:
-            self.ids = [key[-1] for key in nsmallest(min(most, LAST), keys)[first:]]
+            self.ids = [key[-1] for key in nsmallest(most, keys)[first:]]
         else:
-            for _ in keys:
-                pass
+            deque(keys, maxlen=0)
 
-    def _counted(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-        """Count all candidates, and give those that all filters let through."""
-        repositories, types, licences = self._in[_REPOSITORY], self._in[_TYPE], self._in[_LICENCE]
-        for candidate in candidates:
+    def _keys(self, candidates: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+        """Count all candidates; give of those that all filters let through what they are sorted by, the number last."""
+        kinds, failures, lines = self._kinds, self._failures, self._lines
+        keywords, by_time = self._keywords, self._query.sort is Sort.NEWEST
+        rank = ranker(self._words) if self._words and self._query.sort is Sort.RELEVANCE else None
+        for number, repository, name, created, flags, kind, licence, some, names, with_keywords, with_all in candidates:
             self.any_readable = True
-            fails = self._fails(candidate)
-            if fails & ~_REPOSITORY == 0:
-                repositories[candidate.repository] += 1
-            if fails & ~_TYPE == 0:
-                types[candidate.type] += 1
-            if fails & ~_LICENCE == 0:
-                licences[candidate.licence] += 1
-            if fails & ~_DEPRECATION == 0 and candidate.flags & DEPRECATED:
-                self._deprecated += 1
-            if fails:
+            if keywords:
+                text = f"\n{some}\n"
+                if not all(keyword in text for keyword in keywords):
+                    continue
+            key = (repository, kind, licence, flags)
+            if key in kinds:
+                kinds[key] += 1
+            else:
+                kinds[key] = 1
+                failures[key] = self._fails(_Kind(*key))
+            if failures[key]:
                 continue
-            self.total += 1
-            self._of_keywords[candidate.keywords] += 1
-            self._of_flags[candidate.flags] += 1
-            yield candidate
+            lines[some] = lines.get(some, 0) + 1
+            if rank is not None:
+                yield rank(names, with_keywords, with_all), name, repository, number
+            elif by_time:
+                yield -created, name, repository, number
+            else:
+                yield name, repository, number
+        self.total = sum(count for key, count in kinds.items() if not failures[key])
 
-    def _fails(self, candidate: Candidate) -> int:
-        """Return which filters do not let a candidate through."""
+    def _fails(self, kind: _Kind) -> int:
+        """Return which filters do not let charts of a kind through."""
         fails = 0
-        if self._repositories and candidate.repository not in self._repositories:
+        if self._repositories and kind.repository not in self._repositories:
             fails |= _REPOSITORY
-        if self._types and candidate.type not in self._types:
+        if self._types and kind.type not in self._types:
             fails |= _TYPE
-        if self._licences and candidate.licence not in self._licences:
+        if self._licences and kind.licence not in self._licences:
             fails |= _LICENCE
-        if candidate.flags & self._needed != self._needed:
-            fails |= _OTHER
-        if self._keywords:
-            lines = f"\n{candidate.keywords}\n"
-            if not all(keyword in lines for keyword in self._keywords):
-                fails |= _OTHER
-        deprecated = bool(candidate.flags & DEPRECATED)
+        if kind.flags & self._needed != self._needed:
+            fails |= _FLAGS
+        deprecated = bool(kind.flags & DEPRECATED)
         if (deprecated and self._query.deprecated is Deprecated.HIDDEN) or (
             not deprecated and self._query.deprecated is Deprecated.ONLY
         ):
             fails |= _DEPRECATION
         return fails
 
-    def facets(self, query: Query) -> Facets:
+    def facets(self) -> Facets:
         """Return what was counted."""
-        keywords: Counter[str] = Counter()
-        for lines, count in self._of_keywords.items():
+        query = self._query
+        repositories, types, licences = Counter[str](), Counter[str](), Counter[str]()
+        flags = Counter[int]()
+        deprecated = 0
+        for key, count in self._kinds.items():
+            kind, fails = _Kind(*key), self._failures[key]
+            for counter, value, own in (
+                (repositories, kind.repository, _REPOSITORY),
+                (types, kind.type, _TYPE),
+                (licences, kind.licence, _LICENCE),
+            ):
+                if not fails & ~own:
+                    counter[value] += count
+            if not fails & ~_DEPRECATION and kind.flags & DEPRECATED:
+                deprecated += count
+            if not fails:
+                flags[kind.flags] += count
+        del licences[""]
+        keywords = Counter[str]()
+        for lines, count in self._lines.items():
             for keyword in lines.split("\n") if lines else ():
                 keywords[keyword] += count
-        return Facets(
-            repositories=_choices(self._in[_REPOSITORY], query.repositories),
-            keywords=_choices(keywords, tuple(keyword.casefold() for keyword in query.keywords)),
-            types=_choices(self._in[_TYPE], query.types),
-            licences=_choices(self._in[_LICENCE] - Counter({"": self._in[_LICENCE][""]}), query.licences),
-            signed=self._with(SIGNED),
-            images=self._with(IMAGES),
-            crds=self._with(CRDS),
-            deprecated=self._deprecated,
-        )
 
-    def _with(self, flag: int) -> int:
-        return sum(count for flags, count in self._of_flags.items() if flags & flag)
+        def having(flag: int) -> int:
+            return sum(count for each, count in flags.items() if each & flag)
+
+        return Facets(
+            repositories=_choices(repositories, query.repositories),
+            keywords=_choices(keywords, tuple(keyword.casefold() for keyword in query.keywords)),
+            types=_choices(types, query.types),
+            licences=_choices(licences, query.licences),
+            signed=having(SIGNED),
+            images=having(IMAGES),
+            crds=having(CRDS),
+            deprecated=deprecated,
+        )
 
 
 def _choices(counts: Counter[str], chosen: tuple[str, ...]) -> tuple[Choice, ...]:
@@ -352,23 +382,3 @@ def _choices(counts: Counter[str], chosen: tuple[str, ...]) -> tuple[Choice, ...
     others = sorted((value for value in counts if value not in chosen), key=lambda value: (-counts[value], value))
     first = [Choice(value, counts[value]) for value in dict.fromkeys(chosen)]
     return (*first, *(Choice(value, counts[value]) for value in others[: max(_MOST_CHOICES - len(first), 0)]))
-
-
-_Key = tuple[Any, ...]
-"""By which candidates are sorted; the last of it is the number of the document."""
-
-
-def _by_relevance(candidate: Candidate, words: tuple[str, ...]) -> _Key:
-    texts = (candidate.names, candidate.names_keywords, candidate.names_keywords_description)
-    return (*rank(words, texts), candidate.name, candidate.repository, candidate.id)
-
-
-def _by_name(candidate: Candidate, _: tuple[str, ...]) -> _Key:
-    return (candidate.name, candidate.repository, candidate.id)
-
-
-def _by_time(candidate: Candidate, _: tuple[str, ...]) -> _Key:
-    return (-candidate.created, candidate.name, candidate.repository, candidate.id)
-
-
-_ORDERS: Final = {Sort.RELEVANCE: _by_relevance, Sort.NAME: _by_name, Sort.NEWEST: _by_time}

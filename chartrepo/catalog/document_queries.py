@@ -25,7 +25,7 @@ _ZERO: Final = sa.literal_column("0", sa.BigInteger)
 _ONE: Final = sa.literal_column("1", sa.BigInteger)
 _EMPTY: Final = sa.literal_column("''", sa.Text)
 
-_CANDIDATE: Final = (
+CANDIDATE: Final = (
     "id",
     "repository",
     "name",
@@ -38,7 +38,7 @@ _CANDIDATE: Final = (
     "names_keywords",
     "names_keywords_description",
 )
-"""The columns of a `Candidate`, in the order of its fields."""
+"""What is looked at of each document that has the words, in this order."""
 
 
 class DocumentQueries:
@@ -120,7 +120,7 @@ class DocumentQueries:
     def _make_searches(self) -> None:
         documents, words = self._tables.documents, self._tables.document_words
         terms, spellings = self._tables.terms, self._tables.spellings
-        candidates = sa.select(*(documents.c[column] for column in _CANDIDATE))
+        candidates = sa.select(*(documents.c[column] for column in CANDIDATE))
         # match
         asked: sa.BindParameter[str] = sa.bindparam("match", type_=sa.Text)
         matches: sa.ColumnElement[Any] = (

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from chartrepo.catalog.document_queries import IDS_AT_ONCE, SHORTENED_AT_ONCE
 from chartrepo.catalog.engine import Engine, Row, Session
@@ -31,36 +31,6 @@ ICON_ELSEWHERE: Final = 256
 _MAKING: Final = "documents"
 _REPOSITORIES_AT_ONCE: Final = 100
 _SHOWN: Final = ("version", "app_version", "description", "category", "alternative_name")
-
-
-class Candidate(NamedTuple):
-    """What is looked at of each document that has the words.
-
-    Attributes:
-        id: its number.
-        repository: the chart's.
-        name: the chart's.
-        created: when the version was published, in seconds since the epoch.
-        flags: what it is, of the constants of this module.
-        type: as in `Hit`.
-        licence: as in `Hit`.
-        keywords: as in `Hit`, a line each.
-        names: words of names; this and the two below as `chartrepo.core.search.rank` takes them.
-        names_keywords: those and words of keywords.
-        names_keywords_description: those and words of the description.
-    """
-
-    id: int
-    repository: str
-    name: str
-    created: int
-    flags: int
-    type: str
-    licence: str
-    keywords: str
-    names: str
-    names_keywords: str
-    names_keywords_description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +82,7 @@ class Looking:
         self._queries = queries.documents
 
     def candidates(self, words: Sequence[str]) -> Iterator[Row]:
-        """Give a row for each document that has all words; each has the fields of a `Candidate`.
+        """Give a row for each document that has all words: the columns of `document_queries.CANDIDATE`.
 
         Args:
             words: of which the last one may be the beginning of one; with none, all documents have them.

@@ -6,7 +6,7 @@ already, so that each of them finds the same.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -269,30 +269,32 @@ def is_typo_of(typed: str, meant: str) -> bool:
 
 # ---- ranking
 
-_PLACES: Final = 3
+LAST_PLACE: Final = 3
+_PLACES: Final = LAST_PLACE + 1
 
 
-class Rank(NamedTuple):
-    """How well a chart meets a query: the least is the best."""
+def ranker(words: Sequence[str]) -> Callable[[str, str, str], int]:
+    """Return what tells how well a chart meets a query that it meets, as a number: the least is the best.
 
-    name: int
-    place: int
-
-
-def rank(words: Collection[str], texts: tuple[str, ...]) -> Rank:
-    """Return how well a chart meets a query that it meets.
+    It takes the words of the chart's names, those with its keywords, and those with its description, each parted by
+    blanks, with one before and one behind.
 
     Args:
-        words: of the query; the last one may be the beginning of one.
-        texts: the words of the chart's names, those with its keywords, and those with its description, each parted by
-            blanks, with one before and one behind.
+        words: of the query; the last one may be the beginning of one. There is one at least.
     """
-    *whole, last = words
+    *others, last = words
     joined = "".join(words)
-    names = texts[0]
-    name = 0 if names.startswith(f" {joined} ") else 1 if names.startswith(f" {joined}") else 2
-    wanted = [*(f" {word} " for word in whole), f" {last}"]
-    for place, text in enumerate(texts):
-        if all(word in text for word in wanted):
-            return Rank(name, place)
-    return Rank(name, _PLACES)
+    exact, start, last = f" {joined} ", f" {joined}", f" {last}"
+    whole = [f" {word} " for word in others]
+
+    def has_all(text: str) -> bool:
+        return last in text and all(word in text for word in whole)
+
+    def rank(names: str, with_keywords: str, with_description: str) -> int:
+        if has_all(names):
+            return 0 if names.startswith(exact) else _PLACES if names.startswith(start) else 2 * _PLACES
+        # A name that is joined of words has none of them by itself.
+        begins = 0 if names.startswith(exact) else _PLACES if names.startswith(start) else 2 * _PLACES
+        return begins + (1 if has_all(with_keywords) else 2 if has_all(with_description) else LAST_PLACE)
+
+    return rank

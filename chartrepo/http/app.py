@@ -207,12 +207,8 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     ComparePage(site, comparing).register(app)
     search = Search(services.repositories.catalog)
     SearchApi(search, site.links).register(app)
-
-    def has_credentials() -> bool:
-        return services.directory.has_credentials
-
-    SearchPage(site, search, has_credentials=has_credentials).register(app)
-    HomePage(site, search, has_credentials=has_credentials).register(app)
+    SearchPage(site, search).register(app)
+    HomePage(site, search, has_credentials=lambda: services.directory.has_credentials).register(app)
     forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
     OwnTokens(site, services.directory).register(app)
     Feeds(site, publishers).register(app)

@@ -7,11 +7,10 @@ import pytest
 from chartrepo.core.search import (
     LONGEST_WORD,
     MOST_WORDS,
-    Rank,
     Taken,
     document,
     is_typo_of,
-    rank,
+    ranker,
     shortened,
     words_in,
     words_of_query,
@@ -51,14 +50,15 @@ def test_what_differs_more_or_not_at_all_is_no_typo(other: str) -> None:
 
 def test_a_name_comes_before_a_keyword_before_a_description_before_a_readme() -> None:
     texts = (" myweb my web ", " myweb my web cache ", " myweb my web cache fast pages ")
-    assert rank(("myweb",), texts) == Rank(0, 0)
-    assert rank(("my",), texts) == Rank(1, 0)
-    assert rank(("my", "we"), texts) == Rank(1, 0)
-    assert rank(("we",), texts) == Rank(2, 0)
-    assert rank(("web", "cac"), texts) == Rank(2, 1)
-    assert rank(("pages",), texts) == Rank(2, 2)
-    assert rank(("page", "web"), texts) == Rank(2, 3)
-    assert rank(("manual",), texts) == Rank(2, 3)
+    queries = ["myweb", "my", "we", "cac", "pages", "manual"]
+    ranks = [ranker((query,))(*texts) for query in queries]
+    assert ranks == sorted(set(ranks))
+    assert ranker(("my", "web"))(*texts) == ranks[0]
+    assert ranker(("my", "we"))(*texts) == ranks[1]
+    assert ranker(("web", "my"))(*texts) == ranks[2]
+    assert ranker(("web", "cac"))(*texts) == ranks[3]
+    assert ranker(("fast", "web"))(*texts) == ranks[4]
+    assert ranker(("page", "web"))(*texts) == ranks[5]
 
 
 def test_a_chart_that_says_nothing_is_an_application_of_its_name() -> None:

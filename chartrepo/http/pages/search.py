@@ -1,6 +1,5 @@
 """The page on which charts are looked for."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -48,13 +47,11 @@ class SearchPage:
     Args:
         site: that the page is of.
         search: finds charts.
-        has_credentials: tells whether anybody can be known to this server.
     """
 
-    def __init__(self, site: Site, search: Search, *, has_credentials: Callable[[], bool]) -> None:
+    def __init__(self, site: Site, search: Search) -> None:
         self._site = site
         self._search = search
-        self._has_credentials = has_credentials
 
     def register(self, app: Flask) -> None:
         """Add the route to an application."""
@@ -82,7 +79,6 @@ class SearchPage:
             with_deprecated=self._link(replace(query, deprecated=Deprecated.SHOWN, page=1)),
             as_typed=self._link(replace(query, exact=True, page=1)),
             may_publish=visitor.publishes_somewhere,
-            offers_sign_in=not visitor.is_known and self._has_credentials(),
         )
 
     def _link(self, query: Query) -> str:

@@ -1,5 +1,6 @@
 // Results as one types. Without it the form is sent, and the same page comes.
 
+// ---- on the first page and that of the search: the page itself changes
 const form = document.getElementById("search");
 const status = document.getElementById("said");
 const PAUSE = 150; // milliseconds after the last key
@@ -62,4 +63,53 @@ if (form) {
   document.getElementById("q").addEventListener("input", soon);
   document.addEventListener("change", (event) => { if (event.target.form === form && event.target.id !== "q") soon(); });
   form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(timer); search(); });
+}
+
+// ---- in the header of all others: the first results, below the field
+const bar = document.getElementById("bar-q");
+const results = document.getElementById("bar-results");
+const FEW = 6;
+let barTimer = 0;
+let barAsked = 0;
+
+function hide() {
+  barAsked++;
+  clearTimeout(barTimer);
+  results.hidden = true;
+  document.getElementById("bar-said").textContent = "";
+}
+
+async function lookUp() {
+  const turn = ++barAsked;
+  const url = `${bar.form.action}?${new URLSearchParams({ q: bar.value })}`;
+  let fresh;
+  try {
+    const answer = await fetch(url, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch { return; }
+  if (turn !== barAsked) return;
+  const list = document.createElement("ul");
+  list.className = "plain";
+  for (const title of [...fresh.querySelectorAll("#found .hit h3")].slice(0, FEW)) {
+    const item = document.createElement("li");
+    item.append(...[...title.childNodes].map((each) => document.importNode(each, true)));
+    list.append(item);
+  }
+  const all = document.createElement("a");
+  all.href = url;
+  all.textContent = fresh.getElementById("count")?.textContent ?? "All results";
+  results.replaceChildren(list, all);
+  results.hidden = false;
+  document.getElementById("bar-said").textContent = all.textContent;
+}
+
+if (bar) {
+  bar.addEventListener("input", () => {
+    if (bar.value.trim().length < 2) return hide();
+    clearTimeout(barTimer);
+    barTimer = setTimeout(lookUp, PAUSE);
+  });
+  bar.form.addEventListener("keydown", (event) => { if (event.key === "Escape" && !results.hidden) { hide(); bar.focus(); } });
+  bar.form.addEventListener("focusout", (event) => { if (!bar.form.contains(event.relatedTarget)) hide(); });
 }
