@@ -309,7 +309,10 @@ def _check_forms(app: Flask, forms: FormChecks) -> None:
     @app.before_request
     def check_form() -> None:
         """See that what is sent to a page comes from a page of ours, before any view runs."""
-        if is_page(request.path):
+        rule = request.url_rule
+        if rule is not None and is_page(request.path):
+            if rule.endpoint in _OPEN:  # a stranger's form has a name and a password, and no package
+                request.max_content_length = _SMALL_FORM
             forms.check(request.environ)
 
 
@@ -331,6 +334,8 @@ def _note_route(rule: str, *, parameters: bool) -> None:
         request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule)
 
 
+_SMALL_FORM: Final = 64 * 1024
+"""Bytes."""
 _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 """Of a rule of Flask's."""
 
