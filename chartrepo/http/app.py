@@ -38,7 +38,7 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.openapi import OpenApi
-from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
+from chartrepo.http.pages import api_page, assets, downloads, issuer_sign_in, sign_in
 from chartrepo.http.pages.api_page import ApiPage
 from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
@@ -212,6 +212,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     HomePage(site, search, has_credentials=has_credentials).register(app)
     forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
     OwnTokens(site, services.directory).register(app)
+    downloads.register(app)
     Feeds(site, publishers).register(app)
     OpenApi(site.pages.base_url).register(app)
     ApiPage(site, authorizer).register(app)
