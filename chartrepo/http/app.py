@@ -38,7 +38,7 @@ from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
 from chartrepo.http.openapi import OpenApi
-from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
+from chartrepo.http.pages import api_page, assets, downloads, issuer_sign_in, sign_in
 from chartrepo.http.pages.api_page import ApiPage
 from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
@@ -211,6 +211,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     HomePage(site, search, has_credentials=lambda: services.directory.has_credentials).register(app)
     forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
     OwnTokens(site, services.directory).register(app)
+    downloads.register(app)
     Feeds(site, publishers).register(app)
     OpenApi(site.pages.base_url).register(app)
     ApiPage(site, authorizer).register(app)
@@ -309,7 +310,10 @@ def _check_forms(app: Flask, forms: FormChecks) -> None:
     @app.before_request
     def check_form() -> None:
         """See that what is sent to a page comes from a page of ours, before any view runs."""
-        if is_page(request.path):
+        rule = request.url_rule
+        if rule is not None and is_page(request.path):
+            if rule.endpoint in _OPEN:  # a stranger's form has a name and a password, and no package
+                request.max_content_length = _SMALL_FORM
             forms.check(request.environ)
 
 
@@ -331,6 +335,8 @@ def _note_route(rule: str, *, parameters: bool) -> None:
         request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule)
 
 
+_SMALL_FORM: Final = 64 * 1024
+"""Bytes."""
 _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 """Of a rule of Flask's."""
 

@@ -31,7 +31,7 @@ from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
 from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
-from chartrepo.http.pages.links import is_page
+from chartrepo.http.pages.links import PACKAGES, is_page
 from chartrepo.http.paths import Classic as Target
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
@@ -242,15 +242,25 @@ class Front:
         if path == _LIVE.route:
             exchange.route = _LIVE.route
             return _LIVE.answer
+        if path.startswith(PACKAGES):
+            return self._find_download(exchange, path.removeprefix(PACKAGES))
         target = classic(path)
-        if target is None:
-            return None
-        return self._find_classic(exchange, target)
+        return self._find_classic(exchange, target, self._authorizer.visitor) if target is not None else None
 
-    def _find_classic(self, exchange: _Exchange, target: Target) -> Answer:
+    def _find_download(self, exchange: _Exchange, path: str) -> Answer | None:
+        """Answer a package to somebody who looks at pages; None where a page has to say why not."""
+        target = classic(path)
+        if target is None or target.resource is Resource.INDEX:
+            return None
+        try:
+            return self._find_classic(exchange, target, self._authorizer.visitor_of_page)
+        except ChartrepoError:
+            return None
+
+    def _find_classic(self, exchange: _Exchange, target: Target, find: Callable[[Environ], Visitor]) -> Answer:
         environ = exchange.environ
         exchange.route = route = target.resource.value
-        visitor = self._authorizer.visitor(environ)
+        visitor = find(environ)
         readable = visitor.readable(target.repository)
         of_index = target.resource is Resource.INDEX
         # An index of some charts is the same for all who read the same; other answers show one chart, or none.

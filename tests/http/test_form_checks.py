@@ -152,6 +152,20 @@ class TestWithAUser:
         assert browser.post("/ui/sign-in", form).status_code == 403
         assert "chartrepo_session" not in browser.cookies
 
+    def test_a_stranger_sends_nothing_large(self, site: Site) -> None:
+        class Untouched:
+            def read(self, *_: object) -> bytes:
+                raise AssertionError("the body of who has no secret was read")
+
+        environ = {"wsgi.input": Untouched(), "CONTENT_LENGTH": "100"}
+        form = {"content_type": "application/x-www-form-urlencoded", "environ_overrides": environ, "buffered": False}
+        answer = site._client.open("/ui/sign-in", method="POST", **form)
+        assert answer.status_code == 403, answer.text
+        browser = Browser(site)
+        browser.get("/ui/sign-in")
+        assert browser.post("/ui/sign-in", {"name": "ada", "password": "x" * 100_000}).status_code == 400
+        assert browser.post("/ui/nothing", {"name": "x" * 100}).status_code == 404
+
     def test_who_may_not_is_told_so_before_the_form_is_looked_at(self, site: Site, written: list[str]) -> None:
         admin_only = Browser(site)
         admin_only.get("/ui/sign-in")

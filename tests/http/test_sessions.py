@@ -259,6 +259,51 @@ class TestWhereItCounts:
         assert ada.get(TOKENS, headers=site.by("ada", "wrong").always).status_code == 401
 
 
+class TestDownloading:
+    """Packages from a page: a session counts there, and the paths that Helm has ask for a credential."""
+
+    PATH: Final = "/ui/packages/charts/app-1.0.0.tgz"
+
+    def test_who_is_signed_in_gets_it_as_helm_does(self, ada: Browser, site: Site) -> None:
+        answer, helm = ada.get(self.PATH), site.by("ada", "pass").get("/charts/app-1.0.0.tgz")
+        assert answer.status_code == helm.status_code == 200
+        assert answer.data == helm.data == package()
+        for name in ("Content-Type", "ETag", "Cache-Control", "Accept-Ranges"):
+            assert answer.headers.get(name) == helm.headers.get(name)
+        assert ada.get(self.PATH, headers={"Range": "bytes=0-9"}).data == package()[:10]
+        assert ada.ask("HEAD", self.PATH).status_code == 200
+
+    def test_who_is_not_is_sent_to_the_form(self, ada: Browser, site: Site) -> None:
+        assert ada.get(self.PATH).status_code == 200
+        answer = Browser(site).get(self.PATH)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/ui/sign-in?next=%2Fui%2Fpackages%2F")
+        script = Browser(site).get(self.PATH, headers={"Accept": "*/*"})
+        assert script.status_code == 401
+        assert "WWW-Authenticate" not in script.headers
+
+    @pytest.mark.parametrize(
+        "path", ["/charts/app-9.0.0.tgz", "/charts/app-1.0.0.tgz.prov", "/index.yaml", "/x", "", "/ui/x/charts/a-1.tgz"]
+    )
+    def test_what_is_not_there_is_told_on_a_page(self, ada: Browser, path: str) -> None:
+        answer = ada.get(f"/ui/packages{path}")
+        assert answer.status_code == 404
+        assert "There is nothing here" in answer.text
+
+    def test_what_one_may_not_read_is_not_there(self, ada: Browser, shop: Shop) -> None:
+        shop.publish(package("web"), repository="other")
+        answer = ada.get("/ui/packages/other/charts/web-1.0.0.tgz")
+        missing = ada.get("/ui/packages/other/charts/none-1.0.0.tgz")
+        assert answer.status_code == missing.status_code == 404
+
+    def test_everybody_gets_what_everybody_may(self, shop: Shop) -> None:
+        shop.publish(package())
+        browser = Browser(Site(shop))
+        for _ in range(2):
+            assert browser.get(self.PATH).data == package()
+        assert browser.get("/ui/packages/charts/app-2.0.0.tgz").status_code == 404
+
+
 class TestItsEnd:
     def test_signing_out_ends_it_also_in_a_copy(self, ada: Browser, site: Site) -> None:
         thief = Browser(site)

@@ -177,7 +177,7 @@ def test_the_keyboard_alone_signs_in_and_out(chromium: Browser, server: Server) 
         page.wait_for_url(f"**{HOME}")
         page.get_by_role("button", name="Sign out").focus()
         page.keyboard.press("Enter")
-        page.wait_for_url("**/ui/")
+        page.wait_for_url("**/ui/sign-in?next=%2Fui%2F")
 
 
 @pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])

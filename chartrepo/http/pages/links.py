@@ -17,6 +17,8 @@ from chartrepo.http.errors import NoSuchPath
 
 UI: Final = "/ui"
 STATIC: Final = "/static"
+PACKAGES: Final = f"{UI}/packages"
+"""Below which packages lie for who is signed in, by the paths that they have for Helm."""
 FEED: Final = f"{UI}/feed"
 SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"
@@ -145,9 +147,9 @@ class Links:
         return f"{self._context}{quote(path, safe=_SAFE)}"
 
     def package(self, repository: str, file: str) -> str:
-        """Of a package, or of the provenance beside it."""
+        """Of a package, or of the provenance beside it, to be downloaded from a page."""
         where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
-        return f"{self._context}/{where}charts/{quote(file, safe='+~')}"
+        return f"{self._context}{PACKAGES}/{where}charts/{quote(file, safe='+~')}"
 
     def index(self, repository: str) -> str:
         """Of the index of a repository."""
