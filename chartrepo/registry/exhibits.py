@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -16,6 +17,10 @@ from storage.base import NotFound, Storage
 _KEPT: Final = 512
 _PARTS: Final = 100
 """Blobs, or manifests of an index, that are kept of one manifest."""
+_ANNOTATIONS: Final = 100
+"""That are kept of one manifest, of which all may be 4 MiB long."""
+_LONGEST: Final = 2000
+"""Characters of a text in it that are kept."""
 _OF_AN_INDEX: Final = 20
 """Manifests of an index that are looked into for its size."""
 
@@ -25,11 +30,11 @@ class Exhibit:
     """A manifest, as it is shown.
 
     Attributes:
-        record: what the catalog knows of it.
+        record: what the catalog knows of it, without its annotations.
         size: of all that it points at, in bytes, as far as that was looked at.
         pushed: when, in seconds since the epoch; None where that is not known.
         parts: its config and its layers, or the manifests of an index; the first of them.
-        annotations: its own.
+        annotations: its own; the first of them, and of long ones the beginning.
         is_index: whether it is a list of manifests.
     """
 
@@ -67,28 +72,43 @@ class Exhibits:
             if kept is not None:
                 self._kept.move_to_end(key)
                 return kept
-        made = self._read(name, record)
+        made, whole = self._read(name, record)
+        if not whole:
+            return made
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return made
 
-    def _read(self, name: Name, record: ManifestRecord) -> Exhibit:
+    def _read(self, name: Name, record: ManifestRecord) -> tuple[Exhibit, bool]:
+        """Return what is shown of a manifest, and whether that stays so: what is not here may come."""
+        whole = True
         try:
             parsed, pushed = self._parsed(name, record.digest)
         except (NotFound, ManifestInvalid, DigestInvalid):
-            return Exhibit(record, record.size, None, (), {}, is_index=False)
+            return Exhibit(_cut(record), record.size, None, (), {}, is_index=False), False
         size = record.size + sum(each.size for each in parsed.blobs)
         for each in parsed.manifests[:_OF_AN_INDEX]:
             size += each.size
             try:
                 size += sum(blob.size for blob in self._parsed(name, str(each.digest))[0].blobs)
             except (NotFound, ManifestInvalid):
-                continue  # an index may name what is not here
-        parts = (parsed.manifests or parsed.blobs)[:_PARTS]
-        return Exhibit(record, size, pushed, parts, parsed.annotations, is_index=bool(parsed.manifests))
+                whole = False  # an index may name what is not here
+        parts = tuple(
+            replace(each, media_type=each.media_type[:_LONGEST]) for each in (parsed.manifests or parsed.blobs)[:_PARTS]
+        )
+        annotations = {
+            key[:_LONGEST]: value[:_LONGEST] for key, value in islice(parsed.annotations.items(), _ANNOTATIONS)
+        }
+        return Exhibit(_cut(record), size, pushed, parts, annotations, is_index=bool(parsed.manifests)), whole
 
     def _parsed(self, name: Name, digest: str) -> tuple[manifests.Manifest, int | None]:
         with self._storage.open(layout.manifest_key(name.path, oci.parse_digest(digest))) as reader:
             return manifests.parse(reader.read(manifests.MAX_BYTES)), reader.info.published
+
+
+def _cut(record: ManifestRecord) -> ManifestRecord:
+    """Return what is kept of a record: no more than is shown."""
+    kind = record.artifact_type[:_LONGEST] if record.artifact_type is not None else None
+    return replace(record, annotations="{}", artifact_type=kind, media_type=record.media_type[:_LONGEST], needs=())

@@ -13,7 +13,7 @@ from chartrepo.core.audit import Record
 from chartrepo.core.errors import CatalogUnavailable
 from storage.base import Unavailable
 from tests.http.test_permissions import signed, write_rules
-from tests.support.forms import HTML, send, submit
+from tests.support.forms import HTML, secret, send, submit
 from tests.support.oci_contents import Content, digest_of
 from tests.support.packages import package
 from tests.support.pushes import push, put_blob, put_manifest
@@ -181,6 +181,14 @@ class TestPublish:
             submit(admin, "/ui/publish/app", headers={"Origin": "https://evil.example"}, chart=WEB).status_code == 403
         )
         assert shop.listed("app") == []
+
+    def test_a_form_that_makes_no_sense_is_read_only_of_who_has_had_a_page(self, admin: Site) -> None:
+        def publish(**headers: str) -> int:
+            kind = {"Content-Type": "multipart/form-data"}  # and no boundary
+            return admin.ask("POST", "/ui/publish/app", data=WEB, headers={**HTML, **kind, **headers}).status_code
+
+        assert publish() == 403
+        assert publish(Cookie=secret(admin).cookie) == 400
 
     def test_a_form_without_a_package_says_so(self, admin: Site) -> None:
         for fields in ({}, {"chart": b""}, {"prov": b"x"}):

@@ -92,10 +92,12 @@ class FormChecks:
         origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE", "same-origin")
         if site not in _NO_SITE or (origin is not None and not self._is_own(environ, origin)):
             raise FormRefused("A page of another site sent this form, so that nothing was done.")
-        # Who has none sends a body for nothing; and where a script sends it as a header, the view reads the body.
         secret = self._secret(environ)
-        given = (request.headers.get(HEADER) or whole_form().form.get(FIELD, "")) if secret is not None else ""
-        if secret is None or not hmac.compare_digest(_unmasked(given), secret):
+        if secret is None:
+            raise FormRefused(_RELOAD)  # and a body is not even read
+        # Where a script sends it beside a package, the body is not read before anybody is asked.
+        given = request.headers.get(HEADER) or whole_form().form.get(FIELD, "")
+        if not hmac.compare_digest(_unmasked(given), secret):
             raise FormRefused(_RELOAD)
         environ[OWN_FORM] = True
 
