@@ -1,10 +1,12 @@
 """What is a pull and what is not, in both protocols, and who is told how many there were."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
 import bcrypt
 import pytest
+from flask import Flask
 
 from storage.base import ANYWAY
 from storage.local import LocalStorage
@@ -189,3 +191,26 @@ class TestTold:
         assert published.ask("DELETE", "/api/charts/app/1.0.0").status_code == 200
         told = pulls(published)
         assert (told["pulls"], list(told["versions"])) == (2, ["2.0.0"])
+
+
+def test_a_page_says_it_in_words(published: Site, shop: Shop) -> None:
+    flask = published.app._flask
+    assert isinstance(flask, Flask)
+    template = '{% import "pulls.html" as pulls with context %}{{ pulls.facts(record) }}'
+
+    def said(site: Flask, version: str) -> str:
+        record = shop.catalog.browsing.version("", "app", version)
+        assert record is not None
+        text = site.jinja_env.from_string(template).render(record=record, time_tag=lambda seconds: f"at {seconds}")
+        return " ".join(re.sub(r"<.*?>", " ", text).split())
+
+    assert said(flask, "1.0.0") == "Pulls none yet"
+    assert published.upload(package("app", "2.0.0")).status_code == 201
+    for _ in range(2):
+        published.get(FILE)
+    published.gathering.gather()
+    assert said(flask, "1.0.0") == f"Pulls 2 pulls, the last at {NOW} of this version 2, the last at {NOW}"
+    assert said(flask, "2.0.0") == f"Pulls 2 pulls, the last at {NOW} of this version none"
+    without = Site(shop, pulls=False).app._flask
+    assert isinstance(without, Flask)
+    assert said(without, "1.0.0") == ""
