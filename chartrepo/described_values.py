@@ -1,9 +1,7 @@
 """The default values of packages with what is said of each, kept for a while: taking a values.yaml apart takes time."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
 from chartrepo.contents import Contents
@@ -11,6 +9,7 @@ from chartrepo.core.errors import PackageRefused
 from chartrepo.core.schema_outline import Listed, Outline, Rule
 from chartrepo.core.value_paths import Key
 from chartrepo.core.values_tree import Entry, outline
+from chartrepo.recent import Recent
 
 VALUES: Final = "values.yaml"
 SCHEMA: Final = "values.schema.json"
@@ -51,8 +50,7 @@ class ValuesCache:
     """Describes the values of packages, and keeps what was described last. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, DescribedValues] = OrderedDict()
-        self._lock = Lock()
+        self._recent = Recent[DescribedValues](_MOST_KEPT, weigh=_weight, heaviest=_LARGEST_KEPT)
 
     def of(self, digest: str, contents: Contents) -> DescribedValues:
         """Return the values of a package.
@@ -61,18 +59,7 @@ class ValuesCache:
             digest: of the package.
             contents: of it.
         """
-        with self._lock:
-            kept = self._kept.get(digest)
-            if kept is not None:
-                self._kept.move_to_end(digest)
-                return kept
-        found = describe(contents)
-        if len(found.entries) + len(found.only_in_schema) <= _LARGEST_KEPT:
-            with self._lock:
-                self._kept[digest] = found
-                while len(self._kept) > _MOST_KEPT:
-                    self._kept.popitem(last=False)
-        return found
+        return self._recent.get(digest, lambda: describe(contents))
 
 
 def describe(contents: Contents) -> DescribedValues:
@@ -96,6 +83,10 @@ def describe(contents: Contents) -> DescribedValues:
     return DescribedValues(
         tuple(entries), rules, tuple(only), tuple(problems), {entry.keys: entry.path for entry in entries}
     )
+
+
+def _weight(described: DescribedValues) -> int:
+    return len(described.entries) + len(described.only_in_schema)
 
 
 def _data(contents: Contents, path: str) -> bytes:

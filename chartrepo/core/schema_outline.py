@@ -161,10 +161,11 @@ class Outline:
                 continue
             given += 1
             yield schema
-            more = [self._referred(schema.get("$ref"))]
+            more = [self._referred(schema["$ref"])] if "$ref" in schema else []
             for name in _ALTERNATIVES[:1] if certain else _ALTERNATIVES:
-                parts = schema.get(name)
-                more += parts[:_MOST_ALTERNATIVES] if isinstance(parts, list) else [parts]
+                if name in schema:
+                    parts = schema[name]
+                    more += parts[:_MOST_ALTERNATIVES] if isinstance(parts, list) else [parts]
             waiting += [(each, steps + 1) for each in reversed(more) if isinstance(each, dict)]
 
     def _referred(self, reference: object) -> Any:

@@ -22,11 +22,14 @@ from chartrepo.core.yaml11 import Value
 from chartrepo.http.pages.chart_frame import ChartFrame, Opened
 from chartrepo.http.pages.code import Code, show_code
 from chartrepo.http.pages.tab_parts import asked_number, asked_path, asked_text
+from chartrepo.recent import Recent
 
 _MOST: Final = 400
 _LARGEST_EXAMPLE: Final = 60_000
 """Characters of all texts in an example."""
 _MARK: Final = MARK.encode()
+_MOST_KEPT: Final = 32
+"""Packages whose lists are kept."""
 
 
 class Listed(NamedTuple):
@@ -60,6 +63,7 @@ class CrdsTab:
 
     def __init__(self, frame: ChartFrame) -> None:
         self._frame = frame
+        self._recent = Recent[list[Summary]](_MOST_KEPT)
 
     def view(self, rest: str) -> Response:
         """GET of the definitions of a chart, or of one of them."""
@@ -70,7 +74,7 @@ class CrdsTab:
         path = asked_path(contents)
         if path is not None:
             return self._one(opened, path)
-        found = _find(contents)
+        found = self._recent.get(opened.subject.record.digest, lambda: _find(contents))
         listed = [
             Listed(each, _said_of(each, said), sum(example.kind == each.kind for example in examples))
             for each in found[:_MOST]
