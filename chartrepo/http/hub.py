@@ -17,6 +17,7 @@ from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.permissions import Action
 from chartrepo.http.auth import visitor_of
 from chartrepo.http.pages.site import Site
+from chartrepo.http.searches import readable_by_caller
 from chartrepo.searching import LARGEST_PAGE, Deprecated, Query, Readable, Search
 
 PATH: Final = "/api/chartsvc/v1/charts/search"
@@ -56,15 +57,9 @@ class HubSearch:
 
     def view(self) -> Response:
         """GET of the charts that have some words; of all that the caller may read, without any."""
-        visitor = visitor_of(request.environ)
-        visitor.require_somewhere(Action.READ)
-        rights = visitor.reads_everything
-
-        def readable(repository: str, chart: str) -> bool:
-            return visitor.may(Action.READ, repository, chart)
-
+        visitor_of(request.environ).require_somewhere(Action.READ)
         words = request.args.get("q", "").strip()
-        charts = (self._found if words else self._all)(words, None if rights else readable)
+        charts = (self._found if words else self._all)(words, readable_by_caller())
         base, origin = self._pages.base_url(), self._pages.origin()  # while there is a request to tell them
         pieces = _pieces(json.dumps(self._told(each, base, origin)) for each in charts)
         # Of the first piece it is known whether it can be had, before a status is sent.

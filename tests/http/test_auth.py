@@ -53,6 +53,10 @@ _OTHERS = {
     ("GET", "/static/<name>"): 404,
     ("HEAD", "/static/<name>"): 404,
     ("GET", "/ui/sign-in"): 200,
+    ("GET", "/api/openapi.json"): 200,
+    ("HEAD", "/api/openapi.json"): 200,
+    ("GET", "/ui/api"): 200,
+    ("HEAD", "/ui/api"): 200,
     ("HEAD", "/ui/sign-in"): 200,
     ("POST", "/ui/sign-in"): 403,  # no page of ours has sent that form
     ("POST", "/ui/sign-out"): 403,

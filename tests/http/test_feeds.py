@@ -18,6 +18,7 @@ from tests.support.repositories import Shop
 from tests.support.site import Site
 
 ATOM: Final = {"a": NAMESPACE}
+LINK: Final = re.compile(r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">')
 DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 CHANGES: Final = """\
 - kind: added
@@ -246,3 +247,20 @@ class TestAgain:
         publish_in_turn(site, ("/api/charts", package("web")))
         assert site.get("/ui/feed", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
         assert site.head("/ui/feed").data == b""
+
+
+class TestWhereTheyAreTold:
+    def test_pages_name_the_feeds_of_what_they_show(self, site: Site) -> None:
+        publish_in_turn(site, ("/api/team/app/charts", package("web")))
+
+        def told(path: str) -> list[str]:
+            page = site.get(path)
+            assert page.status_code == 200
+            return re.findall(
+                r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">', page.text
+            )
+
+        assert told("/ui/") == ["/ui/feed"]
+        assert told("/ui/repositories/team/app") == ["/ui/feed", "/ui/feed/repositories/team/app"]
+        for path in told("/ui/repositories/team/app"):
+            assert titles(site.get(path)) == ["team/app/web 1.0.0"]
