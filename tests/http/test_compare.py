@@ -6,6 +6,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
+import bcrypt
 import pytest
 
 from tests.support.packages import package
@@ -132,7 +133,7 @@ class TestPage:
         (said,) = re.findall(r"<p>(<strong>May break.*)</p>", site.get(BOTH).text)
         assert re.sub(r"<[^>]*>", "", said) == (
             "May break what works: 1 value removed: gone; dependency redis 18.x.x to 19.x.x (major). "
-            "2 values added: new; 2 defaults changed: replicaCount 1 to 2, image.tag a to b; "
+            "Also: 2 values added: new; 2 defaults changed: replicaCount 1 to 2, image.tag a to b; "
             "1 template changed; README changed."
         )
 
@@ -291,8 +292,6 @@ class TestHostile:
 
 
 class TestWhoMayRead:
-    RULES = "permissions:\n  - {subjects: ['user:ada'], actions: [read], repositories: ['team/**']}\n"
-
     def test_what_one_may_not_read_is_not_there(self, shop: Shop) -> None:
         two(Site(shop))
         closed = Site(shop, basic_auth_user="me", basic_auth_password="secret")
@@ -304,6 +303,20 @@ class TestWhoMayRead:
         assert mine.get(BOTH).status_code == 200
         assert mine.get("/api/team/app/charts/web/compare").status_code == 200
         assert mine.get("/ui/compare/nothing?from=1.0.0&to=1.1.0").status_code == 404
+
+    def test_a_chart_that_one_may_not_read_looks_as_one_that_is_not_there(self, shop: Shop) -> None:
+        open_site = Site(shop)
+        two(open_site)
+        publish(open_site, "1.0.0", name="mine")
+        users, rules = shop.folder / "users", shop.folder / "rules.yaml"
+        users.write_bytes(b"ada:" + bcrypt.hashpw(b"pw", bcrypt.gensalt(4)) + b"\n")
+        rules.write_text('permissions: [{who: ["user:ada"], may: [read], on: ["team/app/mine"]}]\n')
+        closed = Site(shop, htpasswd=users, permissions=rules).by("ada", "pw")
+        assert closed.get("/ui/compare/team/app/mine").status_code == 200
+        for path in ("/ui/compare/team/app/{}?from=1.0.0&to=1.1.0", "/api/team/app/charts/{}/compare"):
+            hidden, missing = closed.get(path.format("web")), closed.get(path.format("nothing"))
+            assert (hidden.status_code, missing.status_code) == (404, 404)
+            assert hidden.text == missing.text
 
 
 class TestJson:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from chartrepo.core.differing.comparison import Comparison, LineComparer
 from chartrepo.core.differing.crds import CrdChange, CrdField
@@ -32,6 +32,7 @@ _WORDS: Final = 300_000
 _LONGEST_VALUE: Final = 600
 _MOST_FIELDS: Final = 40
 """Fields of a custom resource that are listed."""
+_BREAK: Final = Markup(".<wbr>")
 _TITLES: Final = {
     What.REMOVED: "Removed",
     What.MOVED: "Moved",
@@ -82,6 +83,11 @@ class Row(NamedTuple):
     old: Markup
     new: Markup
     comments: tuple[Markup, Markup] | None = None
+
+    @property
+    def path(self) -> Markup:
+        """The name as markup, which may be broken at its dots and nowhere else if it can be helped."""
+        return escape(self.name).replace(".", _BREAK)
 
 
 class Rows(NamedTuple):
@@ -202,10 +208,10 @@ class Shown:
         self.fields = [] if alone else [self._field(each.field, each.old, each.new) for each in found.fields]
         self.dependencies = () if alone else found.dependencies
         self.crds = [] if alone else [_crd(change) for change in found.crds.changes]
-        self.templates = self._files(found, Group.TEMPLATES)
-        self.readme = self._files(found, Group.README)
         self.values_files = self._files(found, Group.VALUES)
         self.chart_files = self._files(found, Group.CHART)
+        self.readme = self._files(found, Group.README)
+        self.templates = self._files(found, Group.TEMPLATES)
         self.crd_files = self._files(found, Group.CRDS)
         self.of_dependencies = [] if alone else found.of(Group.DEPENDENCIES)
         self.others = [] if alone else found.of(Group.OTHER)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chartrepo.core.differing.document import hunk_lines
@@ -28,6 +28,7 @@ def rows(old: str, new: str, *, ignore_space: bool = False) -> list[Row]:
     return [row for part in found.parts() for row in found.rows(part, Effort(1_000_000))]
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_hunks_applied_to_the_old_text_give_the_new_one(old: str, new: str) -> None:
     found = difference(old, new)
@@ -40,6 +41,7 @@ def test_hunks_applied_to_the_old_text_give_the_new_one(old: str, new: str) -> N
     assert "".join(back) == old
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_parts_follow_each_other_from_the_first_line_to_the_last(old: str, new: str) -> None:
     found = difference(old, new)
@@ -51,6 +53,7 @@ def test_parts_follow_each_other_from_the_first_line_to_the_last(old: str, new: 
         assert (parts[-1].old_to, parts[-1].new_to) == (len(found.old), len(found.new))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, st.booleans())
 def test_every_line_of_both_is_in_one_row(old: str, new: str, ignore_space: bool) -> None:
     found = rows(old, new, ignore_space=ignore_space)
@@ -106,6 +109,7 @@ class TestWords:
         assert word_marks(old, new, Effort(10**7)) == (((2_000, 2_002),), ((2_000, 2_001),))
         assert word_marks("a " * 600, "b" * 1_200, Effort(10**7)) == ((), ())
 
+    @settings(deadline=None)
     @given(st.text(max_size=60), st.text(max_size=60))
     def test_without_its_marks_a_line_is_as_the_other_but_for_blanks(self, old: str, new: str) -> None:
         before, after = word_marks(old, new, Effort(10_000))

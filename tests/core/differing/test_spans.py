@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chartrepo.core.differing.spans import Effort, Span, spans
@@ -30,16 +30,19 @@ def difference(old: Sequence[object], new: Sequence[object], steps: int = PLENTY
     return spans(list(old), list(new), Effort(steps))  # type: ignore[arg-type] # all of them can be hashed
 
 
+@settings(deadline=None)
 @given(FEW_KINDS, FEW_KINDS)
 def test_what_differs_makes_the_new_of_the_old(old: list[str], new: list[str]) -> None:
     assert applied(old, new, difference(old, new)) == new
 
 
+@settings(deadline=None)
 @given(MANY_KINDS, MANY_KINDS, st.integers(0, 300))
 def test_it_does_so_however_little_may_be_spent(old: list[int], new: list[int], steps: int) -> None:
     assert applied(old, new, difference(old, new, steps)) == new
 
 
+@settings(deadline=None)
 @given(FEW_KINDS, FEW_KINDS)
 def test_spans_are_in_order_and_do_not_touch(old: list[str], new: list[str]) -> None:
     found = difference(old, new)
@@ -49,11 +52,13 @@ def test_spans_are_in_order_and_do_not_touch(old: list[str], new: list[str]) -> 
     assert all(span.old_to > span.old_from or span.new_to > span.new_from for span in found)
 
 
+@settings(deadline=None)
 @given(FEW_KINDS)
 def test_the_same_differs_nowhere(items: list[str]) -> None:
     assert difference(items, items) == []
 
 
+@settings(deadline=None)
 @given(FEW_KINDS, FEW_KINDS)
 def test_what_is_between_the_spans_is_the_same(old: list[str], new: list[str]) -> None:
     found = difference(old, new)
@@ -70,6 +75,7 @@ def longest(old: Sequence[object], new: Sequence[object]) -> int:
     return row[-1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("ab"), max_size=25), st.lists(st.sampled_from("ab"), max_size=25))
 def test_where_every_item_is_there_often_nothing_shorter_is_to_be_found(old: list[str], new: list[str]) -> None:
     doubled_old, doubled_new = [*"abab", *old], ["b", "b", "a", "a", *new]

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chartrepo.core.differing.values import ValueChange, What, compare_values
@@ -84,6 +84,7 @@ def applied(old: Any, new: Any, changes: list[ValueChange]) -> dict[Keys, Any]:
     return made
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_the_differences_make_the_new_values_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
     changes = differences(json.dumps(old), json.dumps(new))
@@ -91,11 +92,13 @@ def test_the_differences_make_the_new_values_of_the_old(old: dict[str, Any], new
     assert [*map(repr, sorted(made.items(), key=repr))] == [*map(repr, sorted(leaves(new).items(), key=repr))]
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_same_values_do_not_differ(values: dict[str, Any]) -> None:
     assert differences(json.dumps(values), json.dumps(values)) == []
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_going_back_turns_each_difference_round(old: dict[str, Any], new: dict[str, Any]) -> None:
     turned = {
