@@ -266,7 +266,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return "object"
     kinds = schema.get("type", "any value")
     if kinds == "array":
-        return f"list of {_kind(schema['items'])}"
+        return f"list of {_kind(schema.get('items', {}))}"
     return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
