@@ -187,6 +187,14 @@ class TestTheDocument:
         assert site.upload(APP, "/api/chartsvc/v1/charts").status_code == 400
 
 
+def test_everybody_may_read_it_on_a_page_that_has_all_of_it(shop: Shop) -> None:
+    page = Site(shop, basic_auth_user="ci", basic_auth_password="secret").get("/ui/api")
+    assert page.status_code == 200
+    for _, _, operation in operations():
+        name = operation["operationId"].removesuffix(OF_ROOT)
+        assert page.text.count(f'id="{name}"') == 1
+
+
 class TestHoldingAnswersToIt:
     def test_what_it_does_not_say_is_noticed(self, site: Site) -> None:
         answer = site.get("/health")

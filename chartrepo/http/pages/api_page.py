@@ -169,7 +169,7 @@ def _paragraphs(text: str) -> list[str]:
 def groups() -> list[Group]:
     """Return all operations, by what they are about; those of the root repository with those of any."""
     found = document()
-    made = [Group(tag["name"], tag["name"].lower(), spans(tag["description"]), []) for tag in found["tags"]]
+    made = [Group(tag["name"], f"about-{tag['name'].lower()}", spans(tag["description"]), []) for tag in found["tags"]]
     by_name = {group.name: group for group in made}
     for path, operations in found["paths"].items():
         for method in METHODS:
@@ -266,7 +266,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return "object"
     kinds = schema.get("type", "any value")
     if kinds == "array":
-        return f"list of {_kind(schema['items'])}"
+        return f"list of {_kind(schema.get('items', {}))}"
     return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
