@@ -31,7 +31,7 @@ class Attachment:
         kind: what it is.
         about: the manifest that it refers to.
         digest: of its own manifest.
-        size: of all that it needs, as far as that is said; of its manifest where nothing is.
+        size: of what it holds where it lies under a tag, else of its manifest, which is all that the catalog knows.
         media_type: what lists of referrers say that it is; empty for nothing.
         tag: under which it lies; empty for none.
         title: what it calls itself; empty for nothing.
