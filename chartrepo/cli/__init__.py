@@ -418,7 +418,7 @@ Examples:
   chartrepo diff team/app/web ^1.0 latest --server https://charts.example.com
   chartrepo diff web 1.0.0 1.1.0 --server https://charts.example.com --username ci --password-file ./token --json""",
 )
-@click.argument("compared", metavar="A.tgz B.tgz | REPOSITORY/CHART FROM TO", nargs=-1)
+@click.argument("compared", metavar="A.tgz B.tgz | REPOSITORY/CHART FROM TO", nargs=-1, type=click.Path())
 @click.option("--server", metavar="URL", default="", help="The server that has the versions.  [the storage itself]")
 @click.option("--username", metavar="USER", default="", help="User name for the server; any beside a token.")
 @click.option(

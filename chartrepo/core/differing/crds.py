@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from chartrepo.core.archive import Held
+from chartrepo.core.differing.spans import Effort, spans
 from chartrepo.core.scalars import InvalidYamlError, Scalar
 from chartrepo.core.yaml11 import Budget, Value, load
 
@@ -20,6 +21,9 @@ _DEEPEST: Final = 100
 _MOST_DOCUMENTS: Final = 200
 _PATH: Final = re.compile(r"(?:charts/[^/]+/)*crds/.+\.ya?ml", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(rb"(?m)^---(?:[ \t].*)?$")
+_ANNOTATION: Final = re.compile(rb"#.*|[ ]+[A-Za-z0-9.-]+/[A-Za-z0-9._-]+:[ ]+[^ \t\r{[&*!|>#][^#\r]*")
+_LOOKING: Final = 300_000
+"""Steps for finding the lines in which two files differ."""
 _KIND: Final = "CustomResourceDefinition"
 _MOST_OF_PATHS: Final = 8 * 1024 * 1024
 """Characters of all paths of a version: what would be longer is left out."""
@@ -135,7 +139,7 @@ def compare_crds(old: Mapping[str, Held], new: Mapping[str, Held], alike: Callab
     after: dict[str, Mapping[str, CrdVersion]] = {}
     unread: list[str] = []
     for path in sorted(filter(is_crd_file, old.keys() | new.keys())):
-        if alike(path):
+        if alike(path) or _differ_in_annotations_alone(old.get(path), new.get(path)):
             continue
         # Both or neither: what only the one could be read of would count as gone.
         read = [_read(files.get(path), budget) for files in (old, new)]
@@ -146,6 +150,24 @@ def compare_crds(old: Mapping[str, Held], new: Mapping[str, Held], alike: Callab
         after |= read[1]
     changes = [change for name in sorted(before.keys() | after.keys()) for change in _definition(name, before, after)]
     return CrdComparison(tuple(changes), tuple(unread))
+
+
+def _differ_in_annotations_alone(old: Held | None, new: Held | None) -> bool:
+    """Return whether no line of two files differs that could say anything of a version or a field.
+
+    Definitions are large, and many differ from one release to the next in nothing but the version of their generator.
+    `example.com/name: value` is an annotation or a label, for a field of that name would have a mapping and no value. A
+    `#` at the begin of a line is a comment.
+    """
+    if old is None or new is None or old.data is None or new.data is None:
+        return False
+    before, after = old.data.split(b"\n"), new.data.split(b"\n")
+    found = spans(before, after, Effort(_LOOKING))
+    return all(
+        _ANNOTATION.fullmatch(line)
+        for span in found
+        for line in (*before[span.old_from : span.old_to], *after[span.new_from : span.new_to])
+    )
 
 
 def _definition(name: str, before: Crds, after: Crds) -> Iterator[CrdChange]:

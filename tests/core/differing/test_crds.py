@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
 from chartrepo.core.archive import Held
+from chartrepo.core.differing import crds
 from chartrepo.core.differing.crds import CrdComparison, compare_crds, is_crd_file
 
 
@@ -120,6 +123,35 @@ def test_what_cannot_be_read_is_told_and_does_not_count_as_gone() -> None:
     found = compared(definition(v1=schema()), b"a: [")
     assert (found.changes, found.unread) == ((), ("crds/foo.yaml",))
     assert compared(definition(v1=schema()), b"{{ if }}\na: b").unread == ("crds/foo.yaml",)
+
+
+ANNOTATED = b"""kind: CustomResourceDefinition
+metadata:
+  name: foos.example.com
+  annotations:
+    controller-gen.kubebuilder.io/version: v0.17.0
+spec:
+  versions:
+    - name: v1
+      schema: {openAPIV3Schema: {properties: {a/b: {type: string}}}}
+"""
+
+
+def test_what_differs_in_annotations_alone_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(crds, "load", lambda data, _: read.append(data) or {})
+    newer = b"# from elsewhere\n" + ANNOTATED.replace(b"v0.17.0", b"v0.18.0")
+    assert compared(ANNOTATED, newer) == CrdComparison((), ())
+    assert (
+        compared(ANNOTATED, ANNOTATED.replace(b"    controller-gen.kubebuilder.io/version: v0.17.0\n", b"")).changes
+        == ()
+    )
+    assert read == []
+
+
+def test_a_field_with_a_slash_in_its_name_is_no_annotation() -> None:
+    for text in (b"a/b: {type: integer}", b"a/c: {type: string}"):
+        assert compared(ANNOTATED, ANNOTATED.replace(b"a/b: {type: string}", text)).changes
 
 
 def test_too_much_of_it_is_not_read() -> None:
