@@ -31,6 +31,7 @@ from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
+from chartrepo.core.pulls import Pull
 from chartrepo.deletions import Deletions
 from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.indexes import Indexes
@@ -469,16 +470,21 @@ def pull_view(settings: Settings) -> PullView | None:
     return PullView(_pull_counts(settings)) if settings.pulls else None
 
 
-def gathering(settings: Settings, found: Storages) -> Gathering | None:
+def gathering(settings: Settings, found: Storages, catalog: Catalog) -> Gathering | None:
     """Return what takes counts of pulls to the storage; None where none are counted."""
     view = pull_view(settings)
     if view is None:
         return None
+
+    def is_there(pull: Pull) -> bool:
+        return catalog.browsing.version(pull.repository, pull.chart, pull.version) is not None
+
     return Gathering(
         _pull_counts(settings),
         Ledger(_written_to(settings, found)),
         view,
         own=Ledger(LocalStorage(settings.state_dir, private=True)),
+        is_there=is_there,
     )
 
 

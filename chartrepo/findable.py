@@ -7,7 +7,7 @@ it, nor does a sync: while others write, a slice is short, and transactions are 
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from chartrepo.catalog import PackageRecord
 from chartrepo.catalog.documents import Changed, Due
@@ -22,11 +22,17 @@ from storage.base import StorageError, Unavailable
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 50
-"""Documents that one transaction writes."""
-_BUSY: Final = 0.02
-_IDLE: Final = 0.5
-"""Seconds of a slice: while somebody writes, and while nobody does."""
+
+class _Pace(NamedTuple):
+    """How much is done: documents that one transaction writes, and seconds of a slice."""
+
+    at_once: int
+    seconds: float
+
+
+_BUSY: Final = _Pace(10, 0.02)
+"""While somebody writes: others wait for a transaction."""
+_IDLE: Final = _Pace(50, 0.5)
 _TRIES: Final = 3
 
 
@@ -55,19 +61,20 @@ class Findable:
         """
         began = self._clock()
         try:
-            due = self._documents.due(_AT_ONCE)
-            is_idle, self._revisions = due.revisions == self._revisions, due.revisions
+            due = self._documents.due(1)
+            pace = _IDLE if due.revisions == self._revisions else _BUSY
+            self._revisions = due.revisions
             if not (due.charts or due.finished):
                 return
             with self._documents.making() as ours:
                 if ours:
-                    self._make_some(began + (_IDLE if is_idle else _BUSY))
+                    self._make_some(pace.at_once, began + pace.seconds)
         except CatalogIncomplete:
             return  # it is being built, and there is nothing to be found in it yet
 
-    def _make_some(self, deadline: float) -> None:
+    def _make_some(self, at_once: int, deadline: float) -> None:
         while True:
-            due = self._documents.due(_AT_ONCE)
+            due = self._documents.due(at_once)
             if not (due.charts or due.finished):
                 return
             self._make(due, deadline)

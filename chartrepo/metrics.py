@@ -306,8 +306,14 @@ class Metrics(Unmeasured):
             return None
         registry = CollectorRegistry(auto_describe=False)
         MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call] # it has no annotations
-        found = registry.restricted_registry(["chartrepo_workers"]).collect()
-        return int(sum(sample.value for metric in found for sample in metric.samples))
+        return int(
+            sum(
+                sample.value
+                for metric in registry.collect()
+                if metric.name == "chartrepo_workers"
+                for sample in metric.samples
+            )
+        )
 
     def _set(self, gauge: Gauge, value: float) -> None:
         self._levels[gauge] = value

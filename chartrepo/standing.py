@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -61,13 +60,8 @@ class Standing:
         file = sqlite_file(self.settings.catalog)
         if file is None:
             return None
-        size = 0
-        with suppress(OSError):
-            for link in file.parent.glob(f"{file.stem}-v*{file.suffix}"):
-                if link.is_symlink():  # the one in use; see `chartrepo.catalog.generations`
-                    target = link.resolve()
-                    size += sum(_size(Path(f"{target}{end}")) for end in _OF_THE_CATALOG)
-        return size
+        target = file.resolve()  # the name is a link to what is in use; see `chartrepo.catalog.generations`
+        return sum(_size(Path(f"{target}{end}")) for end in _OF_THE_CATALOG)
 
     @property
     def free(self) -> int | None:

@@ -60,6 +60,7 @@ HOMES: Final = {
     "referencing": ("chartrepo.schemas",),
     "jwt": ("chartrepo.access",),
     "pysequoia": ("chartrepo.trust.openpgp",),
+    "pygments": ("chartrepo.http.pages.code",),
     "PIL": ("chartrepo.icons.pictures",),
     "cryptography": ("chartrepo.access", "chartrepo.trust.cosign"),
 }

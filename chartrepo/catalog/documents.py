@@ -25,6 +25,8 @@ IMAGES: Final = 8
 CRDS: Final = 16
 OPERATOR: Final = 32
 SECURITY: Final = 64
+ICON_INSIDE: Final = 128
+ICON_ELSEWHERE: Final = 256
 
 _MAKING: Final = "documents"
 _REPOSITORIES_AT_ONCE: Final = 100
@@ -314,6 +316,8 @@ _FLAGS: Final = (
     ("crds", CRDS),
     ("operator", OPERATOR),
     ("security", SECURITY),
+    ("icon_inside", ICON_INSIDE),
+    ("icon_elsewhere", ICON_ELSEWHERE),
 )
 
 
@@ -352,4 +356,6 @@ def _read_hit(row: Row) -> Hit:
         crds=bool(flags & CRDS),
         operator=bool(flags & OPERATOR),
         security=bool(flags & SECURITY),
+        icon_inside=bool(flags & ICON_INSIDE),
+        icon_elsewhere=bool(flags & ICON_ELSEWHERE),
     )

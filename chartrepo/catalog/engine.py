@@ -94,7 +94,8 @@ class Engine(Protocol):
     def noting(self) -> AbstractContextManager[Session]:
         """Open a transaction that writes what was made of the catalog itself, and which no `version` is about.
 
-        While it is open, no rebuild begins. It is durable when the block ends, and undone when it raises.
+        While it is open, no rebuild begins. It is undone when the block raises. A machine that loses
+        power may lose it.
         """
         ...
 

@@ -6,7 +6,7 @@ where there are many versions.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import CatalogUnavailable
-from chartrepo.core.pulls import NONE, Pull, Tallies, Tally
+from chartrepo.core.pulls import NONE, Tallies, Tally, together
 
 _VERSION: Final = 1
 """Part of the file's name, so that releases that differ leave each other alone."""
@@ -138,6 +138,11 @@ class PullView:
             if session.execute("SELECT 1 FROM batches WHERE batch = ?", (batch,)).fetchone() is None:
                 _add_all(session, (batch,), tallies)
 
+    def follow(self, totals: str) -> None:
+        """Take what is shown for what totals in this state say; raises as `shown`."""
+        with self._writing() as session:
+            session.execute("UPDATE about SET totals = ?", (totals,))
+
     def forget(self, batches: Iterable[str]) -> None:
         """Forget that batches came in, which are there no more; raises as `shown`."""
         gone = [(batch,) for batch in batches]
@@ -178,5 +183,9 @@ def _add_all(session: sqlite3.Connection, batches: Iterable[str], tallies: Talli
     session.executemany(_ADD_CHART, _charts(tallies))
 
 
-def _charts(tallies: Mapping[Pull, Tally]) -> Iterator[tuple[str, str, int, int]]:
-    return ((pull.repository, pull.chart, *tally) for pull, tally in tallies.items())
+def _charts(tallies: Tallies) -> Iterator[tuple[str, str, int, int]]:
+    found: dict[tuple[str, str], Tally] = {}
+    for pull, tally in tallies.items():
+        chart = (pull.repository, pull.chart)
+        found[chart] = together(found.get(chart, NONE), tally)
+    return ((*chart, *tally) for chart, tally in found.items())

@@ -173,7 +173,7 @@ class SQLite:
     def writing(self, *stripes: int) -> Iterator[_Session]:
         """Open the one transaction that writes; others wait. Of packages it changes only those of `stripes`."""
         connection = self._take()
-        with self._writing(connection) as session:
+        with self._writing(connection, durable=True) as session:
             row = session.one(_NEXT_WRITE)
             if row is None or not isinstance(row[0], int):
                 raise BrokenRow(_LOST_COUNT)
@@ -183,12 +183,21 @@ class SQLite:
 
     @contextmanager
     def noting(self) -> Iterator[_Session]:
-        """Open a transaction that writes what no `version` is about."""
-        with self._writing(self._take()) as session:
+        """Open a transaction that writes what no `version` is about.
+
+        It does not wait for the disk, so that those who publish do not wait for it: a machine that loses power may lose
+        what was noted last, and nothing of what was written.
+        """
+        with self._writing(self._take(), durable=False) as session:
             yield session
 
     @contextmanager
-    def _writing(self, connection: _Connection) -> Iterator[_Session]:
+    def _writing(self, connection: _Connection, *, durable: bool) -> Iterator[_Session]:
+        try:
+            connection.raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        except sqlite3.Error as error:
+            self._end(connection)
+            raise self._meaning(connection.path, error) from None
         with self._session(connection, "BEGIN IMMEDIATE") as session:
             # The file may have been replaced while others wrote. What would be written now would be lost with it.
             if not self._is_on_current_files(connection):

@@ -35,6 +35,14 @@ class Dependency(NamedTuple):
     pinned: str
     bundled: str
 
+    @property
+    def bundled_version(self) -> str:
+        """The version that the name of the package in charts/ has; empty for a folder, or where Chart.lock says it."""
+        name = self.bundled.removeprefix("charts/")
+        if not name.endswith(".tgz") or self.pinned:
+            return ""
+        return name.removesuffix(".tgz").removeprefix(f"{self.name}-")
+
 
 def read_dependencies(declared: object, lock: bytes | None, files: Iterable[str]) -> list[Dependency]:
     """Return what a chart depends on, in its order.

@@ -57,6 +57,11 @@ class Summary(NamedTuple):
     scope: str
     templated: bool
 
+    @property
+    def installed(self) -> bool:
+        """Whether Helm itself installs it."""
+        return is_installed(self.path)
+
 
 @dataclass(slots=True)
 class Field:
@@ -119,12 +124,26 @@ class Definition(NamedTuple):
     at: str
 
 
-def is_definition_file(path: str) -> bool:
+def is_installed(path: str) -> bool:
     """Return whether Helm installs the definitions in a file: it lies in crds/, of the chart or of one in charts/."""
-    parts = path.split("/")
-    while len(parts) > 2 and parts[0] == "charts":  # noqa: PLR2004 - charts/NAME/...
-        parts = parts[2:]
-    return parts[0] == "crds" and parts[-1].lower().endswith((".yaml", ".yml", ".json"))
+    return _inside(path).startswith("crds/") and may_hold_definitions(path)
+
+
+def is_templated(path: str) -> bool:
+    """Return whether Helm renders a file: it lies in templates/, of the chart or of one in charts/."""
+    return _inside(path).startswith("templates/")
+
+
+def _inside(path: str) -> str:
+    """The path in the innermost chart that it names."""
+    while path.startswith("charts/") and path.count("/") > 1:
+        path = path.split("/", 2)[2]
+    return path
+
+
+def may_hold_definitions(path: str) -> bool:
+    """Return whether definitions are looked for in a file."""
+    return path.lower().endswith((".yaml", ".yml", ".json"))
 
 
 def find_definitions(path: str, text: str, *, templated: bool) -> list[Summary]:

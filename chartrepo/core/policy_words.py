@@ -70,6 +70,6 @@ def in_words(policy: Policy) -> Iterator[str]:
 def _listed(texts: tuple[str, ...], last: str = "and") -> str:
     some = texts[:_MOST_NAMED]
     if len(texts) > len(some):
-        return f"{', '.join(some)}, {last} others"
+        return f"{', '.join(some)} {last} {len(texts) - len(some)} others"
     *most, end = some
     return f"{', '.join(most)} {last} {end}" if most else end

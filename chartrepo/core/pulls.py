@@ -1,12 +1,16 @@
 """Pulls: how often the package of a version was given to somebody, and when it was last."""
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
 _LATEST: Final = 253_402_300_799
 """The last second of the year 9999."""
 _MOST: Final = 2**62
 """More pulls than there can be, and still a number that every database takes."""
+
+
+GONE: Final = ""
+"""Stands, instead of a version, for all those of a chart that are gone and that nobody pulled for long."""
 
 
 class Pull(NamedTuple):
@@ -37,6 +41,17 @@ def add(tallies: MutableMapping[Pull, Tally], more: Iterable[tuple[Pull, Tally]]
 def together(one: Tally, other: Tally) -> Tally:
     """Return two tallies as one."""
     return Tally(min(one.pulls + other.pulls, _MOST), max(one.last, other.last))
+
+
+def fold(tallies: MutableMapping[Pull, Tally], before: int, is_there: Callable[[Pull], bool]) -> bool:
+    """Count versions that are gone, and were not pulled since `before`, together; return whether there were any.
+
+    Else what is kept would grow for ever where builds are published each day and deleted the next week.
+    """
+    old = [pull for pull, tally in tallies.items() if tally.last < before and pull.version != GONE]
+    gone = [pull for pull in old if not is_there(pull)]
+    add(tallies, [(pull._replace(version=GONE), tallies.pop(pull)) for pull in gone])
+    return bool(gone)
 
 
 def as_json(tallies: Tallies) -> dict[str, dict[str, dict[str, list[int]]]]:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from chartrepo.core.icons import Embedded, Inside, Remote, source_of
+
 LONGEST_WORD: Final = 40
 """Characters; what is longer is cut, in charts and in queries."""
 MOST_WORDS: Final = 8
@@ -68,6 +70,8 @@ class Hit:
         crds: whether it brings custom resource definitions.
         operator: whether `artifacthub.io/operator` says that it is one.
         security: whether `artifacthub.io/containsSecurityUpdates` says that it has some.
+        icon_inside: whether the package has an icon that can be shown.
+        icon_elsewhere: whether it names one of another host.
     """
 
     repository: str
@@ -88,6 +92,8 @@ class Hit:
     crds: bool
     operator: bool
     security: bool
+    icon_inside: bool
+    icon_elsewhere: bool
 
 
 class Words(NamedTuple):
@@ -147,6 +153,7 @@ def document(
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     said = _Said(annotations)
     values = (taken.values or b"")[:_VALUES].decode("utf-8", "replace")
+    icon = source_of(metadata.get("icon"))
     hit = Hit(
         repository=repository,
         name=metadata["name"],
@@ -166,6 +173,8 @@ def document(
         crds=taken.crds or bool(said.text("crds")),
         operator=said.flag("operator"),
         security=said.flag("containsSecurityUpdates"),
+        icon_inside=isinstance(icon, Embedded | Inside),
+        icon_elsewhere=isinstance(icon, Remote),
     )
     return Document(hit, _words(hit, (taken.readme or b"")[:README_BYTES].decode("utf-8", "replace")))
 

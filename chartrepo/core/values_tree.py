@@ -90,7 +90,15 @@ def outline(values_yaml: bytes) -> list[Entry]:
     """Return all keys in the order of the file, each before those below it; raises as `flatten`."""
     if len(values_yaml) > LARGEST:
         raise PackageRefused(f"values.yaml holds {len(values_yaml)} bytes, of which at most {LARGEST} are taken apart")
-    values = load_values(values_yaml, Budget(nodes=MOST_NODES, depth=DEEPEST))
+    budget = Budget(nodes=MOST_NODES, depth=DEEPEST)
+    try:
+        values = load_values(values_yaml, budget)
+    except PackageRefused:
+        if budget.nodes > 0:
+            raise
+        raise PackageRefused(
+            "values.yaml holds more values than are shown one by one: look at the file itself"
+        ) from None
     places = find_places(values_yaml)
     outliner = _Outliner(read_params(places.comments))
     outliner.mapping(values, _At("", (), "", places.root))

@@ -54,6 +54,7 @@ from chartrepo.http.pages.issuer_sign_in import IssuerPages
 from chartrepo.http.pages.links import Links, is_for_people, is_page
 from chartrepo.http.pages.own_tokens import OwnTokens
 from chartrepo.http.pages.publish import PublishPages
+from chartrepo.http.pages.pulls import PullsShown
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.http.pages.repositories import RepositoryPages
 from chartrepo.http.pages.search import SearchPage
@@ -222,6 +223,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     ArtifactPages(site, services.registry, settings.allow_delete).register(app)
     StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
     IconPages(site, services.icons).register(app)
+    PullsShown(services.pulls).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))

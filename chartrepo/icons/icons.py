@@ -48,10 +48,15 @@ class Icons:
         self._fetches = BoundedSemaphore(_FETCHES)
         self._decoding = Lock()
 
+    @property
+    def fetches(self) -> bool:
+        """Whether icons that lie elsewhere are fetched."""
+        return self._web is not None
+
     def may_have(self, icon: object) -> bool:
         """Return whether a chart may have an icon to show, by the field `icon` of its Chart.yaml."""
         source = source_of(icon)
-        return source is not None and (self._web is not None or not isinstance(source, Remote))
+        return source is not None and (self.fetches or not isinstance(source, Remote))
 
     def of(self, icon: object, package: str, file: Callable[[str], bytes | None]) -> Icon:
         """Return the icon of a chart.

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chartrepo.catalog import PullView
+from chartrepo.catalog import PullView, Shown
 from chartrepo.catalog.folders import make_private
-from chartrepo.core.pulls import Pull, Tally, add
+from chartrepo.core.errors import ChartrepoError
+from chartrepo.core.pulls import Pull, Tally, add, fold
 from chartrepo.pulls import counts_file
 from chartrepo.pulls.ledger import Ledger, Listed
 from storage.base import Misconfigured, Unavailable
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 _A_MOMENT: Final = 0.1
 """Seconds within which a worker that has begun to count in a file is done with it."""
 _BATCH: Final = "batch-"
+_DAY: Final = 86400.0
+_LONG: Final = 90 * _DAY
+_MANY: Final = 20_000
+"""Versions; below that it does not matter how many are gone."""
 
 
 class Gathering:
@@ -34,7 +39,9 @@ class Gathering:
         ledger: where counts go.
         own: ... where nothing may be written there.
         view: from which they are shown.
+        is_there: tells whether a version is published; it may raise `ChartrepoError`.
         pause: waits for so many seconds.
+        clock: seconds since the epoch.
     """
 
     def __init__(
@@ -44,13 +51,18 @@ class Gathering:
         view: PullView,
         *,
         own: Ledger,
+        is_there: Callable[[Pull], bool],
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
         self._own = own
         self._view = view
+        self._is_there = is_there
         self._pause = pause
+        self._clock = clock
+        self._fold_at = 0.0
 
     def gather(self) -> None:
         """Take what was counted to the storage, and have it shown, with what other replicas counted.
@@ -64,7 +76,7 @@ class Gathering:
             raise Unavailable(f"pulls that were counted cannot be read ({error})") from None
         listed = self._ledger.look()
         self._show(listed)
-        self._ledger.sum_up(listed)
+        self._ledger.sum_up(listed, self._fold)
 
     def _take(self) -> None:
         for batch in self._batches():  # of somebody who died, or whom the storage did not answer
@@ -108,9 +120,20 @@ class Gathering:
             self._ledger = self._own
             self._ledger.add(batch, tallies)
 
+    def _fold(self, tallies: dict[Pull, Tally]) -> bool:
+        """Count versions that are gone together, once a day and where there are many."""
+        now = self._clock()
+        if len(tallies) < _MANY or now < self._fold_at:
+            return False
+        self._fold_at = now + _DAY
+        try:
+            return fold(tallies, int(now - _LONG), self._is_there)
+        except ChartrepoError:
+            return False  # the catalog cannot tell today
+
     def _show(self, listed: Listed) -> None:
         shown = self._view.shown()
-        if shown is None or shown.totals != (listed.totals or ""):
+        if shown is None or not self._follow(shown, listed):
             self._show_anew(listed)
             return
         for batch in sorted(listed.batches - shown.batches):
@@ -118,6 +141,24 @@ class Gathering:
             if tallies is not None:
                 self._view.add(batch, tallies)
         self._view.forget(shown.batches - listed.batches)
+
+    def _follow(self, shown: Shown, listed: Listed) -> bool:
+        """Go on from the totals that are shown to those that were made of them; return whether that could be done.
+
+        All that is in these is mostly shown already, and to show it anew takes long where there is much.
+        """
+        if shown.totals == (listed.totals or ""):
+            return True
+        totals = self._ledger.totals()
+        if totals.state is None or totals.before != shown.totals:
+            return False
+        for batch in sorted(totals.batches - shown.batches):
+            tallies = self._ledger.batch(batch)
+            if tallies is None:
+                return False
+            self._view.add(batch, tallies)
+        self._view.follow(totals.state)
+        return True
 
     def _show_anew(self, listed: Listed) -> None:
         """Show what there is, from the beginning. What is removed meanwhile is in totals that the next look finds."""

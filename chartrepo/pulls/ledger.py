@@ -9,7 +9,7 @@ import gzip
 import json
 import logging
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 ENOUGH: Final = 60
 """So many objects are added to the totals together: an hour of one server that is never idle."""
 _FORMAT: Final = 1
+_OTHERS: Final = "-"
+"""Stands for the state of totals to which more was done than adding."""
 
 
 class Listed(NamedTuple):
@@ -32,9 +34,17 @@ class Listed(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """The totals: in which state they lie there, the batches that are in them, and what they say."""
+    """The totals.
+
+    Attributes:
+        state: in which they lie there; None where there are none yet.
+        before: in which state those were that they were made of; empty for none.
+        batches: what was added to those, and may lie there still.
+        tallies: what they say, with that.
+    """
 
     state: State | None
+    before: str
     batches: frozenset[str]
     tallies: dict[Pull, Tally]
 
@@ -77,10 +87,11 @@ class Ledger:
             with self._storage.open(layout.PULL_TOTALS_KEY) as reader:
                 state, data = reader.info.state, reader.read()
         except NotFound:
-            return Totals(None, frozenset(), {})
+            return Totals(None, "", frozenset(), {})
         try:
             document = _unpacked(data)
-            return Totals(state, frozenset(map(str, document["batches"])), from_json(document["pulls"]))
+            batches = frozenset(map(str, document["batches"]))
+            return Totals(state, str(document["before"]), batches, from_json(document["pulls"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable(
                 f"{layout.PULL_TOTALS_KEY} cannot be read ({error}): put back a copy of it, or remove it to count anew"
@@ -100,8 +111,13 @@ class Ledger:
             log.warning("%s cannot be read, and is passed over: %s", key, error)
             return {}
 
-    def sum_up(self, listed: Listed) -> None:
-        """Add batches to the totals where there are many, and remove those that are in them already."""
+    def sum_up(self, listed: Listed, fold: Callable[[dict[Pull, Tally]], bool] = lambda _: False) -> None:
+        """Add batches to the totals where there are many, and remove those that are in them already.
+
+        Args:
+            listed: what there is.
+            fold: changes what new totals say, and returns whether it did: they are not the old ones with batches then.
+        """
         if len(listed.batches) < ENOUGH:
             return
         totals = self.totals()
@@ -110,16 +126,17 @@ class Ledger:
                 self._storage.delete(layout.new_pulls_key(batch))
         rest = listed.batches - totals.batches
         if len(rest) >= ENOUGH:
-            self._put(totals, rest)
+            self._put(totals, rest, fold)
 
-    def _put(self, totals: Totals, batches: Iterable[str]) -> None:
+    def _put(self, totals: Totals, batches: Iterable[str], fold: Callable[[dict[Pull, Tally]], bool]) -> None:
         added = set[str]()
         for batch in batches:
             found = self.batch(batch)
             if found is not None:  # else it is in newer totals, which the condition finds
                 add(totals.tallies, found.items())
                 added.add(batch)
-        document = {"batches": sorted(added), "pulls": as_json(totals.tallies)}
+        before = _OTHERS if fold(totals.tallies) else totals.state or ""
+        document = {"before": before, "batches": sorted(added), "pulls": as_json(totals.tallies)}
         condition = ABSENT if totals.state is None else Matching(totals.state)
         with suppress(AlreadyExists, Changed):  # another replica was quicker
             self._storage.put(layout.PULL_TOTALS_KEY, _packed(document), condition=condition)

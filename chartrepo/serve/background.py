@@ -140,7 +140,7 @@ class Background:
             if keep is not None:
                 what, first = "removing old audit records", _CLEAN_EVERY
                 self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
-        gathering = assembly.gathering(settings, found)
+        gathering = assembly.gathering(settings, found, catalog)
         if gathering is not None:
             what = "taking counts of pulls to the storage"
             self._chores.append(_Chore(what, gathering.gather, every=_PULLS_EVERY))

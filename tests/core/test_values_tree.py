@@ -41,6 +41,7 @@ def test_a_path_is_what_helm_takes(keys: tuple[str | int, ...], path: str) -> No
 KEYS = st.one_of(st.text(max_size=6), st.text(alphabet="a.[]0\\\"'$=, ", max_size=6))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(KEYS, st.integers(0, 3)), min_size=1, max_size=4), st.data())
 def test_no_two_values_have_one_path(parts: list[tuple[str, int]], data: st.DataObject) -> None:
     def keys(pairs: list[tuple[str, int]]) -> tuple[str | int, ...]:
@@ -82,6 +83,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON, max_size=6), st.booleans(), st.sampled_from([None, "|", '"', ">"]))
 def test_all_that_helm_reads_is_in_one_leaf(values: dict[str, Any], flow: bool, style: str | None) -> None:
     text = yaml.safe_dump(values, default_flow_style=flow, default_style=style, allow_unicode=True, sort_keys=False)
@@ -114,7 +116,7 @@ LINES = st.lists(
 
 
 @given(LINES)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_whatever_is_written_is_taken_as_helm_takes_it(lines: list[tuple[str, str]]) -> None:
     data = "".join(f"{indent}{text}\n" for indent, text in lines).encode()
     try:
@@ -126,6 +128,7 @@ def test_whatever_is_written_is_taken_as_helm_takes_it(lines: list[tuple[str, st
         assert rebuilt(data) == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_taken_as_helm_takes_them(data: bytes) -> None:
     try:
@@ -135,6 +138,7 @@ def test_any_bytes_are_taken_as_helm_takes_them(data: bytes) -> None:
     assert rebuilt(data) == expected
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_comments_change_no_value(value: Any) -> None:
     data = yaml.safe_dump({"a": value, "b": [value]}, sort_keys=False, allow_unicode=True)

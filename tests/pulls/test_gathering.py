@@ -10,8 +10,9 @@ import pytest
 
 from chartrepo import layout
 from chartrepo.catalog import PullView
-from chartrepo.core.pulls import NONE, Pull, Tally
-from chartrepo.pulls import Counting, Gathering, Ledger, ledger
+from chartrepo.core.errors import CatalogUnavailable
+from chartrepo.core.pulls import GONE, NONE, Pull, Tally
+from chartrepo.pulls import Counting, Gathering, Ledger, gathering, ledger
 from storage.base import ANYWAY, Misconfigured, Storage, StorageError, Unavailable
 from storage.memory import MemoryStorage
 from tests.storage.buckets import at, fresh_bucket
@@ -32,6 +33,8 @@ class Replica:
     storage: Storage
     own: Storage = field(default_factory=MemoryStorage)
     clock: Clock = field(default_factory=Clock)
+    gone: set[str] = field(default_factory=set)
+    silent: bool = False
 
     def __post_init__(self) -> None:
         self.start()
@@ -40,8 +43,19 @@ class Replica:
         self.counting = Counting(self.folder, clock=self.clock)
         self.view = PullView(self.folder)
         self.gathering = Gathering(
-            self.folder, Ledger(self.storage), self.view, own=Ledger(self.own), pause=lambda _: None
+            self.folder,
+            Ledger(self.storage),
+            self.view,
+            own=Ledger(self.own),
+            is_there=self.is_there,
+            pause=lambda _: None,
+            clock=self.clock,
         )
+
+    def is_there(self, pull: Pull) -> bool:
+        if self.silent:
+            raise CatalogUnavailable("not now")
+        return pull.version not in self.gone
 
     def pull(self, pull: Pull = APP, times: int = 1) -> None:
         for _ in range(times):
@@ -151,6 +165,22 @@ def test_batches_are_summed_up_and_removed_by_whoever_comes_next(
     assert server.shown() == other.shown() == {"": few + 1, "1.0.0": few + 1}
 
 
+def test_new_totals_are_not_shown_anew_where_all_of_them_is_shown(
+    server: Replica, other: Replica, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.gather()
+    other.gather()
+    for replica in (server, other):
+        monkeypatch.setattr(replica.view, "replace", lambda *_: pytest.fail("all is shown anew"))
+    for _ in range(4 * few):
+        server.pull()
+        other.pull(NEXT, 2)
+        server.gather()
+        other.gather()
+    server.gather()
+    assert server.shown() == other.shown() == {"": 12 * few, "1.0.0": 4 * few, "2.0.0": 8 * few}
+
+
 def test_totals_stay_right_in_a_long_life(server: Replica, other: Replica, storage: FaultyStorage, few: int) -> None:
     for round_ in range(40):
         server.pull(APP, round_ % 3)
@@ -242,6 +272,40 @@ def test_a_replica_that_is_late_with_its_totals_changes_nothing(
     other.gather()
     server.gather()
     assert server.shown() == other.shown() == {"": few + 1, "1.0.0": few + 1}
+
+
+def test_versions_that_are_gone_are_counted_together_when_they_are_old(
+    server: Replica, other: Replica, storage: FaultyStorage, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "_MANY", 2)
+    server.pull(APP, 2)
+    server.pull(NEXT, 3)
+    server.gather()
+    server.gone = other.gone = {"1.0.0"}
+
+    def an_hour() -> None:
+        for _ in range(few):
+            server.pull(Pull("other", "chart", "1.0.0"))
+            server.gather()
+        other.gather()
+
+    def kept() -> dict[str, int]:
+        return {
+            pull.version: tally.pulls for pull, tally in Ledger(storage).totals().tallies.items() if pull.chart == "app"
+        }
+
+    an_hour()
+    assert kept() == {"1.0.0": 2, "2.0.0": 3}
+    server.clock.now += 91 * 86400
+    server.silent = other.silent = True
+    an_hour()
+    assert kept() == {"1.0.0": 2, "2.0.0": 3}
+    server.silent = other.silent = False
+    server.clock.now += 86400
+    an_hour()
+    assert kept() == {GONE: 2, "2.0.0": 3}
+    server.gather()
+    assert server.shown() == other.shown() == {"": 5, "2.0.0": 3}
 
 
 def test_broken_totals_are_left_as_they_are(server: Replica, storage: FaultyStorage, few: int) -> None:

@@ -85,7 +85,7 @@ class Site:
         self.spool = Spool(shop.folder / "audit-spool")
         counts, view = shop.folder / "pull-counts", PullView(shop.folder / "pull-counts")
         pulls = PullLedger(shop.state)
-        self.gathering = Gathering(counts, pulls, view, own=pulls)
+        self.gathering = Gathering(counts, pulls, view, own=pulls, is_there=lambda _: True)
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
         registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)

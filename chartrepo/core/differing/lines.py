@@ -245,7 +245,7 @@ Marks = tuple[tuple[int, int], ...]
 def word_marks(old: str, new: str, effort: Effort) -> tuple[Marks, Marks]:
     """Return where two lines differ, from where to where in each; nothing where they have too little in common."""
     if max(len(old), len(new)) > _LONGEST_LINE:
-        return (), ()
+        return _ends_marks(old, new, effort)
     before, after = _WORD.findall(old), _WORD.findall(new)
     if not effort.spend(10 * (len(before) + len(after))):
         return (), ()
@@ -257,6 +257,31 @@ def word_marks(old: str, new: str, effort: Effort) -> tuple[Marks, Marks]:
         _places(before, [(each.old_from, each.old_to) for each in found]),
         _places(after, [(each.new_from, each.new_to) for each in found]),
     )
+
+
+def _ends_marks(old: str, new: str, effort: Effort) -> tuple[Marks, Marks]:
+    """Return the same for long lines: from where they begin to differ to where they cease to, and nothing between."""
+    least = min(len(old), len(new))
+    if not effort.spend(least // 50):
+        return (), ()
+    begin = _most(least, lambda size: old[:size] == new[:size])
+    end = _most(least - begin, lambda size: old[len(old) - size :] == new[len(new) - size :])
+    if begin + end < _ALIKE * least:
+        return (), ()
+    marks = [((begin, len(text) - end),) if begin < len(text) - end else () for text in (old, new)]
+    return marks[0], marks[1]
+
+
+def _most(limit: int, holds: Callable[[int], bool]) -> int:
+    """Return the largest number up to a limit for which something holds; it does for all below that."""
+    least = 0
+    while least < limit:
+        middle = (least + limit + 1) // 2
+        if holds(middle):
+            least = middle
+        else:
+            limit = middle - 1
+    return least
 
 
 def _places(words: Sequence[str], found: Sequence[tuple[int, int]]) -> Marks:

@@ -78,9 +78,9 @@ def show_code(
     end = begins[part] if part < len(begins) else len(lines)
     shown = [visible_text(line.rstrip("\r")) for line in lines[begin:end]]
     made = _coloured(path, shown, value_link)
-    html = "\n".join(
-        f"<a id=L{number} href=#L{number}>{number}</a>{line}" for number, line in enumerate(made, begin + 1)
-    )
+    if numbered:
+        made = (f"<a id=L{at} href=#L{at}>{at}</a>{line}" for at, line in enumerate(made, begin + 1))
+    html = "\n".join(made)
     return Code(Markup(html), len(lines), part, len(begins))  # noqa: S704 - every token was escaped
 
 

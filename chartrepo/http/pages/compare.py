@@ -52,7 +52,7 @@ class ComparePage:
         old = browsing.version(*name, wanted[0]) if wanted[0] else browsing.before(new) if new is not None else None
         missing = [each for each, found in zip(wanted, (old, new), strict=True) if each and found is None]
         if old is None or new is None:
-            return self._choose(subject, asked, wanted, missing)
+            return self._choose(subject, asked, new, missing)
         if request.args.get("from") != old.version or request.args.get("to") != new.version:
             return self._lead(self._address(old, new.version, asked, old=old.version))
         return self._compare(subject, asked, old, new)
@@ -67,7 +67,7 @@ class ComparePage:
         query = {"from": old, "to": new, **asked.query, **changes}
         return self._site.links.chart(record.repository, record.name, tab="compare", **query)
 
-    def _choose(self, subject: Subject, asked: Asked, wanted: Sequence[str | None], missing: Sequence[str]) -> Response:
+    def _choose(self, subject: Subject, asked: Asked, new: PackageRecord | None, missing: Sequence[str]) -> Response:
         """Return a page that says which versions there are."""
         return self._site.pages.render(
             "compare_choose.html",
@@ -75,18 +75,20 @@ class ComparePage:
             subject=subject,
             record=subject.record,
             missing=[visible_name(each[:100]) for each in missing],
-            **self._form(subject, asked, wanted[0] or "", wanted[1] or subject.newest.version),
+            **self._form(subject, asked, "", (new or subject.newest).version),
         )
 
     def _form(self, subject: Subject, asked: Asked, old: str, new: str) -> dict[str, Any]:
         record = subject.record
         names = self._site.repositories.catalog.browsing.names_of_newest(record.repository, record.name, limit=_CHOICES)
+        if not old and len(names) > 1:
+            old = names[1]  # so that the form can be sent as it is
         return {
             "names": names,
             "has_all": subject.versions <= len(names),
             "old_version": old,
             "new_version": new,
-            "asked": asked,
+            "chosen": asked,
             "action": self._site.links.chart(record.repository, record.name, tab="compare"),
         }
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from flask import Response
+from flask import Response, request
 
 from chartrepo.contents import Contents
 from chartrepo.core import annotations
@@ -12,11 +12,12 @@ from chartrepo.core.crds import (
     Definition,
     Summary,
     find_definitions,
-    is_definition_file,
+    is_installed,
+    is_templated,
+    may_hold_definitions,
     read_definition,
 )
 from chartrepo.core.errors import PackageRefused
-from chartrepo.core.template_files import is_template
 from chartrepo.core.yaml11 import Value
 from chartrepo.http.pages.chart_frame import ChartFrame, Opened
 from chartrepo.http.pages.code import Code, show_code
@@ -83,22 +84,22 @@ class CrdsTab:
             left_out=len(found) - len(listed),
             only_said=[each for each in said if each.kind not in kinds],
             examples=[_example(each) for each in examples if each.kind not in kinds],
-            too_large=[file for file in contents.files.values() if file.data is None and is_definition_file(file.path)],
+            too_large=[file for file in contents.files.values() if file.data is None and is_installed(file.path)],
             one=None,
         )
 
     def _one(self, opened: Opened, path: str) -> Response:
         text = opened.contents.text(path) or ""
-        place = asked_number("n") - 1
-        templated = is_template(path)
-        summary = next(
-            (each for each in find_definitions(path, text, templated=templated) if each.place == place), None
-        )
+        templated = is_templated(path)
+        inside = find_definitions(path, text, templated=templated)
+        # Without a number it is the first one: a comment may stand before it, which is a document too.
+        place = asked_number("n") - 1 if "n" in request.args or not inside else inside[0].place
+        summary = next((each for each in inside if each.place == place), None)
         problem = ""
         one: Definition | None = None
         try:
             one = read_definition(
-                text, place, version=asked_text("version"), at=asked_text("field", 500), templated=templated
+                text, place, version=asked_text("apiVersion"), at=asked_text("field", 500), templated=templated
             )
         except PackageRefused as error:
             problem = str(error)
@@ -128,8 +129,8 @@ def _find(contents: Contents) -> list[Summary]:
     for path, file in contents.files.items():
         if file.data is None or _MARK not in file.data:
             continue
-        templated = is_template(path)
-        if templated or is_definition_file(path):
+        templated = is_templated(path)
+        if templated or may_hold_definitions(path):
             found += find_definitions(path, contents.text(path) or "", templated=templated)
         if len(found) > _MOST:
             break

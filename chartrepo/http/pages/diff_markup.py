@@ -4,7 +4,7 @@ Each line says by its colour, by a sign and by a word for screen readers what be
 comes from charts: all of it goes through `escape` here, and nothing else does anything to it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -12,8 +12,10 @@ from markupsafe import Markup, escape
 from chartrepo.core.differing.lines import Line, Row
 from chartrepo.core.visible import visible_text
 
-_LONGEST: Final = 1_000
+_LONGEST: Final = 400
 """Characters of a line that are shown."""
+_BEFORE_A_MARK: Final = 60
+"""Characters that are shown of a line before what differs in it, where that is far from its begin."""
 _NONE: Final = '<div class="dl none"></div>'
 _SIGNS: Final = {
     "del": '<span class="ds">-<span class="hidden">removed </span></span>',
@@ -32,7 +34,7 @@ def inline(rows: Iterable[Row]) -> Markup:
     return _safe(_inline(rows))
 
 
-def marked(text: str, marks: Iterable[tuple[int, int]], *, longest: int = _LONGEST) -> Markup:
+def marked(text: str, marks: Sequence[tuple[int, int]], *, longest: int = _LONGEST) -> Markup:
     """Return a text with some of it marked, and cut where it is long.
 
     Args:
@@ -47,17 +49,21 @@ def _safe(pieces: Iterable[str]) -> Markup:
     return Markup("".join(pieces))  # noqa: S704 - our own tags, and what `_shown` escaped
 
 
-def _marked(text: str, marks: Iterable[tuple[int, int]], longest: int) -> Iterator[str]:
+def _marked(text: str, marks: Sequence[tuple[int, int]], longest: int) -> Iterator[str]:
     at = 0
+    if len(text) > longest and marks and marks[0][0] > longest // 2:
+        at = marks[0][0] - _BEFORE_A_MARK
+        yield f'<span class="soft">{at:,} characters … </span>'
+    last = at + longest
     for begin, end in marks:
-        if begin >= longest:
+        if begin >= last:
             break
         yield _shown(text[at:begin])
-        at = min(end, longest)
+        at = min(end, last)
         yield f"<mark>{_shown(text[begin:at])}</mark>"
-    yield _shown(text[at:longest])
-    if len(text) > longest:
-        yield f'<span class="soft"> … {len(text) - longest:,} more characters</span>'
+    yield _shown(text[at:last])
+    if len(text) > last:
+        yield f'<span class="soft"> … {len(text) - last:,} more characters</span>'
 
 
 def _shown(text: str) -> str:

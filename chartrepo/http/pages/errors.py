@@ -93,4 +93,9 @@ def names_html() -> bool:
 
 def _is_looked_at_by_a_person() -> bool:
     """Whether a browser shows the answer. Programs, scripts and pictures would take the page for what they want."""
-    return request.method in {"GET", "HEAD"} and names_html() and not request.environ.get("HTTP_AUTHORIZATION")
+    return (
+        request.method in {"GET", "HEAD"}
+        and names_html()
+        and request.headers.get("Sec-Fetch-Dest", "document") == "document"
+        and not request.environ.get("HTTP_AUTHORIZATION")
+    )

@@ -57,8 +57,8 @@ class PublishPages:
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
-        for path in ("", "/", "/<path:repository>"):
-            name = f"ui_publish{len(path)}"
+        # Without a slash the form says where to; with one, the address does, be it the root.
+        for path, name in (("", "ui_publish"), ("/", "ui_publish_to_root"), ("/<path:repository>", "ui_publish_to")):
             app.add_url_rule(f"{UI}/publish{path}", name, self.show, methods=["GET"])
             app.add_url_rule(f"{UI}/publish{path}", f"{name}_sent", self.publish, methods=["POST"])
 

@@ -24,8 +24,10 @@ from chartrepo.http.pages.site import Site
 
 CHARTS: Final = 50
 """Of a page."""
-REPOSITORIES: Final = 100
+REPOSITORIES: Final = 50
 """Of a page."""
+COUNTED: Final = 100
+"""Charts of a repository that are counted for who may read some of them alone."""
 ASIDE: Final = 100
 """Packages that are set aside, of a page."""
 ARTIFACTS: Final = 50
@@ -51,15 +53,15 @@ class Row(NamedTuple):
     Attributes:
         name: of it.
         charts: that may be read.
-        versions: of these.
-        size: of these, in bytes.
+        versions: of these; None where they were not all counted.
+        size: of these, in bytes; None as for `versions`.
         changed: when, in seconds since the epoch; None where that may have been by what is hidden.
     """
 
     name: str
     charts: int
-    versions: int
-    size: int
+    versions: int | None
+    size: int | None
     changed: int | None
 
 
@@ -141,10 +143,10 @@ class RepositoryPages:
                 if extent is Extent.ALL:
                     yield Row(each.name, each.charts, each.versions, each.size, each.changed_at)
                 elif extent is Extent.SOME:
-                    charts = list(catalog.browsing.charts(each.name, visitor.readable(each.name)))
-                    if charts:
-                        sums = sum(chart.versions for chart in charts), sum(chart.size for chart in charts)
-                        yield Row(each.name, len(charts), *sums, None)
+                    charts = catalog.browsing.charts(each.name, visitor.readable(each.name))
+                    some_charts = list(islice(charts, COUNTED + 1))
+                    if some_charts:
+                        yield _row_of_some(each.name, some_charts)
             if len(some) < REPOSITORIES:
                 return
             after = some[-1].name
@@ -239,6 +241,13 @@ class RepositoryPages:
         names = visitor.extent(Action.READ, repository) is Extent.ALL
         asked = asked_in(self.site.repositories.policing.policies, repository, names=names)
         return [each._asdict() for each in asked]
+
+
+def _row_of_some(name: str, charts: list[ChartStatus]) -> Row:
+    """Return the row of a repository of which the caller may read these charts, or more than these."""
+    if len(charts) > COUNTED:
+        return Row(name, COUNTED, None, None, None)
+    return Row(name, len(charts), sum(each.versions for each in charts), sum(each.size for each in charts), None)
 
 
 def _is_shown(visitor: Visitor, aside: SetAside) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask import Flask, Response, request
 
@@ -21,7 +21,7 @@ from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
-REPOSITORIES: Final = 100
+REPOSITORIES: Final = 20
 RECORDS: Final = 20
 
 
@@ -84,6 +84,19 @@ class StatusPage:
             return [], str(error)
 
 
+class Searchable(NamedTuple):
+    """How many charts can be found by a search, of how many, and whether that is still to change."""
+
+    indexed: int
+    charts: int
+    behind: bool
+
+
+def _searchable(catalog: Catalog) -> Searchable:
+    with catalog.documents.looking() as looking:
+        return Searchable(*looking.counts(), behind=looking.is_behind())
+
+
 def _held(catalog: Catalog) -> dict[str, Any]:
     """Return what the catalog holds, or why it cannot be asked."""
     held: dict[str, Any] = {
@@ -93,6 +106,7 @@ def _held(catalog: Catalog) -> dict[str, Any]:
         "repositories": [],
         "more": False,
         "aside": (0, 0),
+        "found": None,
     }
     try:
         held["complete"] = catalog.complete
@@ -100,6 +114,7 @@ def _held(catalog: Catalog) -> dict[str, Any]:
         found = catalog.shelves.repositories(after=None, limit=REPOSITORIES + 1)
         held["repositories"], held["more"] = found[:REPOSITORIES], len(found) > REPOSITORIES
         held["aside"] = catalog.shelves.count_set_aside()
+        held["found"] = _searchable(catalog)
     except ChartrepoError as error:
         held["catalog_problem"] = in_full(error)  # for who may do everything, who runs the server
     return held

@@ -53,6 +53,12 @@ class Row(NamedTuple):
     in_values: bool = True
 
     @property
+    def rule_adds(self) -> bool:
+        """Whether the schema says something of it in words that its comment does not."""
+        said = _words(self.rule.description) if self.rule is not None else ""
+        return bool(said) and said not in _words(self.comment)
+
+    @property
     def weight(self) -> int:
         """Characters that it takes in the page, about."""
         rule = len(self.rule.description) + sum(map(len, self.rule.choices)) if self.rule is not None else 0
@@ -164,6 +170,10 @@ def _row(entry: Entry, rule: Rule | None) -> Row:
         rule,
         entry.opens,
     )
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _cut(text: str, longest: int) -> str:

@@ -13,7 +13,7 @@ if (navigator.clipboard) {
     button.className = "small-button quiet copy";
     button.textContent = "Copy";
     button.setAttribute("aria-label", `Copy ${path}`);
-    row.firstElementChild.append(button);
+    row.querySelector(".key").append(button);
   }
   list.addEventListener("click", async (event) => {
     const button = event.target.closest("button.copy");

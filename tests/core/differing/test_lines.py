@@ -101,8 +101,10 @@ class TestWords:
     def test_lines_with_little_in_common_have_no_marks(self) -> None:
         assert word_marks("one two three", "4 5 6 7 8", Effort(10_000)) == ((), ())
 
-    def test_very_long_lines_have_none(self) -> None:
-        assert word_marks("a " * 600, "b " * 600, Effort(10**7)) == ((), ())
+    def test_of_very_long_lines_the_first_and_the_last_difference_are_marked(self) -> None:
+        old, new = "a" * 2_000 + "12" + "b" * 2_000, "a" * 2_000 + "3" + "b" * 2_000
+        assert word_marks(old, new, Effort(10**7)) == (((2_000, 2_002),), ((2_000, 2_001),))
+        assert word_marks("a " * 600, "b" * 1_200, Effort(10**7)) == ((), ())
 
     @given(st.text(max_size=60), st.text(max_size=60))
     def test_without_its_marks_a_line_is_as_the_other_but_for_blanks(self, old: str, new: str) -> None:
