@@ -60,6 +60,10 @@ HOMES: Final = {
     "referencing": ("chartrepo.schemas",),
     "jwt": ("chartrepo.access",),
     "pysequoia": ("chartrepo.trust.openpgp",),
+    "markdown_it": ("chartrepo.markup",),
+    "mdit_py_plugins": ("chartrepo.markup.markdown",),
+    "nh3": ("chartrepo.markup.cleaning",),
+    "pygments": ("chartrepo.markup.highlighting",),
     "cryptography": ("chartrepo.access", "chartrepo.trust.cosign"),
 }
 
