@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from chartrepo.access import (
     Certificate,
     ChartMuseumTokens,
     Directory,
+    EndedSessions,
     Htpasswd,
     SigningKeys,
     Tokens,
@@ -24,22 +26,27 @@ from chartrepo.access import (
     watch_rules,
 )
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
-from chartrepo.catalog import Catalog, open_catalog
+from chartrepo.catalog import Catalog, PullView, open_catalog
 from chartrepo.catalog.filesystems import network_file_system
 from chartrepo.catalog.folders import make_private
 from chartrepo.core.errors import AccessMisconfigured, CatalogClosed, CatalogMisconfigured, CatalogUnavailable
 from chartrepo.core.index import Form
+from chartrepo.core.pulls import Pull
 from chartrepo.deletions import Deletions
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.indexes import Indexes
 from chartrepo.kinds import Bucket, Folder
 from chartrepo.metrics import Metrics, Unmeasured
 from chartrepo.outcomes import ReadMany
 from chartrepo.policies import watch_policies
 from chartrepo.policing import Policing
+from chartrepo.pulls import Counting, Gathering, Ledger, Uncounted
 from chartrepo.reading import read_many
 from chartrepo.registry import Allowed, Blobs, Discovery, Manifests, Registry, Uploads
 from chartrepo.repository import Overwrite, Repositories
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
+from chartrepo.sync_notes import SyncNotes
 from chartrepo.trust.accepted import Acceptances
 from chartrepo.trust.attestations import known_referrers, listed_referrers
 from chartrepo.trust.judge import Trust
@@ -271,6 +278,23 @@ def metrics(ground: Ground) -> Unmeasured:
     return Metrics(ground.counts) if ground.counts is not None else Unmeasured()
 
 
+def sync_notes(settings: Settings) -> SyncNotes:
+    """Return where it is noted how syncs went."""
+    return SyncNotes(settings.state_dir, time.time)
+
+
+def standing(settings: Settings, ground: Ground, metrics: Unmeasured) -> Standing:
+    """Return what is known of this server outside of its storage and catalog."""
+    return Standing(
+        settings,
+        storage=ground.description,
+        conditional_writes=ground.conditional_writes,
+        writes_are_safe=ground.writes_are_safe,
+        workers=metrics.workers,
+        notes=sync_notes(settings),
+    )
+
+
 def catalog(settings: Settings, ground: Ground) -> Catalog:
     """Return the catalog of this storage.
 
@@ -306,8 +330,8 @@ def directory(
 
     Args:
         settings: which say so, or where it is said.
-        state: where tokens lie; without it there are none.
-        keys: that sign registry tokens; without them there are none.
+        state: where tokens lie, and what tells of ended sessions; without it there are none of both.
+        keys: that sign registry tokens and sessions; without them there are none.
         metrics: count how issuers are asked for their keys.
         certificate: of which its `files` tell too.
     """
@@ -321,6 +345,8 @@ def directory(
         rules=watch_rules(settings.permissions) if settings.permissions is not None else None,
         tokens=Tokens(state) if state is not None else None,
         keys=keys,
+        ended=EndedSessions(state) if state is not None else None,
+        session_lifetime=settings.session_expires,
         bearer=ChartMuseumTokens(BearerAuth(cert_path, settings.auth_issuer, settings.auth_audience))
         if cert_path is not None
         else None,
@@ -416,13 +442,55 @@ def audit(settings: Settings, measured: Unmeasured | None = None) -> Unaudited:
 
 def journal(settings: Settings, found: Storages) -> Journal:
     """Return the audit records in the state beside the packages; where nothing can be written, in the server's own."""
+    return Journal(_written_to(settings, found))
+
+
+def _written_to(settings: Settings, found: Storages) -> Storage:
+    """Return the state beside the packages; where nothing can be written there, the server's own."""
     writable = found.folder is None or os.access(found.folder, os.W_OK)
-    return Journal(found.state if writable else LocalStorage(settings.state_dir, private=True))
+    return found.state if writable else LocalStorage(settings.state_dir, private=True)
 
 
 def records(settings: Settings, found: Storages) -> Records | None:
     """Return the audit records that somebody may see; None where none are kept."""
     return Records(journal(settings, found), audit_spool(settings)) if settings.audit else None
+
+
+def _pull_counts(settings: Settings) -> Path:
+    return settings.state_dir / "pull-counts"
+
+
+def counting(settings: Settings) -> Uncounted:
+    """Return what counts the pulls of this process."""
+    return Counting(_pull_counts(settings)) if settings.pulls else Uncounted()
+
+
+def pull_view(settings: Settings) -> PullView | None:
+    """Return what tells how often charts were pulled; None where that is not counted."""
+    return PullView(_pull_counts(settings)) if settings.pulls else None
+
+
+def gathering(settings: Settings, found: Storages, catalog: Catalog) -> Gathering | None:
+    """Return what takes counts of pulls to the storage; None where none are counted."""
+    view = pull_view(settings)
+    if view is None:
+        return None
+
+    def is_there(pull: Pull) -> bool:
+        return catalog.browsing.version(pull.repository, pull.chart, pull.version) is not None
+
+    return Gathering(
+        _pull_counts(settings),
+        Ledger(_written_to(settings, found)),
+        view,
+        own=Ledger(LocalStorage(settings.state_dir, private=True)),
+        is_there=is_there,
+    )
+
+
+def icons(settings: Settings) -> Icons:
+    """Return what makes the icons of charts."""
+    return Icons(KeptIcons(settings.state_dir / "icons"), PublicWeb() if settings.icons == "fetch" else None)
 
 
 def check_catalog(settings: Settings, ground: Ground) -> None:

@@ -23,14 +23,19 @@ The root repository has no folder. Everything private lies in a storage of its o
     oci-uploads/<ab>/<uuid>.<offset>         a piece of a blob that is being uploaded
     oci-uploads/<ab>/<uuid>.ended            says that the upload is over
     tokens/<id>.json                         an API token: what is kept of it, its hash among that
-    signing-keys/<time>-<random>             a key that signs registry tokens; the newest signs, all are believed
+    signing-keys/<time>-<random>             a key that signs registry tokens and sessions; the newest signs
+    ended-sessions/<end>-<id>                somebody signed out; until the session would have ended by itself, in hex
     deleted/team/app/web-1.0.0.tgz/<seconds> a version was deleted then, and is not to come back
     accepted/team/app/web-1.0.0.tgz/<digests> the signature of a package was accepted, and by which key
     tokens/<id>.used                         when it was used last; by itself, so that it brings no token back
+    token-owners/<ab..>/<id>                 an API token that a user made for himself, by a digest of the user's name
     audit/<day>/<first>-<last>-<batch>.jsonl audit records of a day, in UTC; first and last are minutes, as 0930
+    pulls/totals.json.gz                     how often each version was pulled, and when it was last
+    pulls/new/<batch>.json.gz                ... since then, as a server counted it in about a minute
 """
 
 import re
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from chartrepo.core.errors import DigestInvalid
@@ -47,16 +52,22 @@ OCI_FOLDER: Final = "_oci"
 OCI_PREFIX: Final = f"{OCI_FOLDER}/"
 UPLOADS_PREFIX: Final = "oci-uploads/"
 TOKENS_PREFIX: Final = "tokens/"
+TOKEN_OWNERS_PREFIX: Final = "token-owners/"  # noqa: S105 - no secret
 SIGNING_KEYS_PREFIX: Final = "signing-keys/"
 DELETED_PREFIX: Final = "deleted/"
 AUDIT_PREFIX: Final = "audit/"
 ACCEPTED_PREFIX: Final = "accepted/"
+ENDED_SESSIONS_PREFIX: Final = "ended-sessions/"
+PULLS_PREFIX: Final = "pulls/"
+PULL_TOTALS_KEY: Final = f"{PULLS_PREFIX}totals.json.gz"
 
 _BLOBS: Final = "_blobs"
 _MANIFESTS: Final = "_manifests"
 _TAGS: Final = "_tags"
 _CONDEMNED: Final = ".condemned"
 _ENDED: Final = "ended"
+_ENDED_SESSION: Final = re.compile(rf"{ENDED_SESSIONS_PREFIX}([0-9a-f]{{12}})-[0-9a-f]{{32}}")
+_NEW_PULLS: Final = re.compile(rf"{PULLS_PREFIX}new/([0-9a-f]+)\.json\.gz")
 _AUDIT: Final = re.compile(
     rf"{AUDIT_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/([0-9]{{4}})-([0-9]{{4}})-([0-9a-z-]+)\.jsonl"
 )
@@ -285,6 +296,27 @@ def token_used_key(token: str) -> str:
     return f"{TOKENS_PREFIX}{token}.used"
 
 
+def token_owner_prefix(owner: str) -> str:
+    """Return what the state's keys begin with that tell which tokens a user made for himself."""
+    return f"{TOKEN_OWNERS_PREFIX}{sha256(owner.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}/"
+
+
+def token_owner_key(owner: str, token: str) -> str:
+    """Return the state's key of what tells that a token, by its id, is a user's own."""
+    return f"{token_owner_prefix(owner)}{token}"
+
+
+def ended_session_key(ends: int, session: str) -> str:
+    """Return the state's key of what tells that a session was ended, by its id and when it ends by itself."""
+    return f"{ENDED_SESSIONS_PREFIX}{ends:012x}-{session}"
+
+
+def end_of_session(storage_key: str) -> int | None:
+    """Return when the session ends by itself that a key tells of; None for other keys."""
+    match = _ENDED_SESSION.fullmatch(storage_key)
+    return int(match[1], 16) if match is not None else None
+
+
 # ---- audit
 
 
@@ -311,3 +343,17 @@ def audit_place(storage_key: str) -> AuditPlace | None:
     """Return what lies under a key of the state's storage; None where it is no audit records of ours."""
     found = _AUDIT.fullmatch(storage_key)
     return AuditPlace(*found.groups()) if found is not None else None
+
+
+# ---- pulls
+
+
+def new_pulls_key(batch: str) -> str:
+    """Return the state's key of pulls that are not in the totals yet."""
+    return f"{PULLS_PREFIX}new/{batch}.json.gz"
+
+
+def new_pulls(state_key: str) -> str | None:
+    """Return the batch of pulls that lies under a key of the state's storage; None where it is none."""
+    found = _NEW_PULLS.fullmatch(state_key)
+    return found[1] if found is not None else None

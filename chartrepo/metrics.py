@@ -134,6 +134,10 @@ class Unmeasured:
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
 
+    def workers(self) -> int | None:
+        """Return how many workers live; None where nobody counts."""
+        return None
+
 
 class _BoundRequest:
     """Counts answers of one kind, without the library's checks, which take longer than the counting."""
@@ -295,6 +299,21 @@ class Metrics(Unmeasured):
     def worker_started(self) -> None:
         """Count the calling process among the workers that live."""
         self._set(self._workers, 1)
+
+    def workers(self) -> int | None:
+        """Return how many workers live; None where nobody counts."""
+        if not self._directory.is_dir():
+            return None
+        registry = CollectorRegistry(auto_describe=False)
+        MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call] # it has no annotations
+        return int(
+            sum(
+                sample.value
+                for metric in registry.collect()
+                if metric.name == "chartrepo_workers"
+                for sample in metric.samples
+            )
+        )
 
     def _set(self, gauge: Gauge, value: float) -> None:
         self._levels[gauge] = value

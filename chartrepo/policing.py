@@ -16,6 +16,7 @@ from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.policies import NO_POLICIES, Immutable, Policies
 from chartrepo.core.signers import Demand, KeyState, Signer
 from chartrepo.deletions import Deletions
+from chartrepo.examine import Signature
 from chartrepo.outcomes import Outcome, ReadMany, Task
 from chartrepo.trust.judge import Trust, check
 from chartrepo.watched import Watched
@@ -167,6 +168,22 @@ class Policing:
         if not demands or self._trust is None:
             return package if package.signer is None else replace(package, signer=None)
         return self._trust.judged(package, demands, policies=self.policies.fingerprint)
+
+    def looking(self) -> "Policing":
+        """Return the same policies for somebody who tries something out: what is accepted is not noted."""
+        trust = self._trust.looking() if self._trust is not None else None
+        return Policing(self._file, self._deletions, trust, self._clock)
+
+    def foreseen(self, package: PackageRecord, signature: Signature | None) -> PackageRecord | Withheld:
+        """Do as `with_provenance` with a package and a provenance file that need not be in the storage.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        demands = self._demands_on(package)
+        if not demands or self._trust is None:
+            return package
+        return self._trust.judged_with(package, signature, demands, policies=self.policies.fingerprint)
 
     @property
     def withholds(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from chartrepo import layout
 from chartrepo.catalog import Catalog, Change, Exclusive, PackageRecord, Served, SetAside, Withheld
@@ -86,6 +86,41 @@ class Published(NamedTuple):
     def replaced(self) -> bool:
         """Whether it replaced a package."""
         return self.over is not None
+
+
+class Outcome(Enum):
+    """What would come of a publication."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    """These very bytes are there, and may be written again."""
+    WITHHELD = "withheld"
+    """It would be there, and readers would not see it until its provenance is."""
+
+
+class Rehearsal(NamedTuple):
+    """What would come of a publication that was only tried out.
+
+    Attributes:
+        refusals: why it would be refused, in the order in which a publication asks; the first is what it would say.
+            Empty where it would be published.
+        package: as it would be.
+        over: what it would replace, if anything.
+    """
+
+    refusals: tuple[ChartrepoError, ...]
+    package: PackageRecord | Withheld
+    over: PackageRecord | SetAside | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What would come of it, were it not refused."""
+        if isinstance(self.package, Withheld):
+            return Outcome.WITHHELD
+        if self.over is None:
+            return Outcome.CREATED
+        return Outcome.UNCHANGED if _digest_of(self.over) == self.package.digest else Outcome.REPLACED
 
 
 class _Stored(NamedTuple):
@@ -200,15 +235,13 @@ class Repositories:
         if examined is None:
             examined = self.admit(package)
         chart = examined.package.chart
-        self.check_wanted(repository, chart.name, examined, reserved=reserved)
+        when = int(self.clock()) if published is None else published
+        for check in self._checks(repository, examined, signature, when, reserved=reserved):
+            check()
         immutable = self.policing.immutable(repository, chart.name)
         file = layout.package_file(chart.name, chart.version)
-        when = int(self.clock()) if published is None else published
-        if signature is not None:
-            provenance.check_names_package(provenance.parse(signature), file, examined.digest)
-            self.policing.check_signature(repository, chart.name, when, signature)
         with self.catalog.exclusive(repository, file) as entry:
-            self._check_stays_seen(entry, chart.name, examined.digest, when, signed=signature is not None)
+            self._check_stays_seen(entry.package(), chart.name, examined.digest, when, signed=signature is not None)
             stored = self._store(
                 entry, repository, file, examined, package, replacing=replacing, immutable=immutable, published=when
             )
@@ -232,6 +265,90 @@ class Repositories:
         if isinstance(verdict, PackageRecord):
             self._tell_published(verdict)
         return done
+
+    def rehearse(
+        self,
+        repository: str,
+        examined: Examined,
+        signature: bytes | None = None,
+        *,
+        force: bool = False,
+        may_replace: bool = True,
+    ) -> Rehearsal:
+        """Tell what would come of `publish` with the same arguments; write nothing, and hold no lock.
+
+        What is there may be another thing a moment later: this is no promise.
+
+        Args:
+            repository: where to.
+            examined: what `admit` said of the package.
+            signature: the bytes of its `.prov`.
+            force: whether the caller asks for replacing the version, should it be there.
+            may_replace: whether this caller may replace any.
+
+        Raises:
+            InvalidName, AccessMisconfigured, CatalogIncomplete, CatalogUnavailable, Unavailable: as for `publish`,
+                where nothing else would refuse it before.
+        """
+        check_repository(repository)
+        replacing = may_replace and self._may_replace(force=force)
+        looking = replace(self, policing=self.policing.looking(), companion=None)
+        return looking._rehearse(repository, examined, signature, replacing=replacing)  # noqa: SLF001 - its own
+
+    def _rehearse(self, repository: str, examined: Examined, signature: bytes | None, *, replacing: bool) -> Rehearsal:
+        chart, when = examined.package.chart, int(self.clock())
+        file = layout.package_file(chart.name, chart.version)
+        info = ObjectInfo(layout.key(repository, file), examined.size, State(""), when)
+        package: PackageRecord | Withheld = record(repository, examined, info=info, signature=None)
+        over: PackageRecord | SetAside | None = None
+        refusals: list[ChartrepoError] = []
+        try:
+            for check in (self.check_writes, *self._checks(repository, examined, signature, when, reserved=False)):
+                with _noting(refusals):
+                    check()
+            known = self.catalog.known(repository, file)
+            with _noting(refusals):
+                before = known if isinstance(known, PackageRecord) else None
+                self._check_stays_seen(before, chart.name, examined.digest, when, signed=signature is not None)
+            with _noting(refusals):
+                over = self._replaced(known, examined, repository, file, signature, replacing=replacing)
+            lies = read_signature(self.packages, repository, file, examined.digest) if signature is None else None
+            given = Signature(State(""), counts=True, content=signature) if signature is not None else lies
+            made = record(repository, examined, info=info, signature=given)
+            package = self.policing.foreseen(made, given)
+        except (ChartrepoError, StorageError):
+            if not refusals:
+                raise  # a publication would have come so far, too
+        return Rehearsal(tuple(refusals), package, over)
+
+    def _replaced(
+        self,
+        known: PackageRecord | SetAside | None,
+        examined: Examined,
+        repository: str,
+        file: str,
+        signature: bytes | None,
+        *,
+        replacing: bool,
+    ) -> PackageRecord | SetAside | None:
+        """Return what a package would be written over, as `_store` and `_store_signature` find it.
+
+        Raises:
+            AlreadyPublished, PackageRefused: they would not write it.
+        """
+        immutable = self.policing.immutable(repository, examined.package.chart.name)
+        occupant = self._look(known, repository, file)
+        if known is None or occupant is None:
+            self._check_not_deleted(repository, file, immutable)
+        if occupant is None or (isinstance(occupant, Withheld) and occupant.digest == examined.digest):
+            return None
+        if known is None and isinstance(occupant, PackageRecord) and occupant.digest == examined.digest:
+            if signature is not None and not replacing:
+                beside = State(occupant.state)
+                self._replaceable_provenance(repository, file, signature, beside=beside, keep=examined.digest)
+            return None
+        self._check_replaceable(occupant, examined, replacing=replacing, immutable=immutable)
+        return occupant
 
     def publish_provenance(
         self, repository: str, signature: bytes, *, force: bool = False, may_replace: bool = True
@@ -456,13 +573,37 @@ class Repositories:
 
     # ---- steps
 
-    def _check_stays_seen(self, entry: Exclusive, chart: str, digest: str, moment: int, *, signed: bool) -> None:
+    def _checks(
+        self, repository: str, examined: Examined, signature: bytes | None, moment: int, *, reserved: bool
+    ) -> Iterator[Callable[[], None]]:
+        """Give what a package and its provenance are asked, whatever else is there; each raises if it is not so.
+
+        Args:
+            repository: where to.
+            examined: the package.
+            signature: the bytes of its `.prov`; None for none.
+            moment: when it is published, in seconds since the epoch.
+            reserved: as for `publish`.
+        """
+        chart = examined.package.chart
+        yield lambda: self.check_wanted(repository, chart.name, examined, reserved=reserved)
+        if signature is not None:
+            yield lambda: self._check_signature(repository, examined, signature, moment)
+
+    def _check_signature(self, repository: str, examined: Examined, signature: bytes, moment: int) -> None:
+        chart = examined.package.chart
+        file = layout.package_file(chart.name, chart.version)
+        provenance.check_names_package(provenance.parse(signature), file, examined.digest)
+        self.policing.check_signature(repository, chart.name, moment, signature)
+
+    def _check_stays_seen(
+        self, known: PackageRecord | None, chart: str, digest: str, moment: int, *, signed: bool
+    ) -> None:
         """Refuse to replace what readers see by what they would not see, for then nobody had anything.
 
         Raises:
             ProvenanceRefused: that would be so.
         """
-        known = entry.package()
         if (
             known is not None
             and known.digest != digest
@@ -608,7 +749,7 @@ class Repositories:
                 condition = Matching(State(occupant.state))
                 return _Stored(self.packages.put(key, package, condition=condition, published=published), occupant)
             except AlreadyExists:
-                occupant = self._look(entry, repository, file)
+                occupant = self._look(_known(entry), repository, file)
                 if isinstance(occupant, PackageRecord | Withheld) and occupant.digest == examined.digest:
                     # Somebody wrote these very bytes and died, or has not yet come to the catalog: finish for them.
                     return _Stored(_lies(occupant), found=isinstance(occupant, PackageRecord))
@@ -622,15 +763,20 @@ class Repositories:
     ) -> _Stored:
         """Write a package where none is, unless it was deleted for good."""
         key = layout.key(repository, file)
-        if immutable is not None and self.policing.was_deleted(repository, file, immutable):
-            raise VersionIsFinal(deleted_for_good(file, immutable))
+        self._check_not_deleted(repository, file, immutable)
         info = self.packages.put(key, package, condition=ABSENT, published=published)
         # A server with which there is no lock in common may have remembered and deleted it since the first look.
-        if immutable is not None and self.policing.was_deleted(repository, file, immutable):
+        try:
+            self._check_not_deleted(repository, file, immutable)
+        except VersionIsFinal:
             with suppress(NotFound, Changed):
                 self.packages.delete(key, state=info.state)
-            raise VersionIsFinal(deleted_for_good(file, immutable))
+            raise
         return _Stored(info)
+
+    def _check_not_deleted(self, repository: str, file: str, immutable: Immutable | None) -> None:
+        if immutable is not None and self.policing.was_deleted(repository, file, immutable):
+            raise VersionIsFinal(deleted_for_good(file, immutable))
 
     def _check_replaceable(
         self,
@@ -758,20 +904,19 @@ class Repositories:
         self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
     ) -> PackageRecord | SetAside | None:
         """Look at one key in storage, and put right what the catalog knows of it."""
-        now = self._look(entry, repository, file, reread=reread)
+        now = self._look(_known(entry), repository, file, reread=reread)
         if now is None and _known(entry) is not None:
             self.policing.forget_signatures(repository, file)
         _tell(entry, now)
         return now
 
     def _look(
-        self, entry: Exclusive, repository: str, file: str, *, reread: bool = False
+        self, known: PackageRecord | SetAside | None, repository: str, file: str, *, reread: bool = False
     ) -> PackageRecord | SetAside | None:
-        """Return what lies under one key in storage, as policies let it be served.
+        """Return what lies under one key in storage, of which the catalog knows this, as policies let it be served.
 
         There is next to no work where neither changed, unless `reread` asks for it.
         """
-        known = _known(entry)
         try:
             reader = self.packages.open(layout.key(repository, file))
         except NotFound:
@@ -815,6 +960,18 @@ def _whatever_comes_of_it(package: PackageRecord | Withheld) -> Iterator[None]:
         yield
     except (ChartrepoError, StorageError) as error:
         log.warning("what was pushed for %s is left to gc: %s", layout.key(package.repository, package.file), error)
+
+
+_REFUSALS: Final = (PackageRefused, ProvenanceRefused, AlreadyPublished, WritesUnsafe)
+"""How a publication is refused for what it is; all other errors say that nobody can tell."""
+
+
+@contextmanager
+def _noting(refusals: list[ChartrepoError]) -> Iterator[None]:
+    try:
+        yield
+    except _REFUSALS as error:
+        refusals.append(error)
 
 
 def _known(entry: Exclusive) -> PackageRecord | SetAside | None:

@@ -360,6 +360,12 @@ class Settings:
         "page brings its own credential, and never writes",
         default=(),
     )
+    session_expires: float = _setting(
+        Section.ACCESS,
+        kinds.duration(60, 30 * 86400),
+        "How long somebody stays signed in to the pages, from signing in",
+        default=43200.0,
+    )
     open_writes: bool = _setting(
         Section.ACCESS,
         kinds.BOOLEAN,
@@ -515,6 +521,19 @@ class Settings:
         kinds.BOOLEAN,
         "Write audit records to standard output as well, a line of JSON each",
         default=False,
+    )
+    pulls: bool = _setting(
+        Section.OPERATION,
+        kinds.BOOLEAN,
+        "Count how often each version of a chart is pulled, and when it was last",
+        default=True,
+    )
+    icons: Literal["off", "fetch"] = _setting(
+        Section.OPERATION,
+        kinds.one_of("off", "fetch"),
+        "Whether icons of charts that lie elsewhere are fetched, once and from the public internet alone; those inside "
+        "of packages are shown in any case",
+        default="off",
     )
 
 

@@ -21,7 +21,7 @@ from chartrepo.version import __version__
 from storage.base import Misconfigured
 
 COMMANDS: Final = (
-    *("serve", "import", "reindex", "check", "index", "config", "completion", "catalog", "catalog prune"),
+    *("serve", "import", "reindex", "check", "diff", "index", "config", "completion", "catalog", "catalog prune"),
     *("permissions", "permissions explain", "permissions check"),
 )
 

@@ -63,7 +63,8 @@ HOMES: Final = {
     "markdown_it": ("chartrepo.markup",),
     "mdit_py_plugins": ("chartrepo.markup.markdown",),
     "nh3": ("chartrepo.markup.cleaning",),
-    "pygments": ("chartrepo.markup.highlighting",),
+    "pygments": ("chartrepo.http.pages.code", "chartrepo.markup.highlighting"),
+    "PIL": ("chartrepo.icons.pictures",),
     "cryptography": ("chartrepo.access", "chartrepo.trust.cosign"),
 }
 

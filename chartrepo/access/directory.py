@@ -9,13 +9,16 @@ from typing import Any, Final
 from chartrepo.access import chartmuseum, identity_tokens
 from chartrepo.access.certificate import Certificate
 from chartrepo.access.chartmuseum import ChartMuseumTokens
+from chartrepo.access.ended_sessions import EndedSessions
 from chartrepo.access.htpasswd import Htpasswd
 from chartrepo.access.identity_tokens import Unverified
 from chartrepo.access.issuer_keys import Keyrings, Told
+from chartrepo.access.issuer_sign_in import IssuerSignIn
 from chartrepo.access.issuers import Issuer
 from chartrepo.access.keys import SigningKeys
 from chartrepo.access.registry_tokens import Login, RegistryTokens
 from chartrepo.access.rules import Rules
+from chartrepo.access.sessions import Session, Sessions
 from chartrepo.access.tokens import Tokens
 from chartrepo.core import workloads
 from chartrepo.core.errors import AccessMisconfigured, IdentityRefused
@@ -26,6 +29,10 @@ from chartrepo.watched import Watched
 
 ADMIN: Final = "admin"
 """The name of the administrator whose password `admin_password` is."""
+SESSION_LIFETIME: Final = 12 * 3600.0
+"""Seconds for which somebody stays signed in unless something else is said."""
+_OF_THE_SIGN_IN: Final = frozenset({"nonce", "at_hash", "c_hash", "azp"})
+"""Claims that say nothing of the caller."""
 _EVERYTHING: Final = Pattern.parse("**")
 _MOST_RIGHTS: Final = 1000
 
@@ -68,7 +75,9 @@ class Directory:
         rules: of a file; without one, administrators and users may read and write everything.
         tokens: that were made; None where they are not looked at. Without administrators and users none counts: what
             lets nobody in by its settings must not be opened by an object in its storage.
-        keys: that sign registry tokens; None where there are none.
+        keys: that sign registry tokens and sessions; None where there are none.
+        ended: which sessions were ended; without it there are none.
+        session_lifetime: in seconds.
         bearer: ChartMuseum's bearer tokens; None where they are not taken.
         told: of each try to get the keys of an issuer.
         clock: tells seconds, of which only differences count.
@@ -85,6 +94,8 @@ class Directory:
         rules: Watched[Rules] | None = None,
         tokens: Tokens | None = None,
         keys: SigningKeys | None = None,
+        ended: EndedSessions | None = None,
+        session_lifetime: float = SESSION_LIFETIME,
         bearer: ChartMuseumTokens | None = None,
         told: Told = _untold,
         clock: Callable[[], float] = time.monotonic,
@@ -106,6 +117,12 @@ class Directory:
         self._files: dict[str, Watched[Any]] = {setting: file for setting, file in files.items() if file is not None}
         self._tokens = tokens
         self.registry_tokens = RegistryTokens(keys, self.secret_of) if keys is not None else None
+        self.issuer_sign_in = IssuerSignIn(keys, ended) if keys is not None and ended is not None else None
+        self.sessions = (
+            Sessions(keys, self.secret_of, ended=ended, lifetime=session_lifetime)
+            if keys is not None and ended is not None
+            else None
+        )
         self._own = _own_rules(
             tuple(self._administrators), anonymous_read=anonymous_read, open_writes=open_writes, rules=rules is not None
         )
@@ -184,7 +201,7 @@ class Directory:
             StorageError: the storage of the tokens does not answer.
         """
         token = self.tokens.identify(text) if self.tokens is not None else None
-        return bearer(token) if token is not None else None
+        return self.bearer(token) if token is not None else None
 
     def identify_identity(self, text: str) -> Shown:
         """Return whom a token of an issuer makes known, or one of ChartMuseum's.
@@ -206,6 +223,36 @@ class Directory:
         said = _about_the_caller(claims)
         login = Login(f"issuer:{issuer.name}", issuer.fingerprint, said)
         return Shown(self.caller_out_of(issuer, said), login, claims["exp"], exchangeable=True)
+
+    def identify_signed_in(self, issuer: Issuer, text: str, nonce: str) -> Login:
+        """Return what was shown by a token that an issuer has made for somebody who signed in with it here.
+
+        Its audience is this server as a client; one that was made for a pipeline is none, and the other way round.
+
+        Args:
+            issuer: that made it, at our asking.
+            text: of the token.
+            nonce: that was asked to be in it, so that it is of this sign-in and no other.
+
+        Raises:
+            IdentityRefused: it makes nobody known, and why.
+            KeysUnavailable: the keys of the issuer cannot be had.
+        """
+        if issuer.sign_in is None:
+            raise IdentityRefused(f"nobody signs in with {issuer.name}")
+        token, client = identity_tokens.read_unverified(text), issuer.sign_in.id
+        key = self._keyrings.of(issuer).find(token.key_id, token.algorithm)
+        if key is None:
+            raise IdentityRefused(f"the token is signed by no key of the issuer {issuer.name}")
+        claims = identity_tokens.verify(token, key, issuer=issuer.source.issuer, audience=(client,), ends=True)
+        if not hmac.compare_digest(str(claims.get("nonce", "")).encode("utf-8", "replace"), nonce.encode()):
+            raise IdentityRefused("the token is of another sign-in (nonce)")
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else client) != client:
+            raise IdentityRefused("the token was given to another client (azp)")
+        said = {name: value for name, value in _about_the_caller(claims).items() if name not in _OF_THE_SIGN_IN}
+        self.caller_out_of(issuer, said)
+        return Login(f"issuer:{issuer.name}", issuer.fingerprint, said)
 
     def _shown_to_chartmuseum(self, token: Unverified) -> Shown:
         """What a token is to ChartMuseum: it says what its caller may, and nothing that is got for it lasts longer."""
@@ -243,10 +290,7 @@ class Directory:
             StorageError: the storage of keys or tokens does not answer.
         """
         login = self.registry_login(text)
-        try:
-            return self._caller_of(login) if login is not None else None
-        except IdentityRefused:  # the issuer is asked for another claim than when the token was made
-            return None
+        return self.caller_of(login) if login is not None else None
 
     def registry_login(self, text: str) -> Login | None:
         """Return what was shown for a registry token of this text; None where it does not hold.
@@ -282,6 +326,27 @@ class Directory:
             return token.digest if token is not None else None
         return None if subject else ""
 
+    def session(self, text: str) -> tuple[Session, Caller] | None:
+        """Return the session of a text, and who is signed in by it; None where it does not hold (any more).
+
+        Raises:
+            StorageError: the storage of keys, tokens or ended sessions does not answer.
+        """
+        session = self.sessions.find(text) if self.sessions is not None and self.has_credentials else None
+        caller = self.caller_of(session.login) if session is not None else None
+        return (session, caller) if session is not None and caller is not None else None
+
+    def caller_of(self, login: Login) -> Caller | None:
+        """Return the caller who has shown a credential; None where that can be none any more.
+
+        Raises:
+            StorageError: the storage of the tokens does not answer.
+        """
+        try:
+            return self._caller_of(login)
+        except IdentityRefused:  # the issuer is asked for another claim than when that was shown
+            return None
+
     def _caller_of(self, login: Login) -> Caller | None:
         kind, _, name = login.subject.partition(":")
         match kind:
@@ -295,7 +360,30 @@ class Directory:
             case chartmuseum.NAME:
                 return chartmuseum.caller_of(login.claims or {})
         token = self.tokens.living(name) if self.tokens is not None else None
-        return bearer(token) if token is not None else None
+        return self.bearer(token) if token is not None else None
+
+    def bearer(self, token: Token) -> Caller | None:
+        """Return the caller that a token stands for; None where it is the own of a user who is no more.
+
+        Raises:
+            AccessMisconfigured: the file of users or of rules never could be read.
+        """
+        name = f"token:{token.label}"
+        if not token.owner:
+            return Caller(name, own=token.rules)
+        if self.secret_of(token.owner) is None:
+            return None
+        return Caller(name, own=token.rules, owner=self.user(token.owner.partition(":")[2]))
+
+    def issuers_to_sign_in_with(self) -> dict[str, Issuer]:
+        """Return the issuers with which people sign in to the pages, by name.
+
+        Raises:
+            AccessMisconfigured: the file of rules never could be read.
+        """
+        rules = self.rules
+        found = rules.issuers.items() if rules is not None else ()
+        return {name: issuer for name, issuer in found if issuer.sign_in is not None}
 
     def _issuer(self, name: str) -> Issuer | None:
         rules = self.rules
@@ -379,11 +467,6 @@ class Directory:
 
 def _about_the_caller(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if name not in workloads.ABOUT_THE_TOKEN}
-
-
-def bearer(token: Token) -> Caller:
-    """Return the caller that a token stands for."""
-    return Caller(f"token:{token.name}", own=token.rules)
 
 
 def _own_rules(administrators: tuple[str, ...], *, anonymous_read: bool, open_writes: bool, rules: bool) -> Permissions:

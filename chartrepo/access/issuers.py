@@ -4,6 +4,7 @@ What nearly everybody writes is the default: `github: {audience: https://charts.
 GitHub. The audience is never one: without it any token that somebody got for another service would be good here.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,7 +28,12 @@ _CLUSTER_ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 _ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where every pod finds what it needs to ask its cluster."""
 _TEXTS: Final = ("kind", "url", "issuer", "user", "groups", "jwks_file", "ca_file", "token_file")
-_FIELDS: Final = frozenset({*_TEXTS, "audience", "authenticated"})
+_FIELDS: Final = frozenset({*_TEXTS, "audience", "authenticated", "sign_in"})
+_CLIENT_FIELDS: Final = frozenset({"client_id", "client_secret_file", "scopes"})
+_SCOPES: Final = ("openid", "profile", "email")
+_MAX_SCOPES: Final = 20
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,200}")
+"""RFC 6749, section 3.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,21 @@ class KeySource:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """What this server is to an issuer with which people sign in to the pages.
+
+    Attributes:
+        id: that the issuer gave it, which is the audience of the tokens it gets.
+        secret_file: has the secret that goes with the id; None for a public client.
+        scopes: that are asked for.
+    """
+
+    id: str
+    secret_file: Path | None
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Issuer:
     """Somebody whose tokens are believed.
 
@@ -61,6 +82,7 @@ class Issuer:
         user: the claim that says who a caller is, where it is of no kind.
         groups: the claim that says in which groups; empty for none.
         authenticated: whether rules for `authenticated` are for its callers.
+        sign_in: how people sign in with it; None where they do not.
     """
 
     name: str
@@ -70,11 +92,14 @@ class Issuer:
     user: str = "sub"
     groups: str = ""
     authenticated: bool = False
+    sign_in: Client | None = None
 
     @property
     def fingerprint(self) -> str:
         """What is another where a token of before might not hold any more."""
         said = (self.name, self.kind, self.source.issuer, *self.audience)
+        if self.sign_in is not None:
+            said = (*said, "", self.sign_in.id)
         return sha256("\n".join(said).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -131,6 +156,31 @@ def _problems(name: object, given: object) -> Iterator[str]:
     if not isinstance(given.get("authenticated", False), bool):
         yield "authenticated: write true or false"
     yield from _problems_of_source(name, given)
+    if "sign_in" in given:
+        yield from _problems_of_sign_in(name, given)
+
+
+def _problems_of_sign_in(name: str, given: Mapping[str, Any]) -> Iterator[str]:
+    said = given["sign_in"]
+    if not isinstance(said, dict):
+        yield "sign_in: is no mapping: write {client_id: ..., client_secret_file: ...}"
+        return
+    for field in said:
+        if field not in _CLIENT_FIELDS:
+            yield f"sign_in: there is no field {shown(str(field))}: write {', '.join(sorted(_CLIENT_FIELDS))}"
+    for field in ("client_id", "client_secret_file"):
+        text = said.get(field, "" if field == "client_id" else "-")
+        if not isinstance(text, str) or not text or not text.isprintable():
+            yield f"sign_in: {field}: {shown(str(text))} is no text"
+    scopes = said.get("scopes", list(_SCOPES))
+    if not isinstance(scopes, list) or not all(isinstance(each, str) and _SCOPE.fullmatch(each) for each in scopes):
+        yield f"sign_in: scopes: write a list, as [{', '.join(_SCOPES)}]"
+    elif "openid" not in scopes or len(scopes) > _MAX_SCOPES:
+        yield f"sign_in: scopes: openid has to be among them, and {_MAX_SCOPES} are the most"
+    if given.get("kind", name if name in KINDS else ""):
+        yield "sign_in: this issuer is of a kind that makes workloads known: write another for people, without a kind"
+    if "jwks_file" in given:
+        yield "sign_in: where to sign in is asked for below url: write that in place of jwks_file"
 
 
 def _problems_of_source(name: str, given: Mapping[str, Any]) -> Iterator[str]:
@@ -190,6 +240,16 @@ def _issuer(name: str, given: Mapping[str, Any], folder: Path) -> Issuer:
         user=given.get("user", "sub"),
         groups=given.get("groups", ""),
         authenticated=given.get("authenticated", False),
+        sign_in=_client(given["sign_in"], folder) if "sign_in" in given else None,
+    )
+
+
+def _client(given: Mapping[str, Any], folder: Path) -> Client:
+    secret_file = given.get("client_secret_file")
+    return Client(
+        given["client_id"],
+        folder / secret_file if secret_file is not None else None,
+        tuple(given.get("scopes", _SCOPES)),
     )
 
 

@@ -9,17 +9,13 @@ also have a token for a quarter of an hour in exchange for one of the issuer's, 
 That one gets registry tokens, which end with it, and no further one like itself.
 """
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from itsdangerous import BadSignature, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode
-
 from chartrepo.access.keys import SigningKeys
+from chartrepo.access.signing import Seal
 from chartrepo.core.errors import IdentityRefused
 
 PREFIX: Final = "crr_"
@@ -31,7 +27,6 @@ EXCHANGED_LIFETIME: Final = 900
 """Seconds, of what is given in exchange for a token of an issuer."""
 MAX_TEXT: Final = 5632
 """In characters. Web servers take headers of 8 KiB, and Basic makes a third more of a text."""
-_STAMP_BYTES: Final = 16
 _ACCESS: Final = "access"
 _REFRESH: Final = "refresh"
 _EXCHANGED: Final = "exchanged"
@@ -87,7 +82,7 @@ class RegistryTokens:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._keys = keys
+        self._seal = Seal(keys, "chartrepo registry token")
         self._secret_of = secret_of
         self._now = now
 
@@ -143,12 +138,11 @@ class RegistryTokens:
         return self.issue(login) if login is not None else None
 
     def _made(self, login: Login, use: str, until: int) -> str:
-        key_id, key = self._keys.newest()
-        said = {"s": login.subject, "c": _stamp(key, login.secret), "e": until, "u": use}
+        said: dict[str, Any] = {"s": login.subject, "e": until, "u": use}
         if login.claims is not None:
             said["i"] = login.claims
-        signed = _serializer(key).dumps(said)
-        text = f"{PREFIX}{key_id}.{signed if isinstance(signed, str) else signed.decode()}"
+        signed, _ = self._seal.sign(said, secret=login.secret)
+        text = f"{PREFIX}{signed}"
         if len(text) > MAX_TEXT:
             raise IdentityRefused(
                 "the token says more of its caller than fits into one of ours: have fewer claims in it"
@@ -158,34 +152,13 @@ class RegistryTokens:
     def _believe(self, text: str, *uses: str) -> Login | None:
         if not text.startswith(PREFIX) or len(text) > MAX_TEXT:
             return None
-        key_id, _, signed = text.removeprefix(PREFIX).partition(".")
-        key = self._keys.get(key_id)
-        said = _said(key, signed) if key is not None else None
-        if key is None or said is None or said["u"] not in uses or said["e"] <= self._now():
+        sealed = self._seal.read(text.removeprefix(PREFIX))
+        said = sealed.said if sealed is not None else {}
+        if sealed is None or said["u"] not in uses or said["e"] <= self._now():
             return None
         subject = str(said["s"])
         secret = self._secret_of(subject)
-        if secret is None or not hmac.compare_digest(_stamp(key, secret), said["c"]):
+        if secret is None or not sealed.is_stamped_with(secret):
             return None
         until = said["e"] if said["u"] == _EXCHANGED else None
         return Login(subject, secret, said.get("i"), until)
-
-
-def _serializer(key: bytes) -> URLSafeSerializer:
-    how = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-    return URLSafeSerializer(key, salt="chartrepo registry token", signer_kwargs=how)
-
-
-def _said(key: bytes, signed: str) -> Any:
-    """Return what was signed with a key; None where that was not, or is written in another way than it was signed."""
-    try:
-        said = _serializer(key).loads(signed)
-    except BadSignature:
-        return None
-    signature = signed.rpartition(".")[2]  # of whose last letter decoding ignores some bits
-    return said if base64_encode(base64_decode(signature)) == signature.encode() else None
-
-
-def _stamp(key: bytes, secret: str) -> str:
-    """A digest of a secret that tells nobody what it is, for the token is in the hands of a client."""
-    return hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), key=key, digest_size=_STAMP_BYTES).hexdigest()

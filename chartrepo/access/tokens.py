@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +32,8 @@ NOTED_EVERY: Final = 3600.0
 """So many seconds pass between two notes of the last use, by one process for one token."""
 MOST: Final = 4096
 """So many tokens a process knows, those that are not there among them; the one used longest ago is forgotten first."""
+MOST_OWN: Final = 50
+"""So many tokens somebody has who makes them for himself."""
 LIFETIME: Final = "90d"
 """How long a token lasts unless something else is said."""
 
@@ -66,9 +68,9 @@ class Listed:
     def as_json(self, now: float) -> dict[str, object]:
         """Return what may be shown of it, without its hash."""
         token = self.token
-        return {
+        said: dict[str, object] = {
             "id": token.id,
-            "name": token.name,
+            "name": token.label,
             "allow": list(token.allow),
             "created": timestamp(token.created),
             "expires": timestamp(token.expires) if token.expires is not None else None,
@@ -76,6 +78,7 @@ class Listed:
             "last_used": timestamp(self.used) if self.used is not None else None,
             "made_by": token.made_by,
         }
+        return {**said, "owner": token.owner} if token.owner else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ def described(token: Token) -> str:
     """Return what a token may do, and until when, for people."""
     until = f"until {timestamp(token.expires)}" if token.expires is not None else "for ever"
     may = f"may {', '.join(token.allow)}" if token.allow else "may do what rules give to it"
+    if token.owner:
+        may += f" as far as {token.owner} may"
     return f"{may}, {until}"
 
 
@@ -227,7 +232,9 @@ class Tokens:
 
     # ---- looking after them
 
-    def create(self, name: str, allow: Sequence[str], *, lifetime: float | None, made_by: str) -> tuple[str, Token]:
+    def create(
+        self, name: str, allow: Sequence[str], *, lifetime: float | None, made_by: str, owner: str = ""
+    ) -> tuple[str, Token]:
         """Make a token; return its text, which nobody can find out later, and what is kept of it.
 
         Args:
@@ -235,9 +242,10 @@ class Tokens:
             allow: what it may do, see `Token`.
             lifetime: seconds until it expires; None for never.
             made_by: who makes it, for people.
+            owner: whose own it is, see `Token`; empty for nobody's.
 
         Raises:
-            TokenInvalid: the name, or what is allowed, breaks a rule.
+            TokenInvalid: the name, or what is allowed, breaks a rule, or the owner has too many.
             TokenExists: a token of this name is there and has not expired.
             StorageError: it was not made.
         """
@@ -246,21 +254,23 @@ class Tokens:
         for obstacle in (pattern.obstacle() for rule in rules for pattern in rule.on):
             if obstacle is not None:
                 raise TokenInvalid(f"allow: {obstacle}")
-        self._check_unused(name, now)
+        self._check_unused(name, now, owner)
         token_id, secret = _random(tokens.ID_LENGTH), _random(tokens.SECRET_LENGTH)
         text = tokens.compose(token_id, secret)
         expires = None if lifetime is None else now + int(lifetime)
-        token = Token(token_id, name, tokens.digest(text), tuple(allow), now, expires, made_by)
+        token = Token(token_id, name, tokens.digest(text), tuple(allow), now, expires, made_by, owner)
+        if owner:  # first: a record that nobody finds again could not be revoked by its owner
+            self._storage.put(layout.token_owner_key(owner, token_id), b"", condition=ANYWAY)
         try:
             self._storage.put(layout.token_key(token_id), token.to_json(), condition=ABSENT)
             # Two that were made at once see each other now: at most one stays.
-            self._check_unused(name, now, but=token_id)
+            self._check_unused(name, now, owner, but=token_id)
         except AlreadyExists:
             raise  # the record is another's
         except (TokenExists, StorageError):
             # Nobody will ever have its text, and it would only stand in the way of the next try.
             with suppress(StorageError):
-                self._storage.delete(layout.token_key(token_id))
+                self._delete(token_id, owner)
             raise
         return text, token
 
@@ -271,7 +281,7 @@ class Tokens:
             StorageError: the storage does not answer.
         """
         now = self._now()
-        return next((each for each in self._all() if each.name == name and not each.has_expired(now)), None)
+        return next((each for each in self._all() if each.label == name and not each.has_expired(now)), None)
 
     def listing(self) -> Listing:
         """Return all tokens, also those that have expired.
@@ -279,7 +289,18 @@ class Tokens:
         Raises:
             StorageError: the storage does not answer.
         """
-        records, used = self._keys()
+        return self._listed(*self._keys())
+
+    def own(self, owner: str) -> Listing:
+        """Return the tokens that a user made for himself, also those that have expired.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
+        return self._listed(self._ids_of(owner), None)
+
+    def _listed(self, records: Iterable[str], used: Container[str] | None) -> Listing:
+        """Return the tokens of some ids; `used` has the ids of those whose last use is known, or is None."""
         found, spoilt = [], []
         for token_id in records:
             try:
@@ -288,8 +309,8 @@ class Tokens:
                 spoilt.append(Spoilt(token_id, str(error)))
                 continue
             if token is not None:
-                found.append(Listed(token, self._used(token_id) if token_id in used else None))
-        found.sort(key=lambda each: (each.token.name, each.token.created, each.token.id))
+                found.append(Listed(token, self._used(token_id) if used is None or token_id in used else None))
+        found.sort(key=lambda each: (each.token.label, each.token.created, each.token.id))
         return Listing(tuple(found), tuple(sorted(spoilt, key=lambda each: each.id)))
 
     def revoke(self, name_or_id: str) -> list[str]:
@@ -301,24 +322,51 @@ class Tokens:
             TokenUnknown: there is none.
             StorageError: some may not be revoked: try again.
         """
-        chosen = [each.id for each in self._all() if each.name == name_or_id]
+        owners = {each.id: each.owner for each in self._all() if name_or_id in (each.label, each.id)}
+        chosen = [token_id for token_id in owners if token_id != name_or_id] or list(owners)
         if not chosen and tokens.is_id(name_or_id) and name_or_id in self._keys()[0]:
             chosen = [name_or_id]
         if not chosen:
             raise TokenUnknown(f"there is no token {shown(name_or_id)}: chartrepo token list shows those there are")
         for token_id in chosen:
-            with suppress(NotFound):  # somebody else was quicker
-                self._storage.delete(layout.token_key(token_id))
-            with self._lock:
-                self._known.pop(token_id, None)
-            with suppress(StorageError):
-                self._storage.delete(layout.token_used_key(token_id))
+            self._delete(token_id, owners.get(token_id, ""))
         return chosen
 
-    def _check_unused(self, name: str, now: int, *, but: str = "") -> None:
-        for each in self._all():
-            if each.name == name and each.id != but and not each.has_expired(now):
-                raise TokenExists(f"there is a token {name} already: revoke it, or choose another name")
+    def revoke_own(self, owner: str, token_id: str) -> Token:
+        """Revoke a token that a user made for himself, and return it.
+
+        Raises:
+            TokenUnknown: there is none, or it is another's.
+            StorageError: it may not be revoked: try again.
+        """
+        token = self._read(token_id) if tokens.is_id(token_id) else None
+        if token is None or token.owner != owner:
+            raise TokenUnknown(f"you have no token {shown(token_id)} (any more)")
+        self._delete(token_id, owner)
+        return token
+
+    def _delete(self, token_id: str, owner: str) -> None:
+        with suppress(NotFound):  # somebody else was quicker
+            self._storage.delete(layout.token_key(token_id))
+        with self._lock:
+            self._known.pop(token_id, None)
+        others = [layout.token_used_key(token_id), *([layout.token_owner_key(owner, token_id)] if owner else [])]
+        for key in others:
+            with suppress(StorageError):
+                self._storage.delete(key)
+
+    def _check_unused(self, name: str, now: int, owner: str, *, but: str = "") -> None:
+        known = self._all() if not owner else [token for each in self._ids_of(owner) if (token := self._read(each))]
+        others = [each for each in known if each.owner == owner and each.id != but]
+        if owner and len(others) >= MOST_OWN:
+            raise TokenInvalid(f"you have {len(others)} tokens, which are the most: revoke those that you need no more")
+        if any(each.name == name and not each.has_expired(now) for each in others):
+            raise TokenExists(f"there is a token {name} already: revoke it, or choose another name")
+
+    def _ids_of(self, owner: str) -> list[str]:
+        prefix = layout.token_owner_prefix(owner)
+        ids = (info.key.removeprefix(prefix) for info in self._storage.list(prefix))
+        return sorted(token_id for token_id in ids if tokens.is_id(token_id))
 
     def _all(self) -> list[Token]:
         return [token for token in map(self._read, self._keys()[0]) if token is not None]

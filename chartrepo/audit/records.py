@@ -8,6 +8,7 @@ from typing import Final
 from chartrepo.audit.journal import Journal, Page
 from chartrepo.audit.spool import Spool
 from chartrepo.core import audit
+from chartrepo.core.audit import Position, Wanted
 from chartrepo.core.errors import AuditQueryInvalid
 from chartrepo.core.messages import shown
 from storage.base import Unavailable
@@ -46,7 +47,14 @@ class Records:
         limit = _limit(rest.pop("limit", str(LIMIT)))
         cursor = rest.pop("cursor", "")
         before = audit.parse_cursor(cursor) if cursor else None
-        wanted = audit.wanted(rest, self.now())
+        return self.find(audit.wanted(rest, self.now()), limit, before=before)
+
+    def find(self, wanted: Wanted, limit: int, *, before: Position | None = None) -> Page:
+        """Return the newest records of some, at most `limit`, behind a position where one is given.
+
+        Raises:
+            StorageError: the records cannot be had now.
+        """
         try:
             waiting = list(self.spool.lines())
         except OSError as error:

@@ -5,6 +5,7 @@ from chartrepo.catalog.browsing import Browsing, ChartStatus
 from chartrepo.catalog.catalog import Building, Catalog, Changes, Record, open_catalog, sqlite_file
 from chartrepo.catalog.engine import Change
 from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.pull_view import PullView, Shown
 from chartrepo.catalog.records import (
     Content,
     ContentKind,
@@ -37,10 +38,12 @@ __all__ = [
     "ManifestRecord",
     "Mark",
     "PackageRecord",
+    "PullView",
     "Record",
     "RepositoryStatus",
     "Served",
     "SetAside",
+    "Shown",
     "TagRecord",
     "Withheld",
     "open_catalog",

@@ -14,8 +14,9 @@ from typing import Final
 from chartrepo.catalog.announced import EVERYTHING
 from chartrepo.catalog.artifacts import Artifacts
 from chartrepo.catalog.browsing import Browsing
+from chartrepo.catalog.documents import Documents
 from chartrepo.catalog.engine import Engine, Row, Session
-from chartrepo.catalog.exclusive import Exclusive
+from chartrepo.catalog.exclusive import Exclusive, read_key
 from chartrepo.catalog.generations import Generations
 from chartrepo.catalog.locks import stripe_of
 from chartrepo.catalog.queries import CHARTS_AT_ONCE, Queries
@@ -43,6 +44,7 @@ from chartrepo.catalog.rows import (
     to_package,
     to_set_aside,
 )
+from chartrepo.catalog.shelves import Shelves
 from chartrepo.catalog.sqlite import SQLite
 from chartrepo.core.errors import CatalogIncomplete, CatalogMisconfigured, CatalogUnavailable, ChartrepoError
 from chartrepo.core.index import Form
@@ -156,6 +158,8 @@ class Catalog:
     Attributes:
         artifacts: its OCI side.
         browsing: what pages show of it.
+        documents: what is searched of it.
+        shelves: what the pages of repositories show of it.
     """
 
     def __init__(
@@ -168,6 +172,8 @@ class Catalog:
         self._check = _Check(storage_id)
         self.artifacts = Artifacts(engine, queries, self._check)
         self.browsing = Browsing(engine, queries, self._check)
+        self.documents = Documents(engine, queries, self._check)
+        self.shelves = Shelves(engine, queries, self._check)
         # By repository, with the version of the database that it was read at.
         self._marks: dict[str, tuple[int, Mark]] = {}
 
@@ -311,6 +317,15 @@ class Catalog:
             key = {"repository": from_name(repository), "file": from_name(file)}
             row = session.one(self._queries.one_set_aside, key)
         return None if row is None else to_set_aside(row)
+
+    def known(self, repository: str, file: str) -> PackageRecord | SetAside | None:
+        """Return all that is known of one package, be it set aside or not; None for nothing.
+
+        Raises:
+            CatalogIncomplete: see the class.
+        """
+        with self._reading() as session:
+            return read_key(session, self._queries, repository, file)
 
     def withheld(self, repository: str, name: str) -> list[Withheld]:
         """Return the versions of a chart that no reader sees until their provenance is there.

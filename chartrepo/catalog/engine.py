@@ -91,6 +91,14 @@ class Engine(Protocol):
         """Hold the lock on a storage key, or on what else `group` says, against all who use this catalog."""
         ...
 
+    def noting(self) -> AbstractContextManager[Session]:
+        """Open a transaction that writes what was made of the catalog itself, and which no `version` is about.
+
+        While it is open, no rebuild begins. It is undone when the block raises. A machine that loses
+        power may lose it.
+        """
+        ...
+
     def attempt(self, name: str) -> AbstractContextManager[bool]:
         """Hold a lock by name, if nobody else does, and say whether it is held."""
         ...

@@ -28,7 +28,7 @@ class Exclusive:
         self._queries = queries
         self._repository = repository
         self._file = file
-        self._now = _read(lock, queries, repository, file)
+        self._now = read_key(lock, queries, repository, file)
         self._told = False
         self._others: list[Change] = []
 
@@ -66,7 +66,7 @@ class Exclusive:
 
     def write(self, session: Session, now: int) -> None:
         """Write what was recorded, as something that came to be at `now`, in seconds since the epoch."""
-        found = _read(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
+        found = read_key(session, self._queries, self._repository, self._file)  # a rebuild may have come in between
         if found != self._now:
             _Replacement(session, self._queries, self._repository, self._file).make(found, self._now, now)
         for change in self._others:
@@ -81,7 +81,10 @@ class Exclusive:
             raise ValueError(f"the lock is on {self._file!r}, not on {package.file!r}")
 
 
-def _read(source: KeyLock | Session, queries: Queries, repository: str, file: str) -> PackageRecord | SetAside | None:
+def read_key(
+    source: KeyLock | Session, queries: Queries, repository: str, file: str
+) -> PackageRecord | SetAside | None:
+    """Return what is known of one storage key."""
     if is_text(repository, file):
         row = source.one(queries.package, {"repository": repository, "file": file})
         if row is not None:
@@ -106,7 +109,8 @@ class _Replacement:
             row = self._session.one(
                 self._queries.advance, {"name": self._repository, "changed_at": now if shown else None}
             )
-            if shown and row is not None:
+            # Whether it is signed no index shows, but what follows the charts does.
+            if row is not None and (shown or _is_signed(old) != _is_signed(new)):
                 self._change_charts(old, new, row[0])
         self._replace(before, after)
 
@@ -157,6 +161,10 @@ class _Replacement:
                     "size": size,
                 },
             )
+
+
+def _is_signed(package: PackageRecord | None) -> bool:
+    return package is not None and package.signed
 
 
 def _shown(package: PackageRecord | None) -> object:

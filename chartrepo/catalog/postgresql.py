@@ -198,6 +198,14 @@ class PostgreSQL:
             yield _KeyLock(connection)
 
     @contextmanager
+    def noting(self) -> Iterator[_Session]:
+        """Open a transaction that writes what was made of the catalog itself."""
+        with self._transaction(_BEGIN_WRITING) as connection:
+            connection.execute(_LOCK_SHARED, {"key": _GATE})
+            yield _Session(connection)
+            connection.execute("COMMIT")
+
+    @contextmanager
     def attempt(self, name: str) -> Iterator[bool]:
         """Hold a lock by name, if nobody else on this database does."""
         key = {"key": _number(f"{SCHEMA} {name}")}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from chartrepo.catalog.document_queries import DocumentQueries
+from chartrepo.catalog.schema import FULL_TEXT
 from chartrepo.core.index import Form
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class Queries:
         tables: of the catalog.
         dialect: with values by name.
         insert: the dialect's own, that can overwrite the row which is in its way.
+
+    Attributes:
+        documents: those on documents that are searched.
     """
 
     def __init__(self, tables: Tables, dialect: sa.Dialect, insert: Callable[[sa.Table], Insert]) -> None:
@@ -79,10 +84,12 @@ class Queries:
         self._make_reads()
         self._make_reads_of_charts()
         self._make_reads_of_pages()
+        self._make_reads_of_shelves()
         self._make_writes()
         self._make_builds()
         self._make_reads_of_oci()
         self._make_writes_of_oci()
+        self.documents = DocumentQueries(tables, dialect, insert, self._text, self._put)
 
     def _text(self, statement: sa.ClauseElement) -> str:
         return str(statement.compile(dialect=self._dialect))
@@ -192,12 +199,168 @@ class Queries:
         # limit, offset
         self.some_versions = self._text(record.where(of_chart).order_by(*newest_first).limit(limit).offset(offset))
         self.all_versions = self._text(sa.select(packages.c.version).where(of_chart).order_by(*newest_first))
+        # limit
+        self.some_names = self._text(
+            sa.select(packages.c.version).where(of_chart).order_by(*newest_first).limit(limit).offset(_ZERO)
+        )
+        # sort_key: of a version that comes after it
+        older = (of_chart, packages.c.sort_key < sa.bindparam("sort_key", type_=sa.LargeBinary))
+        self.before = self._text(record.where(*older).order_by(*newest_first).limit(_ONE).offset(_ZERO))
+        # sort_key, stable
+        self.before_so = self._text(
+            record.where(*older, packages.c.stable == sa.bindparam("stable"))
+            .order_by(*newest_first)
+            .limit(_ONE)
+            .offset(_ZERO)
+        )
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
+        # limit, offset
+        self.last_published = self._text(
+            sa.select(*_columns(packages, "repository", "name", "version", "created"))
+            .order_by(packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        # last: the name of a repository; first: whether there was none before; limit
+        repositories = self._tables.repositories
+        holds = sa.exists().where(charts.c.repository == repositories.c.name, charts.c.versions > _ZERO)
+        behind = sa.or_(repositories.c.name > sa.bindparam("last"), sa.bindparam("first", type_=sa.Boolean))
+        self.names_of_repositories = self._text(
+            sa.select(repositories.c.name).where(behind, holds).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
+        of_repository = _where(packages, "repository")
+        latest_first = (packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
+        # limit
+        self.latest = self._text(record.order_by(*latest_first).limit(limit).offset(_ZERO))
+        latest_here_first = (packages.c.created.desc(), packages.c.file.desc())
+        self.latest_of_repository = self._text(
+            record.where(of_repository).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        self.latest_of_chart = self._text(
+            record.where(of_chart).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        # before, last_repository, last_file: of the last one that is known; limit
+        place = sa.select(*_columns(packages, "created", "repository", "file", "name"))
+        before: list[sa.ColumnElement[Any]] = [sa.bindparam("before", type_=sa.BigInteger)]
+        last_file: sa.BindParameter[str] = sa.bindparam("last_file")
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        earlier = sa.tuple_(*_columns(packages, "created", "repository", "file")) < sa.tuple_(
+            *before, sa.bindparam("last_repository"), last_file
+        )
+        self.latest_places = self._text(place.where(earlier).order_by(*latest_first).limit(limit).offset(_ZERO))
+        # repository, before, last_file, limit
+        earlier_here = sa.tuple_(*_columns(packages, "created", "file")) < sa.tuple_(*before, last_file)
+        self.latest_places_of_repository = self._text(
+            place.where(of_repository, earlier_here).order_by(*latest_here_first).limit(limit).offset(_ZERO)
+        )
+        newest_change = sa.func.coalesce(sa.func.max(repositories.c.changed_at), _ZERO)
+        revisions = sa.cast(sa.func.coalesce(sa.func.sum(repositories.c.revision), _ZERO), sa.BigInteger)
+        self.stamp = self._text(sa.select(revisions + sa.func.count(), newest_change))
+        # name
+        self.stamp_of_repository = self._text(
+            sa.select(repositories.c.revision, repositories.c.changed_at).where(_where(repositories, "name"))
+        )
+        # last_repository, last: the name of a chart; limit
+        chart = (charts.c.repository, charts.c.name)
+        behind = sa.tuple_(*chart) > sa.tuple_(sa.bindparam("last_repository"), after)
+        self.charts_anywhere = self._text(
+            sa.select(*chart).where(charts.c.versions > _ZERO, behind).order_by(*chart).limit(limit).offset(_ZERO)
+        )
         # last: the name of a chart; limit
         self.some_charts = self._text(
             sa.select(charts.c.name, charts.c.versions, charts.c.size)
             .where(_where(charts, "repository"), charts.c.versions > _ZERO, charts.c.name > sa.bindparam("last"))
             .order_by(charts.c.name)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+
+    def _make_reads_of_shelves(self) -> None:
+        repositories, charts, packages = self._tables.repositories, self._tables.charts, self._tables.packages
+        set_aside, manifests, tags = self._tables.set_aside, self._tables.manifests, self._tables.tags
+        limit = sa.bindparam("limit", type_=sa.BigInteger)
+        after: sa.BindParameter[str] = sa.bindparam("last")
+        status = (
+            sa.select(
+                repositories.c.name,
+                sa.func.count(),
+                sa.cast(sa.func.sum(charts.c.versions), sa.BigInteger),
+                sa.cast(sa.func.sum(charts.c.size), sa.BigInteger),
+                repositories.c.revision,
+                repositories.c.changed_at,
+            )
+            .join(charts, charts.c.repository == repositories.c.name)
+            .where(charts.c.versions > _ZERO)
+            .group_by(repositories.c.name, repositories.c.revision, repositories.c.changed_at)
+        )
+        self.one_repository = self._text(status.where(_where(repositories, "name")))
+        # last: a name; limit
+        self.some_repositories = self._text(
+            status.where(repositories.c.name > after).order_by(repositories.c.name).limit(limit).offset(_ZERO)
+        )
+        # repository, name_0 and so on: each chart's newest stable version, or its newest where none is stable.
+        some = charts.c.name.in_([sa.bindparam(f"name_{number}") for number in range(CHARTS_AT_ONCE)])
+        inner = packages.alias("inner_packages")
+        newest = (
+            sa.select(inner.c.file)
+            .where(inner.c.repository == charts.c.repository, inner.c.name == charts.c.name)
+            .order_by(inner.c.stable.desc(), inner.c.sort_key.desc(), inner.c.version.desc())
+            .limit(_ONE)
+            .offset(_ZERO)
+            .correlate(charts)
+            .scalar_subquery()
+        )
+        self.newest_of_some = self._text(
+            sa.select(*_columns(packages, *RECORD_COLUMNS))
+            .select_from(charts)
+            .join(packages, sa.and_(packages.c.repository == charts.c.repository, packages.c.file == newest))
+            .where(_where(charts, "repository"), some, charts.c.versions > _ZERO)
+        )
+        # repository as bytes, limit
+        self.some_set_aside = self._text(
+            sa.select(set_aside)
+            .where(_where(set_aside, "repository"))
+            .order_by(set_aside.c.file)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        hidden = sa.case((set_aside.c.policies != sa.literal_column("''", sa.Text), _ONE), else_=_ZERO)
+        hidden_ones = sa.cast(sa.func.coalesce(sa.func.sum(hidden), _ZERO), sa.BigInteger)
+        self.count_of_set_aside = self._text(sa.select(sa.func.count(), hidden_ones).select_from(set_aside))
+        # repository; last, end: names between which these are; deeper: a pattern of those of other repositories;
+        # begin: of the last part of the name, counted from 1; limit
+        begin = sa.bindparam("begin", type_=sa.Integer)
+        deeper: sa.BindParameter[str] = sa.bindparam("deeper")
+        last_part = sa.func.substr(manifests.c.name, begin)
+        has_chart = sa.exists().where(_where(packages, "repository"), packages.c.name == last_part)
+        count = sa.select(sa.func.count()).where(tags.c.name == manifests.c.name).correlate(manifests)
+        self.some_artifacts = self._text(
+            sa.select(manifests.c.name, sa.func.count(), count.scalar_subquery())
+            .where(manifests.c.chart.is_(None), manifests.c.name > after, manifests.c.name < sa.bindparam("end"))
+            .where(sa.not_(manifests.c.name.like(deeper, escape="\\")), sa.not_(has_chart))
+            .group_by(manifests.c.name)
+            .order_by(manifests.c.name)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        of_tag = sa.and_(manifests.c.name == tags.c.name, manifests.c.digest == tags.c.digest)
+        # name, last: a tag; limit
+        self.some_tagged = self._text(
+            sa.select(tags.c.tag, manifests)
+            .join(manifests, of_tag)
+            .where(_where(tags, "name"), tags.c.tag > after, manifests.c.chart.is_(None))
+            .order_by(tags.c.tag)
+            .limit(limit)
+            .offset(_ZERO)
+        )
+        # name, limit
+        needs = self._tables.needs
+        needed = sa.exists().where(needs.c.name == manifests.c.name, needs.c.digest == manifests.c.digest)
+        self.some_untagged = self._text(
+            sa.select(manifests)
+            .where(_where(manifests, "name"), manifests.c.chart.is_(None), manifests.c.subject.is_(None))
+            .where(sa.not_(sa.exists().where(of_tag)), sa.not_(needed))
+            .order_by(manifests.c.digest)
             .limit(limit)
             .offset(_ZERO)
         )
@@ -246,6 +409,8 @@ class Queries:
         chart = (packages.c.repository, packages.c.name)
 
         self.create_tables = tuple(self._text(sa.schema.CreateTable(table)) for table in every)
+        if self._dialect.name == "sqlite":
+            self.create_tables += (FULL_TEXT,)
         self.create_indexes = tuple(
             self._text(sa.schema.CreateIndex(index)) for table in every for index in table.indexes
         )

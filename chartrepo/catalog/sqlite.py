@@ -173,16 +173,36 @@ class SQLite:
     def writing(self, *stripes: int) -> Iterator[_Session]:
         """Open the one transaction that writes; others wait. Of packages it changes only those of `stripes`."""
         connection = self._take()
-        with self._session(connection, "BEGIN IMMEDIATE") as session:
-            # The file may have been replaced while others wrote. What would be written now would be lost with it.
-            if not self._is_on_current_files(connection):
-                raise CatalogUnavailable("the catalog was replaced while it was written: try again")
+        with self._writing(connection, durable=True) as session:
             row = session.one(_NEXT_WRITE)
             if row is None or not isinstance(row[0], int):
                 raise BrokenRow(_LOST_COUNT)
             yield session
             with self._files.told("written"):
                 connection.announced.announce(row[0], *stripes)
+
+    @contextmanager
+    def noting(self) -> Iterator[_Session]:
+        """Open a transaction that writes what no `version` is about.
+
+        It does not wait for the disk, so that those who publish do not wait for it: a machine that loses power may lose
+        what was noted last, and nothing of what was written.
+        """
+        with self._writing(self._take(), durable=False) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self, connection: _Connection, *, durable: bool) -> Iterator[_Session]:
+        try:
+            connection.raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        except sqlite3.Error as error:
+            self._end(connection)
+            raise self._meaning(connection.path, error) from None
+        with self._session(connection, "BEGIN IMMEDIATE") as session:
+            # The file may have been replaced while others wrote. What would be written now would be lost with it.
+            if not self._is_on_current_files(connection):
+                raise CatalogUnavailable("the catalog was replaced while it was written: try again")
+            yield session
 
     @contextmanager
     def _session(self, connection: _Connection, begin: str) -> Iterator[_Session]:

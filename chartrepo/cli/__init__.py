@@ -40,6 +40,8 @@ _OF_SERVERS: Final = frozenset(
 )
 """Settings outside `Section.LISTENING` that mean something to a server alone."""
 
+_CHART_AND_TWO_VERSIONS: Final = 3
+
 _STOPPED: Final = 130
 """The exit status after Ctrl-C, as shells have it."""
 
@@ -404,6 +406,71 @@ def index(*, folder: Path, url: str, merge: Path | None, as_json: bool) -> None:
     from chartrepo.cli.maintenance import run_index  # noqa: PLC0415 - see the module's docstring
 
     run_index(folder, url=url, merge=merge, as_json=as_json)
+
+
+@cli.command(
+    cls=_Command,
+    short_help="Tell what differs between two versions of a chart.",
+    epilog="""\b
+Examples:
+  chartrepo diff app-1.0.0.tgz app-1.1.0.tgz
+  chartrepo diff team/app/web 1.0.0 1.1.0 --storage /srv/charts
+  chartrepo diff team/app/web ^1.0 latest --server https://charts.example.com
+  chartrepo diff web 1.0.0 1.1.0 --server https://charts.example.com --username ci --password-file ./token --json""",
+)
+@click.argument("compared", metavar="A.tgz B.tgz | REPOSITORY/CHART FROM TO", nargs=-1)
+@click.option("--server", metavar="URL", default="", help="The server that has the versions.  [the storage itself]")
+@click.option("--username", metavar="USER", default="", help="User name for the server; any beside a token.")
+@click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="File that holds the password or the token; - reads it from standard input.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(["summary", "values", "dependencies", "chart", "crds", "templates", "readme", "files"]),
+    multiple=True,
+    help="Print this part alone. May be given several times.",
+)
+@click.option("--ignore-space", is_flag=True, help="Take lines that differ in nothing but white space for the same.")
+@click.option("--json", "as_json", is_flag=True, help="Print what differs as one JSON document.")
+@_configured(*_DATA)
+def diff(
+    configuration: Configuration,
+    *,
+    compared: tuple[str, ...],
+    server: str,
+    username: str,
+    password_file: Path | None,
+    only: tuple[str, ...],
+    ignore_space: bool,
+    as_json: bool,
+) -> None:
+    """Tell what differs between two packages, or between two versions of a chart: values, templates, and the rest.
+
+    FROM and TO are versions, `latest`, or ranges. They are looked for on a server with --server, else in the storage of
+    the settings. Nothing is rendered, and no Helm is needed.
+
+    The exit status is that of diff: 0 when nothing differs, 1 when something does, 2 when they could not be compared.
+    """
+    _quiet_logging(configuration)
+    from chartrepo.cli.differing import Asked, run_diff  # noqa: PLC0415 - see the module's docstring
+
+    if server and len(compared) != _CHART_AND_TWO_VERSIONS:
+        raise click.UsageError("--server needs REPOSITORY/CHART FROM TO")
+    if (username or password_file is not None) and not server:
+        raise click.UsageError("--username and --password-file are for --server")
+    match compared:
+        case (old, new):
+            asked = Asked(files=(Path(old), Path(new)))
+        case (path, old, new):
+            repository, chart = _ChartPath().convert(path, None, click.get_current_context())
+            password = _password(username, password_file) if server else ""
+            asked = Asked((repository, chart, old, new), server=server, username=username, password=password)
+        case _:
+            raise click.UsageError("name two packages, or REPOSITORY/CHART FROM TO")
+    sys.exit(run_diff(configuration.settings, asked, only=only, ignore_space=ignore_space, as_json=as_json))
 
 
 @cli.command(cls=_Command, short_help="Show each effective setting and where it came from.")

@@ -7,7 +7,6 @@ import yaml
 
 from chartrepo import assembly
 from chartrepo.access import ADMIN, Directory, Rules
-from chartrepo.access.directory import bearer
 from chartrepo.cli.console import remark, say, say_rows
 from chartrepo.core import workloads
 from chartrepo.core.demands import ISSUER, Demand
@@ -47,7 +46,7 @@ def run_explain(settings: Settings, *, caller: str, action: Action, repository: 
     asked, doubts = _caller(directory, caller), list(_doubts(directory, caller))
     kind, _, name = caller.partition(":")
     if kind == "token" and directory.has_credentials:
-        found = _token(settings, name)
+        found = _token(settings, directory, name)
         asked, doubts = (asked, [*doubts, found]) if isinstance(found, str) else (found, doubts)
     for doubt in doubts:
         remark(f"note: {doubt}")
@@ -149,7 +148,7 @@ def _workload(directory: Directory, text: str) -> Caller:
         raise IdentityRefused(f"{error}: add it to --as, where such a token would have it") from None
 
 
-def _token(settings: Settings, name: str) -> Caller | str:
+def _token(settings: Settings, directory: Directory, name: str) -> Caller | str:
     """The caller that a token stands for; where there is none, or nobody knows, why."""
     by_rules = "the answer is by the rules alone"
     try:
@@ -159,7 +158,7 @@ def _token(settings: Settings, name: str) -> Caller | str:
         return f"whether there is a token {shown(name)} could not be found out, so {by_rules}: {error}"
     if token is None:
         return f"there is no token {shown(name)} that has not expired: {by_rules}"
-    return bearer(token)
+    return directory.bearer(token) or f"{token.owner} is no more, whose own it is: nobody can use it, and {by_rules}"
 
 
 def _doubts(directory: Directory, name: str) -> Iterator[str]:

@@ -114,4 +114,4 @@ def _row(listed: Listed, now: float) -> tuple[str, ...]:
     else:
         ends = f"{'expired' if token.has_expired(now) else 'expires'} {timestamp(token.expires)}"
     used = f"used {timestamp(listed.used)}" if listed.used is not None else "never used"
-    return token.name, token.id, ends, used, ", ".join(token.allow) or "(rules alone)"
+    return token.label, token.id, ends, used, ", ".join(token.allow) or "(rules alone)"

@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from chartrepo.core import yaml11
@@ -92,11 +93,13 @@ class Held:
         path: inside the chart.
         size: in bytes, as the archive says it.
         data: what it holds, without a byte order mark; None where it is too large to be kept, or no file was wanted.
+        digest: SHA-256 in hex of what was not kept; empty where it was.
     """
 
     path: str
     size: int
     data: bytes | None
+    digest: str = ""
 
 
 def hold_files(source: Readable, *, each: int, together: int, limits: Limits = DEFAULT) -> dict[str, Held]:
@@ -119,14 +122,16 @@ def hold_files(source: Readable, *, each: int, together: int, limits: Limits = D
     for file in _files(Gunzip(source, budget), budget):
         fits = file.size <= min(each, together)
         data = file.content() if fits else None
+        digest = "" if fits else file.digest()
         together -= len(data or b"")
         held.pop(file.path, None)
-        held[file.path] = Held(file.path, file.size, data)
+        held[file.path] = Held(file.path, file.size, data, digest)
     return held
 
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _MOST_MESSAGES: Final = 20
+_PIECE: Final = 64 * 1024
 
 
 def _few(messages: list[str]) -> list[str]:
@@ -166,6 +171,13 @@ class _File:
     def content(self) -> bytes:
         """All that it holds; once."""
         return b"" if self.is_bare else self._tar.read(self.size).removeprefix(_BYTE_ORDER_MARK)
+
+    def digest(self) -> str:
+        """The SHA-256 of its bytes, in hex; instead of its content."""
+        found = sha256()
+        while piece := self._tar.read(_PIECE):
+            found.update(piece)
+        return found.hexdigest()
 
     def read(self, size: int, /) -> bytes:
         """Its next bytes, so that an archive can be read out of it."""

@@ -99,7 +99,7 @@ class Record:
         action: what was tried.
         outcome: what came of it.
         caller: who, as rules name callers; `command:NAME` for a user of the operating system.
-        protocol: `api`, `oci` or `command`.
+        protocol: `api`, `oci`, `page` or `command`.
         claims: whose credential it was said to be that was wrong.
         rule: by which rule it was allowed.
         repository: where, empty for the root; None where it is about no repository.

@@ -77,6 +77,8 @@ class Caller:
         own: rules that the caller brings along, as a token does. They name this caller alone, and no file has them.
         meets: what rules have in place of a caller, and is so of this one, as `Permissions.met_by` has it.
         stranger: whether `authenticated` does not mean this one, though a credential was shown.
+        owner: who made the token that this one is, for himself. It may do what its `own` rules say as far as the owner
+            may, and what everybody may; no rule can name it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Caller:
     own: tuple["Rule", ...] = field(default=(), hash=False)
     meets: frozenset[str] = frozenset()
     stranger: bool = False
+    owner: "Caller | None" = field(default=None, hash=False)
 
     @property
     def identities(self) -> frozenset[str]:
@@ -199,10 +202,18 @@ class Permissions:
 
     def rights(self, caller: Caller) -> "Rights":
         """Return what a caller may do, to be asked about many charts."""
-        return Rights(self._naming_one(caller))
+        if caller.owner is None:
+            return Rights(self._naming_one(caller))
+        return CappedRights((*self._naming_one(ANONYMOUS), *caller.own), self.rights(caller.owner))
 
     def rule_for(self, caller: Caller, action: Action, repository: str, chart: str) -> Rule | None:
-        """Return the first rule that lets a caller do something with a chart, its own last; None where none does."""
+        """Return the first rule that lets a caller do something with a chart, its own last; None where none does.
+
+        Where the caller has an owner, it is the one that lets the owner.
+        """
+        if caller.owner is not None:
+            allowed = self.rights(caller).may(action, repository, chart)
+            return self.rule_for(caller.owner, action, repository, chart) if allowed else None
         for rule in self._naming_one(caller):
             if rule.allows(action) and any(pattern.matches(repository, chart) for pattern in rule.on):
                 return rule
@@ -210,6 +221,8 @@ class Permissions:
 
     def rule_everywhere(self, caller: Caller, action: Action) -> Rule | None:
         """Return the first rule that lets a caller do something with everything, as `rule_for` does."""
+        if caller.owner is not None:
+            return self.rule_everywhere(caller.owner, action) if self.rights(caller).everywhere(action) else None
         for rule in self._naming_one(caller):
             if rule.allows(action) and any(pattern.canonical == EVERYTHING for pattern in rule.on):
                 return rule
@@ -229,7 +242,7 @@ class Permissions:
             repository: a name that `check_repository` took.
             chart: may be anything; where it is empty, or can stand in no pattern, the rule is for the repository.
         """
-        return Rule((caller.name,), (action,), (nearest(repository, chart),))
+        return Rule(((caller.owner or caller).name,), (action,), (nearest(repository, chart),))
 
     def never_match(
         self,
@@ -310,11 +323,63 @@ class Rights:
         """Return a text that is the same for callers who may do something by the same patterns, in whatever order."""
         return self._grant(action).fingerprint
 
+    def covers(self, action: Action, pattern: Pattern) -> bool:
+        """Return whether one pattern lets the caller do something with all charts that another one is for."""
+        return any(mine.covers(pattern) for mine in self._grant(action).patterns.values())
+
+    def patterns(self, action: Action) -> list[str]:
+        """Return by which patterns the caller may do something, as they were written."""
+        return sorted(str(pattern) for pattern in self._grant(action).patterns.values())
+
     def _grant(self, action: Action) -> "_Grant":
         """Made when it is first asked for: most requests ask for one action."""
         if action not in self._grants:
             self._grants[action] = _Grant(pattern for rule in self._rules if rule.allows(action) for pattern in rule.on)
         return self._grants[action]
+
+
+class CappedRights(Rights):
+    """What one caller may do who may do nothing that another may not.
+
+    Args:
+        rules: all that let the caller.
+        cap: the rights of the other.
+    """
+
+    def __init__(self, rules: Iterable[Rule], cap: Rights) -> None:
+        super().__init__(rules)
+        self._cap = cap
+
+    def may(self, action: Action, repository: str, chart: str) -> bool:
+        """Return whether both may do something with a chart."""
+        return super().may(action, repository, chart) and self._cap.may(action, repository, chart)
+
+    def extent(self, action: Action, repository: str) -> Extent:
+        """Return on how much of a repository both may do something."""
+        own, cap = super().extent(action, repository), self._cap.extent(action, repository)
+        if Extent.NONE in (own, cap):
+            return Extent.NONE
+        return own if cap is Extent.ALL else cap if own is Extent.ALL else Extent.SOME
+
+    def everywhere(self, action: Action) -> bool:
+        """Return whether both may do something with everything."""
+        return super().everywhere(action) and self._cap.everywhere(action)
+
+    def anywhere(self, action: Action) -> bool:
+        """Return whether each of both may do something with any chart, which may be two."""
+        return super().anywhere(action) and self._cap.anywhere(action)
+
+    def fingerprint(self, action: Action) -> str:
+        """Return a text that is the same for callers who may do something by the same patterns, and have such a cap."""
+        return sha256(f"{super().fingerprint(action)} {self._cap.fingerprint(action)}".encode()).hexdigest()
+
+    def covers(self, action: Action, pattern: Pattern) -> bool:
+        """Return whether both may do something with all charts that a pattern is for."""
+        return super().covers(action, pattern) and self._cap.covers(action, pattern)
+
+    def patterns(self, action: Action) -> list[str]:
+        """Return those of the caller's patterns that the other covers."""
+        return [text for text in super().patterns(action) if self._cap.covers(action, Pattern.parse(text))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from zlib import crc32
 from chartrepo.core.errors import PermissionsInvalid, TokenInvalid
 from chartrepo.core.messages import shown
 from chartrepo.core.patterns import Pattern
-from chartrepo.core.permissions import Rule, parse_action
+from chartrepo.core.permissions import Action, Rule, parse_action
 
 PREFIX: Final = "crt_"
 DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -41,6 +41,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LAST_SECOND: Final = 253_402_300_799
 """Of the year 9999: what is later has no date in four digits."""
 _MAX_MAKER: Final = 512
+_USER: Final = "user:"
 _FIELDS: Final = frozenset({"id", "name", "hash", "allow", "created", "expires", "made_by"})
 
 
@@ -78,12 +79,14 @@ class Token:
 
     Attributes:
         id: stands in its text, names the record, and is no secret.
-        name: that people gave it; of those that have not expired only one has it.
+        name: that people gave it; of those of one owner that have not expired only one has it.
         digest: of its text, see `digest`.
-        allow: what it may do, beside what rules give to `token:NAME`: each an action and a pattern, as `read:team/**`.
+        allow: what it may do: each an action and a pattern, as `read:team/**`. Without an owner that comes beside what
+            rules give to `token:NAME`; with one it is all, as far as the owner may.
         created: in seconds since the epoch.
         expires: likewise, the first second in which it is refused; None for never.
         made_by: who made it, for people.
+        owner: the user who made it for himself, as `user:ada`; empty where it is nobody's own.
         rules: what `allow` says.
 
     Raises:
@@ -97,6 +100,7 @@ class Token:
     created: int
     expires: int | None
     made_by: str
+    owner: str = ""
     rules: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +114,21 @@ class Token:
                 raise TokenInvalid(f"{called}: {moment} is outside of the years 1970 to 9999")
         if len(self.made_by) > _MAX_MAKER or not self.made_by.isprintable():
             raise TokenInvalid(f"made_by: {shown(self.made_by)} is too long, or has characters that cannot be seen")
-        object.__setattr__(self, "rules", parse_allow(self.name, self.allow))
+        if self.owner and (not self.owner.startswith(_USER) or len(self.owner) > _MAX_MAKER):
+            raise TokenInvalid(f"owner: {shown(self.owner)} is no user")
+        object.__setattr__(self, "rules", parse_allow(self.label, self.allow))
+        if self.owner and any(rule.allows(Action.ADMIN) for rule in self.rules):
+            raise TokenInvalid(
+                "allow: a token of one's own is for read, publish, overwrite and delete, and not for admin"
+            )
+
+    @property
+    def label(self) -> str:
+        """By what it is told from all others: its name, or behind the owner's, as `user:ada/laptop`.
+
+        No name of a token has a colon or a slash in it, so that none of somebody's own can be taken for another.
+        """
+        return f"{self.owner}/{self.name}" if self.owner else self.name
 
     def is_text(self, text: str) -> bool:
         """Return whether this is the token's text, in a time that does not tell how much of it is right."""
@@ -122,7 +140,7 @@ class Token:
 
     def to_json(self) -> bytes:
         """Return the record of it."""
-        record = {
+        record: dict[str, object] = {
             "id": self.id,
             "name": self.name,
             "hash": f"sha256:{self.digest}",
@@ -131,6 +149,8 @@ class Token:
             "expires": self.expires,
             "made_by": self.made_by,
         }
+        if self.owner:
+            record["owner"] = self.owner
         return json.dumps(record, ensure_ascii=False, indent=1).encode()
 
     @classmethod
@@ -146,7 +166,7 @@ class Token:
             record = json.loads(data)
         except (ValueError, RecursionError):
             raise TokenInvalid("the record is no JSON") from None
-        if not isinstance(record, dict) or record.keys() != _FIELDS:
+        if not isinstance(record, dict) or record.keys() - {"owner"} != _FIELDS:
             raise TokenInvalid(f"the record has other fields than {', '.join(sorted(_FIELDS))}")
         allow, expires = record["allow"], record["expires"]
         if not isinstance(allow, list):
@@ -159,6 +179,7 @@ class Token:
             created=_second(record, "created"),
             expires=None if expires is None else _second(record, "expires"),
             made_by=_text(record, "made_by"),
+            owner=_text(record, "owner") if "owner" in record else "",
         )
 
 
@@ -179,7 +200,7 @@ def parse_allow(name: str, allow: Sequence[str]) -> tuple[Rule, ...]:
     """Return what a token may do by itself, as rules that name it alone.
 
     Args:
-        name: of the token.
+        name: of the token, behind its owner's where it has one.
         allow: an action and a pattern each, with a colon between, as `publish:team/**`.
 
     Raises:

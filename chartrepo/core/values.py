@@ -11,14 +11,18 @@ _MAX_NODES: Final = 1_000_000
 _MAX_DEPTH: Final = 1_000
 
 
-def load_values(data: bytes) -> dict[str, Any]:
+def load_values(data: bytes, budget: Budget | None = None) -> dict[str, Any]:
     """Return what a `values.yaml` says, as Helm reads it; nothing where it is empty.
 
+    Args:
+        data: the file.
+        budget: how much may be in it; as much as Helm takes where not given.
+
     Raises:
-        PackageRefused: Helm does not read it.
+        PackageRefused: Helm does not read it, or the budget is used up.
     """
     try:
-        values = load(data, Budget(nodes=_MAX_NODES, depth=_MAX_DEPTH))
+        values = load(data, budget or Budget(nodes=_MAX_NODES, depth=_MAX_DEPTH))
     except InvalidYamlError as error:
         raise PackageRefused(f"values.yaml: {error}") from None
     return _as_json(values) if isinstance(values, dict) else {}

@@ -159,7 +159,7 @@ def _walk(data: bytes, budget: Budget, *, keep: bool) -> Value:
             fault = error
         except UnicodeError:
             raise InvalidYamlError("is not UTF-8 text") from None
-        data = _with_escape_of_go(data, fault)
+        data = with_escape_of_go(data, fault)
         budget.nodes -= len(data) // _BYTES_READ_AGAIN
 
 
@@ -360,7 +360,7 @@ def _line(event: _Event) -> str:
     return f"line {event.start_mark.line + 1}: "
 
 
-def _with_escape_of_go(data: bytes, error: yaml.YAMLError) -> bytes:
+def with_escape_of_go(data: bytes, error: yaml.YAMLError) -> bytes:
     """`data` with the escape that is the fault written otherwise: go-yaml reads an apostrophe for a backslash and one.
 
     Raises:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+from chartrepo.core.pulls import Pull
+
 Headers = list[tuple[str, str]]
 
 STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -27,6 +29,7 @@ class Answer:
             where that cannot be told.
         by_path: whether only the path decides what this answer is, and no query or header.
         chart: whose package this is, where it is one; None for other answers, and where that is not known.
+        pull: which package a client gets by it, if it is one, and from its first byte on.
         afterwards: what is to be done once it has been sent, in which the client has no interest.
     """
 
@@ -37,6 +40,7 @@ class Answer:
     still: Callable[[], bool] | None = None
     by_path: bool = False
     chart: str | None = None
+    pull: Pull | None = None
     afterwards: list[Callable[[], None]] = field(default_factory=list)
 
 

@@ -6,58 +6,54 @@ Status codes and error texts are those that scripts written for ChartMuseum look
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import Final
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from chartrepo.catalog import Catalog, PackageRecord, SetAside, Withheld
-from chartrepo.core import oci, provenance
+from chartrepo.catalog import Catalog, PackageRecord, PullView, Withheld
+from chartrepo.core import provenance
 from chartrepo.core.archive import read_files
+from chartrepo.core.differing.document import as_json
 from chartrepo.core.errors import (
-    AlreadyPublished,
     ChartNotFound,
-    ChartrepoError,
     FileNotFound,
     InvalidConstraint,
-    VersionIsFinal,
     VersionNotFound,
 )
 from chartrepo.core.index import Form, entry_with_urls
-from chartrepo.core.names import check_repository
 from chartrepo.core.permissions import Action, Readable
+from chartrepo.core.pulls import Tally
 from chartrepo.core.signers import Signer
 from chartrepo.core.values import load_values
 from chartrepo.core.versions import resolve
+from chartrepo.differences import Differences
 from chartrepo.http import paths
 from chartrepo.http.answers import JSON, Answer, json_answer
-from chartrepo.http.auditing import Auditor
-from chartrepo.http.auth import trying_of, visitor_of
-from chartrepo.http.errors import BadRequest, Forbidden, NoSuchPath, answer, upload_result
+from chartrepo.http.auth import visitor_of
+from chartrepo.http.deleting import Deleting
+from chartrepo.http.errors import BadRequest, NoSuchPath
 from chartrepo.http.front import ROUTE
-from chartrepo.http.uploads import Spool
+from chartrepo.http.published_by import publisher_of
+from chartrepo.http.publishing import (
+    FORM_CONFLICT,
+    NO_FIELDS,
+    ONLY_PACKAGES,
+    RAW_CONFLICT,
+    Publishing,
+    Saved,
+    Tried,
+    tried_answer,
+)
 from chartrepo.indexes import Indexes
-from chartrepo.metrics import Unmeasured
+from chartrepo.publishers import Publishers
 from chartrepo.repository import Repositories
 from chartrepo.sync import Report
-from storage.base import InvalidKey, StorageError
+from storage.base import InvalidKey
 
 _SAVED: Final = {"saved": True}
 _DELETED: Final = {"deleted": True}
-_NO_FIELDS: Final = "no package or provenance file found in form fields chart and prov"
-
-
-class Saved(NamedTuple):
-    """What became of an upload.
-
-    Attributes:
-        replaced: whether it replaced a package.
-        package: as it is now; None while it is to come.
-    """
-
-    replaced: bool
-    package: PackageRecord | Withheld | None
 
 
 class Api:
@@ -67,21 +63,24 @@ class Api:
         self,
         repositories: Repositories,
         indexes: Indexes,
-        spool: Spool,
-        metrics: Unmeasured,
+        publishing: Publishing,
         *,
         sync: Callable[[], Report],
-        allow_delete: bool,
-        auditor: Auditor,
+        deleting: Deleting,
+        comparing: Differences,
+        publishers: Publishers,
+        pulls: PullView | None,
     ) -> None:
         self._repositories = repositories
         self._catalog: Catalog = repositories.catalog
         self._indexes = indexes
-        self._spool = spool
-        self._metrics = metrics
+        self._spool = publishing.spool
+        self._publishing = publishing
         self._sync = sync
-        self._allow_delete = allow_delete
-        self._auditor = auditor
+        self._comparing = comparing
+        self._deleting = deleting
+        self._publishers = publishers
+        self._pulls = pulls
 
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
@@ -107,19 +106,33 @@ class Api:
             case (name,):
                 _route("/api/{repository}/charts/{name}")
                 return self._versions(repository, name)
+            case (name, "compare"):
+                _route("/api/{repository}/charts/{name}/compare")
+                return self._differences(repository, name)
+            case (name, "pulls"):
+                _route("/api/{repository}/charts/{name}/pulls")
+                return self._pulls_of(repository, name)
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
                 return _json_text(self._entry(repository, self._resolve(repository, name, version)))
-            case (name, version, "provenance"):
-                _route("/api/{repository}/charts/{name}/{version}/provenance")
-                return self._provenance(self._resolve(repository, name, version))
-            case (name, version, "templates"):
-                _route("/api/{repository}/charts/{name}/{version}/templates")
-                return self._templates(repository, self._resolve(repository, name, version))
-            case (name, version, "values"):
-                _route("/api/{repository}/charts/{name}/{version}/values")
-                return self._values(repository, self._resolve(repository, name, version))
+            case (name, version, "provenance" | "templates" | "values" as part):
+                _route(f"/api/{{repository}}/charts/{{name}}/{{version}}/{part}")
+                return self._part_of(repository, self._resolve(repository, name, version), part)
         raise NoSuchPath
+
+    def _part_of(self, repository: str, record: PackageRecord, part: str) -> Response:
+        if part == "provenance":
+            return self._provenance(record)
+        return self._templates(repository, record) if part == "templates" else self._values(repository, record)
+
+    def _differences(self, repository: str, name: str) -> Response:
+        """Tell what differs between two versions; without `from` and `to`, between the newest and the one before."""
+        if not name or not visitor_of(request.environ).may(Action.READ, repository, name):
+            raise ChartNotFound("chart not found")
+        old, new = self._comparing.resolve(repository, name, request.args.get("from"), request.args.get("to"))
+        ignore_space = request.args.get("space") == "hide"
+        told = as_json(self._comparing.compare(old, new), ignore_space=ignore_space)
+        return respond(json_answer(200, {"repository": repository, "name": name, **told}))
 
     def _charts(self, repository: str, readable: Readable | None) -> Response:
         offset = _count("offset", "offset is not a valid non-negative integer", least=0) or 0
@@ -160,12 +173,28 @@ class Api:
         return records[found]
 
     def _provenance(self, record: PackageRecord) -> Response:
-        """Tell who signed a version, and what that is worth today."""
+        """Tell who signed a version, and what that is worth today; and who published it, to who is known."""
         signer = Signer.from_json(json.loads(record.signer)) if record.signer is not None else None
         state = self._repositories.policing.key_state(record, signer).value if signer is not None else None
+        publisher = publisher_of(visitor_of(request.environ), self._publishers, record)
         told = {
             "prov": record.signed,
             "signer": {**signer.as_json(), "state": state} if signer is not None else None,
+            "published_by": publisher._asdict() if publisher is not None else None,
+        }
+        return respond(json_answer(200, told))
+
+    def _pulls_of(self, repository: str, name: str) -> Response:
+        """Tell how often a chart was pulled, and each version that is there and was; about a minute late."""
+        records = self._readable_versions(repository, name)
+        if not records:
+            raise ChartNotFound("chart not found")
+        if self._pulls is None:
+            raise FileNotFound("this server does not count pulls: set pulls to true to let it")
+        versions = self._pulls.versions(repository, name, [record.version for record in records])
+        told = {
+            **_tally(self._pulls.chart(repository, name)),
+            "versions": {version: _tally(tally) for version, tally in versions.items()},
         }
         return respond(json_answer(200, told))
 
@@ -217,147 +246,83 @@ class Api:
     # ---- writing
 
     def publish(self, rest: str) -> Response:
-        """POST of a package, raw or multipart with its provenance, or of a provenance file alone."""
+        """POST of a package, raw or multipart with its provenance, or of a provenance file alone.
+
+        With `?dry_run` of a package: what would become of it, and nothing is written.
+        """
         repository = paths.api_provenance(rest)
         if repository is not None:
             _route("/api/{repository}/prov")
-            return self._counted(self._publish_provenance, repository)
+            if is_dry_run():
+                raise BadRequest(ONLY_PACKAGES)
+            return self._saved(self._publish_provenance, repository)
         repository = paths.api_upload(rest)
         _route("/api/{repository}/charts")
-        if request.mimetype == "multipart/form-data":
-            return self._counted(self._publish_form, repository)
-        return self._counted(self._publish_raw, repository)
+        is_form = request.mimetype == "multipart/form-data"
+        if is_dry_run():
+            return self._tried(self._try_form if is_form else self._try_raw, repository)
+        return self._saved(self._publish_form if is_form else self._publish_raw, repository)
 
     def _publish_raw(self, repository: str) -> Saved:
         with self._spool.take(request.stream) as package:
-            return self._publish_package(repository, package, None, "file already exists")
+            return self._publishing.package(repository, package, None, conflict=RAW_CONFLICT, force=_force())
 
     def _publish_form(self, repository: str) -> Saved:
-        package, prov = self._form()
+        package, prov = self._publishing.form()
         if package is not None:
-            return self._publish_package(repository, package, prov, "chart already exists")
+            return self._publishing.package(repository, package, prov, conflict=FORM_CONFLICT, force=_force())
         if prov is not None:
-            return self._publish_signature(repository, prov, "chart already exists")
-        raise BadRequest(_NO_FIELDS)
-
-    def _publish_package(self, repository: str, package: BinaryIO, prov: bytes | None, conflict: str) -> Saved:
-        """Publish a package as far as the caller may; return what became of it.
-
-        Args:
-            repository: where to.
-            package: its bytes.
-            prov: those of its provenance.
-            conflict: how ChartMuseum says that it is there already.
-        """
-        trying = trying_of(request.environ)
-        trying.kind = "package"
-        examined = self._repositories.admit(package)
-        chart = examined.package.chart.name
-        trying.package(examined.package.chart.version, examined.digest)
-        visitor = visitor_of(request.environ)
-        visitor.require(Action.PUBLISH, repository, chart)
-        overwrite = visitor.may(Action.OVERWRITE, repository, chart)
-        try:
-            published = self._repositories.publish(
-                repository, package, prov, force=_force(), may_replace=overwrite, examined=examined
-            )
-        except VersionIsFinal:
-            raise
-        except AlreadyPublished as error:
-            if _force() and not overwrite:
-                visitor.require(Action.OVERWRITE, repository, chart)
-            raise Conflict(conflict, error) from None
-        trying.published(published)
-        return Saved(published.replaced, published.record)
-
-    def _publish_signature(self, repository: str, prov: bytes, conflict: str) -> Saved:
-        """Publish a provenance file as far as the caller may; see `_publish_package`."""
-        trying = trying_of(request.environ)
-        trying.kind = "provenance"
-        statement = provenance.parse(prov)
-        chart, trying.version, trying.digest = statement.name, statement.version, str(oci.digest_of(prov))
-        visitor = visitor_of(request.environ)
-        visitor.require(Action.PUBLISH, repository, chart)
-        overwrite = visitor.may(Action.OVERWRITE, repository, chart)
-        try:
-            package = self._repositories.publish_provenance(repository, prov, force=_force(), may_replace=overwrite)
-        except AlreadyPublished as error:
-            if _force() and not overwrite:
-                visitor.require(Action.OVERWRITE, repository, chart)
-            raise Conflict(conflict, error) from None
-        trying.signed(package)
-        return Saved(replaced=False, package=package)
-
-    def _form(self) -> tuple[BinaryIO | None, bytes | None]:
-        """Return the package and the provenance of a form, None for what it lacks."""
-        try:
-            with self._spool.filling():
-                files = request.files
-        except ValueError:
-            raise BadRequest("the form is malformed, or it broke off before its end") from None
-        except RequestEntityTooLarge:
-            raise BadRequest("the form has too many fields, or too long ones: send chart and prov as files") from None
-        for field in ("chart", "prov"):
-            if len(files.getlist(field)) > 1:
-                raise BadRequest(f"the form has several files {field}: send each package in a form of its own")
-        package, signature = files.get("chart"), files.get("prov")
-        return (
-            cast("BinaryIO", package.stream) if package is not None else None,
-            signature.stream.read(provenance.MAX_BYTES + 1) if signature is not None else None,
-        )
+            return self._publishing.signature(repository, prov, conflict=FORM_CONFLICT, force=_force())
+        raise BadRequest(NO_FIELDS)
 
     def _publish_provenance(self, repository: str) -> Saved:
         with self._spool.take(request.stream) as file:
             file.seek(0)
-            return self._publish_signature(repository, file.read(provenance.MAX_BYTES + 1), "file already exists")
+            data = file.read(provenance.MAX_BYTES + 1)
+            return self._publishing.signature(repository, data, conflict=RAW_CONFLICT, force=_force())
 
-    def _counted(self, upload: Callable[[str], Saved], repository: str) -> Response:
-        try:
-            visitor_of(request.environ).require_some(Action.PUBLISH, repository)  # before the body is read
-            saved = upload(check_repository(repository))
-        except (ChartrepoError, StorageError) as error:
-            self._metrics.upload(upload_result(answer(error).status))
-            raise
-        self._metrics.upload("replaced" if saved.replaced else "created")
+    def _try_raw(self, repository: str) -> Tried:
+        with self._spool.take(request.stream) as package:
+            return self._publishing.try_package(repository, package, None, conflict=RAW_CONFLICT, force=_force())
+
+    def _try_form(self, repository: str) -> Tried:
+        package, prov = self._publishing.form()
+        if package is None:
+            raise BadRequest(ONLY_PACKAGES)
+        return self._publishing.try_package(repository, package, prov, conflict=FORM_CONFLICT, force=_force())
+
+    def _saved(self, upload: Callable[[str], Saved], repository: str) -> Response:
+        saved = self._publishing.counted(upload, repository)
         if isinstance(saved.package, Withheld):
             return respond(json_answer(202, _SAVED | {"withheld": saved.package.reason}))
         return respond(json_answer(201, _SAVED))
 
+    def _tried(self, attempt: Callable[[str], Tried], repository: str) -> Response:
+        return respond(tried_answer(repository, self._publishing.uncounted(attempt, repository)))
+
     def delete(self, rest: str) -> Response:
         """DELETE of one version, exactly as it is written, or of a whole chart with `?all_versions=true`."""
         repository, parts = paths.api(rest)
-        visitor = visitor_of(request.environ)
         if not parts or not parts[0]:
-            visitor.require_some(Action.DELETE, repository)
+            visitor_of(request.environ).require_some(Action.DELETE, repository)
             raise NoSuchPath
-        visitor.require(Action.DELETE, repository, parts[0])
-        if not self._allow_delete:
-            raise Forbidden("this server deletes nothing: set allow_delete to true to let it")
+        self._deleting.check(repository, parts[0])
         match parts:
             case (name, version):
                 _route("/api/{repository}/charts/{name}/{version}")
-                trying_of(request.environ).version = version
                 try:
-                    trying_of(request.environ).deleted(self._repositories.delete(repository, name, version))
+                    self._deleting.version(repository, name, version)
                 except (VersionNotFound, InvalidKey):
                     raise VersionNotFound("object not found") from None
                 return respond(json_answer(200, _DELETED))
             case (name,) if name and request.args.get("all_versions") == "true":
                 _route("/api/{repository}/charts/{name}")
                 try:
-                    deleted = self._repositories.delete_chart(repository, name, self._tell_deleted)
+                    deleted = self._deleting.chart(repository, name)
                 except ChartNotFound:
                     raise ChartNotFound("chart not found") from None
-                trying_of(request.environ).is_part = True  # each version has left a record of its own
                 return respond(json_answer(200, _DELETED | {"versions": deleted}))
         raise NoSuchPath
-
-    def _tell_deleted(self, package: PackageRecord | SetAside) -> None:
-        """Record that one of several versions was deleted: what fails after it is not about that one."""
-        trying = trying_of(request.environ)
-        trying.deleted(package)
-        self._auditor.done(request.environ)
-        trying.version = trying.digest = ""
 
     def sync(self) -> Response:
         """POST that brings the catalog in line with the storage before it answers."""
@@ -366,19 +331,16 @@ class Api:
         return respond(json_answer(200, report.as_json()))
 
 
-class Conflict(AlreadyPublished):
-    """A conflict in ChartMuseum's words, with ours beside them."""
-
-    def __init__(self, text: str, cause: AlreadyPublished) -> None:
-        super().__init__(text)
-        self.detail = str(cause)
-
-
 def respond(answer: Answer) -> Response:
     """Return an answer as Flask has it."""
     response = Response(answer.body, status=answer.status, headers=answer.headers)
     response.content_length = answer.length
     return response
+
+
+def _tally(tally: Tally) -> dict[str, int | str | None]:
+    last = datetime.fromtimestamp(tally.last, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if tally.pulls else None
+    return {"pulls": tally.pulls, "last_pull": last}
 
 
 def _json_text(text: str) -> Response:
@@ -400,6 +362,11 @@ def _readable(repository: str, chart: str | None = None) -> Readable | None:
 
 def _route(template: str) -> None:
     request.environ[ROUTE] = template
+
+
+def is_dry_run() -> bool:
+    """Return whether the request only asks what would become of an upload."""
+    return "dry_run" in request.args
 
 
 def _force() -> bool:

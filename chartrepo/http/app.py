@@ -13,38 +13,68 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from chartrepo import logs
 from chartrepo.access import Directory
 from chartrepo.audit import Records, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import ChartrepoError
-from chartrepo.http import exchange, oci_errors, oci_token, ops
+from chartrepo.differences import Differences
+from chartrepo.http import exchange, oci_errors, oci_token, openapi, ops
 from chartrepo.http.addresses import Addresses, origin
 from chartrepo.http.answers import json_answer
-from chartrepo.http.api import Api, Conflict, respond
+from chartrepo.http.api import Api, is_dry_run, respond
 from chartrepo.http.audit import AuditApi
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
+from chartrepo.http.cookies import Cookies
+from chartrepo.http.deleting import Deleting
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer, upload_result
 from chartrepo.http.exchange import Exchange
 from chartrepo.http.front import ROUTE, Access, Front, internal_error
 from chartrepo.http.helm import Classic, Options
+from chartrepo.http.hub import HubSearch
 from chartrepo.http.oci import Oci
 from chartrepo.http.oci_paths import is_oci
 from chartrepo.http.oci_reads import OciReads
 from chartrepo.http.oci_token import OciToken
-from chartrepo.http.pages import assets
+from chartrepo.http.openapi import OpenApi
+from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
+from chartrepo.http.pages.api_page import ApiPage
+from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
-from chartrepo.http.pages.errors import ErrorPages, is_page
-from chartrepo.http.pages.links import Links
+from chartrepo.http.pages.chart_tabs import ChartTabs
+from chartrepo.http.pages.compare import ComparePage
+from chartrepo.http.pages.delete import DeletePages
+from chartrepo.http.pages.errors import ErrorPages
+from chartrepo.http.pages.feeds import Feeds
+from chartrepo.http.pages.form_checks import FormChecks
+from chartrepo.http.pages.home import HomePage
+from chartrepo.http.pages.icons import IconPages
+from chartrepo.http.pages.issuer_sign_in import IssuerPages
+from chartrepo.http.pages.links import Links, is_for_people, is_page
+from chartrepo.http.pages.own_tokens import OwnTokens
+from chartrepo.http.pages.publish import PublishPages
+from chartrepo.http.pages.pulls import PullsShown
 from chartrepo.http.pages.rendering import Pages
+from chartrepo.http.pages.repositories import RepositoryPages
+from chartrepo.http.pages.search import SearchPage
+from chartrepo.http.pages.sign_in import SignIn
 from chartrepo.http.pages.site import Site
+from chartrepo.http.pages.status import StatusPage
+from chartrepo.http.publishing import Conflict, Publishing
+from chartrepo.http.search import SearchApi
 from chartrepo.http.tokens import TokensApi
 from chartrepo.http.uploads import Spool, request_class
+from chartrepo.icons import Icons
 from chartrepo.indexes import Indexes
 from chartrepo.metrics import Unmeasured
+from chartrepo.publishers import Publishers
+from chartrepo.pulls import Uncounted
 from chartrepo.registry import Registry
 from chartrepo.repository import Repositories
+from chartrepo.searching import Search
 from chartrepo.settings import Settings
+from chartrepo.standing import Standing
 from chartrepo.sync import Report
 from storage.base import StorageError
 
@@ -67,6 +97,10 @@ class Services:
         directory: who is known, and who may do what.
         audit: takes the records of what is changed, or tried to be.
         records: gives them to whoever may see them; None where none are kept.
+        standing: what is known of the server itself.
+        counting: counts the pulls of this process.
+        pulls: tells of those of all; None where none are counted.
+        icons: makes the icons of charts.
     """
 
     repositories: Repositories
@@ -80,16 +114,22 @@ class Services:
     directory: Directory
     audit: Unaudited
     records: Records | None
+    standing: Standing
+    counting: Uncounted
+    pulls: PullView | None
+    icons: Icons
 
 
 def create_app(settings: Settings, services: Services) -> Front:
     """Return the WSGI application of the whole server."""
     addresses = Addresses(settings.trusted_proxies, origin(settings.external_url or settings.chart_url))
     auditor = Auditor(services.audit, services.directory, addresses)
+    cookies = Cookies(addresses, settings.context_path)
     authorizer = Authorizer(
         services.directory,
         open_writes=settings.open_writes,
         addresses=addresses,
+        cookies=cookies,
         wrong=auditor.wrong_credential,
     )
     options = Options(
@@ -103,7 +143,7 @@ def create_app(settings: Settings, services: Services) -> Front:
         Classic(services.repositories, services.indexes, options),
         OciReads(registry.blobs, registry.manifests, prefix=settings.oci_prefix, private=options.private),
         Oci(registry, services.metrics, prefix=settings.oci_prefix, allow_delete=settings.allow_delete),
-        _flask(settings, services, authorizer, auditor),
+        _flask(settings, services, authorizer, auditor, cookies),
         authorizer=authorizer,
         auditor=auditor,
         addresses=addresses,
@@ -119,24 +159,31 @@ def create_app(settings: Settings, services: Services) -> Front:
         threads=settings.threads,
         browsers=Browsers(external_url=settings.external_url, origins=settings.cors_allow_origin),
         metrics=services.metrics,
+        pulls=services.counting,
         access=services.access,
     )
 
 
-def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor) -> Flask:
+def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor, cookies: Cookies) -> Flask:
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
+    publishing = Publishing(services.repositories, spool, services.metrics)
+    deleting = Deleting(services.repositories, auditor, settings.allow_delete)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    site = _site(settings, services, auditor)
+    comparing = Differences(services.repositories.catalog.browsing, site.contents)
+    publishers = Publishers(services.records)
     Api(
         services.repositories,
         services.indexes,
-        spool,
-        services.metrics,
+        publishing,
         sync=services.sync,
-        allow_delete=settings.allow_delete,
-        auditor=auditor,
+        deleting=deleting,
+        comparing=comparing,
+        publishers=publishers,
+        pulls=services.pulls,
     ).register(app)
     TokensApi(services.directory).register(app)
     AuditApi(services.records).register(app)
@@ -153,14 +200,55 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         addresses=auditor.addresses,
     ).register(app)
 
-    site = _site(settings, services, auditor)
     site.register(app)
+    ChartTabs(site, services.registry).register(app)
+    ComparePage(site, comparing).register(app)
+    search = Search(services.repositories.catalog)
+    SearchApi(search, site.links).register(app)
+
+    def has_credentials() -> bool:
+        return services.directory.has_credentials
+
+    SearchPage(site, search, has_credentials=has_credentials).register(app)
+    HomePage(site, search, has_credentials=has_credentials).register(app)
+    forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    OwnTokens(site, services.directory).register(app)
+    Feeds(site, publishers).register(app)
+    OpenApi(site.pages.base_url).register(app)
+    ApiPage(site, authorizer).register(app)
+    HubSearch(site, search).register(app)
+    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    PublishPages(site, publishing, settings.allow_overwrite).register(app)
+    DeletePages(site, deleting).register(app)
+    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
+    StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
+    IconPages(site, services.icons).register(app)
+    PullsShown(services.pulls).register(app)
 
     auditor.register(app)
     app.before_request(_send_people_to(site))
     _ask_who_calls(app, authorizer, services.metrics)
+    _check_forms(app, forms)
+    _check_that_views_ask(app)
     _answer_errors(app, site)
     return app
+
+
+def _sign_in(
+    app: Flask, site: Site, directory: Directory, *, authorizer: Authorizer, auditor: Auditor, cookies: Cookies
+) -> FormChecks:
+    """Add the pages by which people become known, and return what checks forms by who they are."""
+    sessions, issuers = directory.sessions, directory.issuer_sign_in
+    if sessions is None or issuers is None:
+        raise ValueError("the directory of a server has keys and a place for what has ended")
+    signing_in = SignIn(site, directory, sessions, authorizer=authorizer, auditor=auditor, cookies=cookies)
+    signing_in.register(app)
+    IssuerPages(
+        site, directory, issuers, sign_in=signing_in, authorizer=authorizer, auditor=auditor, cookies=cookies
+    ).register(app)
+    forms = FormChecks(authorizer, sessions, cookies, auditor.addresses)
+    forms.register(app)
+    return forms
 
 
 def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
@@ -173,9 +261,11 @@ def _site(settings: Settings, services: Services, auditor: Auditor) -> Site:
         context_path=settings.context_path,
         oci_prefix=settings.oci_prefix,
         public_url=services.public_url,
+        can_sign_in=lambda: services.directory.has_credentials,
     )
+    errors = ErrorPages(pages, can_sign_in=lambda: services.directory.has_credentials)
     contents = ContentsCache(services.repositories)
-    return Site(pages, links, files, ErrorPages(pages), services.repositories, contents)
+    return Site(pages, links, files, errors, services.repositories, contents)
 
 
 def _send_people_to(site: Site) -> Callable[[], Response | None]:
@@ -186,7 +276,12 @@ def _send_people_to(site: Site) -> Callable[[], Response | None]:
     return send_people_to_pages
 
 
-_OPEN: Final = ops.OPEN | {oci_token.ENDPOINT, exchange.ENDPOINT, assets.ENDPOINT, "ui"}
+_OPEN: Final = (
+    ops.OPEN
+    | sign_in.OPEN
+    | issuer_sign_in.OPEN
+    | {oci_token.ENDPOINT, exchange.ENDPOINT, openapi.ENDPOINT, api_page.ENDPOINT, assets.ENDPOINT, "ui"}
+)
 """Endpoints that are for everybody, or that ask by themselves."""
 
 
@@ -194,24 +289,33 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
     @app.before_request
     def find_visitor() -> None:
         """Find out who asks, for every route that is not open by name. What it may do each view asks."""
-        rule = request.url_rule
+        rule, page = request.url_rule, is_page(request.path)
         if rule is None:
-            return  # there is nothing to guard
-        if not rule.arguments:
-            request.environ[ROUTE] = rule.rule
-        elif is_page(rule.rule):
-            request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule.rule)
+            if page:  # there is nothing to guard, and the page that says so knows who reads it
+                request.environ[VISITOR] = authorizer.visitor_of_open_page(request.environ)
+            return
+        _note_route(rule.rule, parameters=bool(rule.arguments))
         if rule.endpoint in _OPEN:
             return
         try:
-            visitor = authorizer.visitor(request.environ)
+            visitor = (authorizer.visitor_of_page if page else authorizer.visitor)(request.environ)
         except Unauthorized as error:
-            if rule.endpoint == Api.publish.__name__:
+            if rule.endpoint == Api.publish.__name__ and not is_dry_run():
                 metrics.upload(upload_result(answer(error).status))
             raise
         request.environ[VISITOR] = visitor
         ops.NEEDS.get(rule.endpoint, Visitor.needs_to_be_asked)(visitor)
 
+
+def _check_forms(app: Flask, forms: FormChecks) -> None:
+    @app.before_request
+    def check_form() -> None:
+        """See that what is sent to a page comes from a page of ours, before any view runs."""
+        if is_page(request.path):
+            forms.check(request.environ)
+
+
+def _check_that_views_ask(app: Flask) -> None:
     @app.after_request
     def check_asked(response: Response) -> Response:
         """Send nothing that a view made without asking whether the caller may have it."""
@@ -221,6 +325,14 @@ def _ask_who_calls(app: Flask, authorizer: Authorizer, metrics: Unmeasured) -> N
         return response
 
 
+def _note_route(rule: str, *, parameters: bool) -> None:
+    """Leave for log and metrics which route answers, unless it is one of the API whose view knows better."""
+    if not parameters:
+        request.environ[ROUTE] = rule
+    elif is_page(rule):
+        request.environ[ROUTE] = _ARGUMENT.sub(r"{\1}", rule)
+
+
 _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 """Of a rule of Flask's."""
 
@@ -228,7 +340,7 @@ _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 def _answer_errors(app: Flask, site: Site) -> None:
     def say(error: ChartrepoError | StorageError) -> Response:
         request.environ[REASON] = str(error)
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.say(error)
         return respond(oci_errors.answer(error) if is_oci(request.path) else answer(error))
 
@@ -248,7 +360,7 @@ def _answer_errors(app: Flask, site: Site) -> None:
         if isinstance(error, NotFound | MethodNotAllowed):
             return site.page_instead() or say(NoSuchPath())
         request.environ[REASON] = error.description or error.name
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.page(error.code or 500, error.description or error.name)
         return respond(json_answer(error.code or 500, {"error": error.description or error.name}))
 
@@ -256,6 +368,6 @@ def _answer_errors(app: Flask, site: Site) -> None:
     def unforeseen(error: Exception) -> Response:
         log.error("a request failed in a way that nobody foresaw", exc_info=error)
         request.environ[REASON] = UNFORESEEN
-        if is_page(request.path):
+        if is_for_people(request.path):
             return site.errors.unforeseen(logs.request_id.get())
         return respond(internal_error(logs.request_id.get(), oci=is_oci(request.path)))

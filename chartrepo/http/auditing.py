@@ -21,6 +21,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.auth import VISITOR, Environ, Visitor
 from chartrepo.http.credentials import Credential, Password
 from chartrepo.http.oci_paths import is_oci
+from chartrepo.http.pages.links import is_page
 from chartrepo.http.paths import decode
 from chartrepo.http.trying import Trying
 
@@ -95,6 +96,21 @@ class Auditor:
                 )
             )
 
+    def signed_in(self, environ: Environ, caller: Caller) -> None:
+        """Record that somebody has signed in to the pages."""
+        if self.audit.is_on:
+            self.audit.tell(
+                Record(
+                    action=Deed.LOG_IN,
+                    outcome=Outcome.DONE,
+                    caller=caller.name,
+                    protocol=_protocol(environ),
+                    address=self.addresses.caller(environ),
+                    request=logs.request_id.get(),
+                    detail="signed in to the pages",
+                )
+            )
+
     def _claims(self, credential: Credential | None) -> str:
         if isinstance(credential, Password):
             return f"user:{credential.name}" if credential.name in self.directory.names else ""
@@ -115,7 +131,8 @@ class Auditor:
             # Whoever pushes asks first without a credential, to be told where to get a token.
             if not (status == HTTPStatus.UNAUTHORIZED and _is_unasked(environ)):
                 self._refuse(environ, lambda: self._record(environ, visitor.caller, trying, Outcome.REFUSED))
-        elif trying.action is not Deed.ADMINISTER:  # by itself it looks at something, and changes nothing
+        elif trying.action is not Deed.ADMINISTER and environ["REQUEST_METHOD"] not in _READS:
+            # The others look at something, as at the page of a form, and change nothing.
             outcome = Outcome.FAILED if failed else trying.outcome
             self.audit.tell(self._record(environ, visitor.caller, trying, outcome))
 
@@ -175,7 +192,8 @@ def _is_unasked(environ: Environ) -> bool:
 
 
 def _protocol(environ: Environ) -> str:
-    return "oci" if is_oci(environ["PATH_INFO"]) else "api"
+    path = environ["PATH_INFO"]
+    return "oci" if is_oci(path) else "page" if is_page(path) else "api"
 
 
 def _reason(environ: Environ) -> str:

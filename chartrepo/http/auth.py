@@ -5,32 +5,42 @@ without a credential 401 in both cases, which tells clients to come again with o
 reading on what the caller may read.
 
 Without any credential in the settings nobody may write: a proxy on the same host would make every caller look like this
-machine itself. `open_writes` is for trying things out on one's own machine, and there a web page in the browser must
-not write either.
+machine itself. `open_writes` is for trying things out on one's own machine, and there no web page in the browser may
+write but our own.
+
+Below `/ui/` a session counts too, which is a cookie. Nowhere else is one looked at: what a browser sends along by
+itself must let no page write through the API, nor read there.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from chartrepo import kinds
-from chartrepo.access import Directory, Guesses, Login, Shown, chartmuseum
+from chartrepo.access import Directory, Guesses, Login, Session, Shown, chartmuseum
 from chartrepo.core.errors import IdentityRefused
 from chartrepo.core.permissions import ANONYMOUS, Action, Caller, Extent, Readable, Rights
 from chartrepo.core.tokens import id_in
 from chartrepo.http.addresses import Addresses
 from chartrepo.http.believed import Believed
+from chartrepo.http.cookies import Cookie, Cookies
 from chartrepo.http.credentials import Bearer, Credential, IdentityToken, Password, RegistryToken, read_credential
 from chartrepo.http.errors import Forbidden, NoSuchPath, TooManyGuesses, Unauthorized
+from chartrepo.http.pages.links import is_page
 from chartrepo.http.trying import Trying
 
-Environ = Mapping[str, Any]
+Environ = dict[str, Any]
 
 VISITOR: Final = "chartrepo.visitor"
 """Key of the environment under which `Front` leaves the visitor."""
+OWN_FORM: Final = "chartrepo.own_form"
+"""Key of the environment under which lies that a form was sent that a page of ours made for this very visitor."""
+_SESSION: Final = "chartrepo.session"
+"""Key of the environment under which a session and its caller lie, or None, once it was looked for."""
+_READS: Final = frozenset({"GET", "HEAD"})
 _ACROSS_SITES: Final = frozenset({"cross-site", "same-site"})
 _OF_PROXIES: Final = frozenset(
     {
@@ -92,6 +102,12 @@ class Visitor:
         return self._rights.everywhere(Action.READ)
 
     @property
+    def reads_somewhere(self) -> bool:
+        """Whether there is anything that it may read, be it there or not."""
+        self.asked = True
+        return self._rights.anywhere(Action.READ)
+
+    @property
     def publishes_somewhere(self) -> bool:
         """Whether there is anything that it may publish. Nothing is shown by that, so that nothing counts as asked."""
         return self._rights.anywhere(Action.PUBLISH)
@@ -105,6 +121,16 @@ class Visitor:
         """Return whether it may do this to a chart."""
         self.asked = True
         return self._rights.may(action, repository, chart)
+
+    def does_somewhere(self, action: Action) -> bool:
+        """Return whether there is anything that it may do this to."""
+        self.asked = True
+        return self._rights.anywhere(action)
+
+    def extent(self, action: Action, repository: str) -> Extent:
+        """Return on how much of a repository it may do this, whatever is in it."""
+        self.asked = True
+        return self._rights.extent(action, repository)
 
     def readable(self, repository: str) -> Readable | None:
         """Return what tells by its name whether a chart of a repository may be read; None where all may.
@@ -187,8 +213,9 @@ class Authorizer:
 
     Args:
         directory: who is known, and what each may do.
-        open_writes: whether writing needs no credential, for callers of this machine that are no web page.
+        open_writes: whether writing needs no credential, for callers of this machine that are no web page but ours.
         addresses: tell where a request comes from.
+        cookies: hold sessions.
         wrong: told of each credential that is nobody's, or is not looked at yet, and why.
     """
 
@@ -198,11 +225,13 @@ class Authorizer:
         *,
         open_writes: bool,
         addresses: Addresses,
+        cookies: Cookies,
         wrong: Callable[[Environ, Credential | None, str], None],
     ) -> None:
         self._directory = directory
         self._open_writes = open_writes
         self._addresses = addresses
+        self._cookies = cookies
         self._wrong = wrong
         self._guesses = Guesses()
         # Apart from passwords: a pipeline with a revoked token must not slow whoever logs in from beside it.
@@ -239,6 +268,41 @@ class Authorizer:
         """
         caller = self._caller_at_hand(environ)
         return self._visitor(environ, caller if caller is not None else self._caller(environ))
+
+    def visitor_of_page(self, environ: Environ) -> Visitor:
+        """Return who asks for a page: whoever is signed in, where no credential is brought.
+
+        Raises:
+            TooManyGuesses, Unauthorized, StorageError, KeysUnavailable: as for `visitor`.
+        """
+        found = self._signed_in(environ)
+        return self._visitor(environ, found[1]) if found is not None else self.visitor(environ)
+
+    def visitor_of_open_page(self, environ: Environ) -> Visitor:
+        """Return who asks for a page that everybody may have, whoever that is."""
+        found = self._signed_in(environ)
+        caller = found[1] if found is not None else ANONYMOUS
+        visitor = Visitor(caller, self._directory.rights(caller), lambda: self._check_write(environ))
+        visitor.needs_nothing()
+        return visitor
+
+    def session(self, environ: Environ) -> Session | None:
+        """Return the session that counts for a request; None where there is none, or a credential was brought.
+
+        Raises:
+            StorageError: nobody knows whether it still holds.
+        """
+        found = self._signed_in(environ)
+        return found[0] if found is not None else None
+
+    def _signed_in(self, environ: Environ) -> tuple[Session, Caller] | None:
+        if environ.get("HTTP_AUTHORIZATION") or not is_page(environ["PATH_INFO"]):
+            return None
+        if _SESSION not in environ:
+            text = self._cookies.read(environ, Cookie.SESSION)
+            environ[_SESSION] = self._directory.session(text) if text is not None else None
+        found: tuple[Session, Caller] | None = environ[_SESSION]
+        return found
 
     def login(self, environ: Environ, credential: Credential | None) -> Login:
         """Return who has shown a credential, to be believed for longer than one request; None stands for anonymous.
@@ -341,8 +405,13 @@ class Authorizer:
         return caller
 
     def _check_write(self, environ: Environ) -> None:
-        """Return if whoever may write may do so in this way."""
-        if environ.get("HTTP_SEC_FETCH_SITE") in _ACROSS_SITES:
+        """Return if whoever may write may do so in this way.
+
+        Who asks for a page with GET looks at what could be written: there links from everywhere may lead.
+        """
+        page = is_page(environ["PATH_INFO"])
+        looks = page and environ["REQUEST_METHOD"] in _READS
+        if environ.get("HTTP_SEC_FETCH_SITE") in _ACROSS_SITES and not looks:
             raise Forbidden(
                 "a web page of another site asked for this: write with a program such as curl, or from a page of "
                 "this site"
@@ -354,13 +423,23 @@ class Authorizer:
                 "this server is read-only: set basic_auth_user and basic_auth_password to let a credential write, or "
                 "start it with --open-writes on a loopback address to try things out"
             )
-        _check_local_program(environ)
+        if looks:
+            _check_this_machine(environ)
+        elif page:
+            _check_own_page(environ)
+        else:
+            _check_local_program(environ)
 
 
 def visitor_of(environ: Environ) -> Visitor:
     """Return the visitor that `Front` left in an environment."""
     found: Visitor = environ[VISITOR]
     return found
+
+
+def is_signed_in(environ: Environ) -> bool:
+    """Return whether a visitor is known by a session."""
+    return environ.get(_SESSION) is not None
 
 
 def trying_of(environ: Environ) -> Trying:
@@ -372,8 +451,30 @@ def trying_of(environ: Environ) -> Trying:
 
 
 def _check_local_program(environ: Environ) -> None:
+    """Return if a program of this machine asks, which is no browser."""
     if environ.get("HTTP_ORIGIN") is not None or environ.get("HTTP_SEC_FETCH_SITE") is not None:
         raise Forbidden("with --open-writes no web page may write: set basic_auth_user and basic_auth_password instead")
+    _check_this_machine(environ)
+
+
+def _check_own_page(environ: Environ) -> None:
+    """Return if a page of this server sent a form, in a browser of this machine.
+
+    A page of another origin has not the secret of the form, and cannot read ours; the browser says where a form comes
+    from as well. A page that came under a name which now leads here (DNS rebinding) would be of our own origin, but
+    that name is none of this machine's.
+    """
+    _check_this_machine(environ)
+    own = f"{environ.get('wsgi.url_scheme')}://{environ.get('HTTP_HOST')}"
+    if not environ.get(OWN_FORM) or environ.get("HTTP_ORIGIN") != own:
+        raise Forbidden(
+            "with --open-writes no web page may write but those of this server, in a browser that says where a form "
+            "comes from: set basic_auth_user and basic_auth_password instead"
+        )
+
+
+def _check_this_machine(environ: Environ) -> None:
+    """Return if it is this machine that asks, under a name of its own."""
     if not _OF_PROXIES.isdisjoint(environ):
         raise Forbidden(
             "with --open-writes nobody writes through a proxy, whose callers may be anybody: set basic_auth_user and "

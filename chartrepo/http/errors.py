@@ -21,6 +21,10 @@ class Forbidden(core.ChartrepoError):
     """What is asked is not allowed here, whoever asks."""
 
 
+class FormRefused(core.ChartrepoError):
+    """A form was sent that no page of this server made for who sends it."""
+
+
 class TooManyGuesses(core.ChartrepoError):
     """So many passwords were wrong that the next one is not looked at yet.
 
@@ -73,6 +77,7 @@ STATUS: Final[dict[type[Exception], tuple[int, Headers]]] = {
     Unauthorized: (401, [_CHALLENGE]),
     core.IdentityRefused: (401, [_CHALLENGE]),
     Forbidden: (403, []),
+    FormRefused: (403, []),
     core.WritesUnsafe: (403, []),
     NoSuchPath: (404, []),
     core.ChartNotFound: (404, []),

@@ -31,9 +31,11 @@ from chartrepo.http.kept import Kept, KeptAnswers, Shows, is_plain
 from chartrepo.http.oci import LOGIN, Oci
 from chartrepo.http.oci_paths import Endpoint, is_oci, takes_blob, target
 from chartrepo.http.oci_reads import OciReads
+from chartrepo.http.pages.links import is_page
 from chartrepo.http.paths import Classic as Target
 from chartrepo.http.paths import Resource, classic, decode
 from chartrepo.metrics import Unmeasured
+from chartrepo.pulls import Uncounted
 from storage.base import InvalidKey, StorageError
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,7 @@ class Front:
         threads: requests that this process answers at a time.
         browsers: what those are told.
         metrics: told of each request.
+        pulls: told of each package that is given to somebody.
         access: told of each request; None to log none.
     """
 
@@ -136,6 +139,7 @@ class Front:
         threads: int,
         browsers: Browsers,
         metrics: Unmeasured,
+        pulls: Uncounted,
         access: Access | None,
     ) -> None:
         self._read: dict[Resource, Callable[..., Answer]] = {
@@ -157,6 +161,7 @@ class Front:
         self._body_seconds = body_seconds
         self._browsers = browsers
         self._metrics = metrics
+        self._count_pull = pulls.count
         self._access = access
         self._kept = KeptAnswers(_KEPT, reads.variant)
         self._live_at = frozenset({"/livez", f"{context_path}/livez"})
@@ -325,6 +330,8 @@ class Front:
         if exchange.environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = ()
+        elif reply.pull is not None:
+            self._count_pull(reply.pull)
         headers = self._completed(exchange, reply.headers)
         if reply.status != 304:  # noqa: PLR2004 - Not Modified has no body, and its length would be another's
             headers.append(("Content-Length", str(reply.length)))
@@ -355,7 +362,7 @@ class Front:
         """Return the headers of an answer; those of a 401 with the challenge that belongs there."""
         environ = exchange.environ
         path = environ["PATH_INFO"]
-        if exchange.status != HTTPStatus.UNAUTHORIZED or path == challenges.TOKEN_PATH:
+        if exchange.status != HTTPStatus.UNAUTHORIZED or path == challenges.TOKEN_PATH or is_page(path):
             return headers
         if not is_oci(path):
             return self._classically_challenged(environ, headers)

@@ -18,9 +18,10 @@ from chartrepo import layout
 from chartrepo.core.errors import FileNotFound
 from chartrepo.core.index import Form
 from chartrepo.core.permissions import Readable
+from chartrepo.core.pulls import Pull
 from chartrepo.http.answers import Answer
 from chartrepo.http.errors import BadRequest
-from chartrepo.http.sending import Part, is_known, last_modified, send
+from chartrepo.http.sending import Part, gives_beginning, is_known, last_modified, send
 from chartrepo.indexes import EVERYTHING, Document, Indexes, Wanted
 from chartrepo.repository import Opened, Repositories
 from storage.base import ObjectInfo, Reader
@@ -138,6 +139,8 @@ class Classic:
         etag = served.digest if served is not None else _etag_of(opened.reader)
         lasting = served is not None and self._is_over(served.created)
         answer = self._send(environ, opened, etag, "application/x-tar", self._package_caching)
+        if served is not None and gives_beginning(answer):
+            answer.pull = Pull(repository, served.name, served.version)
         if unchanged is not None and served is not None and lasting and isinstance(answer.body, list):
             answer.still = partial(unchanged, served.state)
             answer.by_path = True
@@ -180,12 +183,13 @@ class Classic:
             raise FileNotFound(f"there is no {file!r} in this repository")
 
     def _redirect(self, repository: str, file: str, expires: int) -> Answer | None:
-        self._repositories.find_package(repository, file)
+        found = self._repositories.find_package(repository, file)
         url = self._repositories.packages.url(layout.key(repository, file), expires=expires, filename=file)
         if url is None:
             return None
         # Half the time that the address works, so that a cached redirect never leads to a dead one.
-        return Answer(302, [("Location", url), ("Cache-Control", f"private, max-age={expires // 2}")])
+        headers = [("Location", url), ("Cache-Control", f"private, max-age={expires // 2}")]
+        return Answer(302, headers, pull=Pull(repository, found.name, found.version))
 
     def _send(self, environ: Environ, opened: Opened, etag: str, media_type: str, caching: str) -> Answer:
         reader = opened.reader

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from chartrepo.core import oci
 from chartrepo.core.permissions import Action
+from chartrepo.core.pulls import Pull
 from chartrepo.http import oci_errors
 from chartrepo.http.answers import Answer, Headers
 from chartrepo.http.auth import Visitor
 from chartrepo.http.errors import Unauthorized
 from chartrepo.http.oci_paths import Endpoint, Target
-from chartrepo.http.sending import is_known, send
+from chartrepo.http.sending import gives_beginning, is_known, send
 from chartrepo.registry import Blobs, Manifests, unknown_blob, unknown_name
 
 Environ = dict[str, Any]
@@ -85,10 +86,21 @@ class OciReads:
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             message = f"the blob has {info.size} bytes, and none of them are in that range"
             return oci_errors.say(answer.status, "SIZE_INVALID", message, [*answer.headers, (DIGEST, str(digest))])
+        if gives_beginning(answer):
+            answer.pull = self._pull(name, digest, blob.version)
         if isinstance(answer.body, list):
             answer.still = blob.still
             answer.by_path = True
         return answer
+
+    def _pull(self, name: oci.Name, digest: oci.Digest, version: str | None) -> Pull | None:
+        """Return whose package a blob is; None of one that is none, or while nobody can tell.
+
+        A client of Helm's gets a manifest, a config and a package. It is counted once, at what it came for.
+        """
+        if version is None:
+            version = self._blobs.version_of(name, digest)
+        return Pull(name.repository, name.chart, version) if version is not None else None
 
     def _part(self, key: str, state: Any, start: int, length: int) -> Any:
         return self._blobs.storage.open(key, state=state, start=start, length=length)

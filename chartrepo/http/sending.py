@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from werkzeug.http import http_date, parse_date, parse_etags
@@ -53,6 +54,13 @@ def _send_part(headers: Headers, wanted: tuple[int, int], size: int, part: Part)
         return Answer(416, [("Content-Range", f"bytes */{size}")])
     headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
     return Answer(206, headers, _stream(part(start, stop - start), stop - start), stop - start)
+
+
+def gives_beginning(answer: Answer) -> bool:
+    """Return whether an answer gives an object from its first byte on: who goes on with one has been counted."""
+    if answer.status == HTTPStatus.PARTIAL_CONTENT:
+        return any(name == "Content-Range" and value.startswith("bytes 0-") for name, value in answer.headers)
+    return answer.status == HTTPStatus.OK
 
 
 def last_modified(changed: int, *, over: bool) -> str:

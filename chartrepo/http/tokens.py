@@ -95,6 +95,8 @@ class TokensApi:
         visitor_of(request.environ).require_everywhere(Action.ADMIN)
         if isinstance(read_credential(request.environ.get("HTTP_AUTHORIZATION", "")), RegistryToken | IdentityToken):
             raise Forbidden("a token that ends soon makes no lasting ones: send the password or an API token")
+        if visitor_of(request.environ).caller.owner is not None:
+            raise Forbidden("a token of one's own makes no others: they could last longer than it, and do more")
         if self._directory.tokens is None:
             raise Forbidden("this server takes no tokens: set admin_password, htpasswd or basic_auth_user first")
         return self._directory.tokens

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
 
-from flask import Request
+from flask import Request, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from chartrepo.http.errors import BadRequest
 from chartrepo.waiting import waiting_file
 from storage.base import NoSpace
 
@@ -37,7 +39,7 @@ class Spool:
         """
         file = self.file()
         try:
-            with self.filling():
+            with _filling():
                 while piece := source.read(_PIECE):
                     file.write(piece)
         except BaseException:
@@ -45,19 +47,37 @@ class Spool:
             raise
         return file
 
-    @contextmanager
-    def filling(self) -> Iterator[None]:
-        """Tell a full disk by its name while files are written.
 
-        Raises:
-            NoSpace: the disk is full.
-        """
-        try:
-            yield
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace("there is no space for the upload: free some in the server's state_dir") from None
-            raise
+@contextmanager
+def _filling() -> Iterator[None]:
+    """Tell a full disk by its name while files are written.
+
+    Raises:
+        NoSpace: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace("there is no space for the upload: free some in the server's state_dir") from None
+        raise
+
+
+def whole_form() -> Request:
+    """Return the request that is answered, once its form was read to the end.
+
+    Raises:
+        BadRequest: it has none that makes sense.
+        NoSpace: the disk is full; and as `Body.read`.
+    """
+    try:
+        with _filling():
+            _ = request.files
+    except ValueError:
+        raise BadRequest("the form is malformed, or it broke off before its end") from None
+    except RequestEntityTooLarge:
+        raise BadRequest("the form has too many fields, or too long ones: send chart and prov as files") from None
+    return request
 
 
 def request_class(spool: Spool) -> type[Request]:

@@ -29,12 +29,14 @@ class OpenBlob(NamedTuple):
         reader: gives the bytes; the caller closes it. None where `data` has them.
         data: the bytes of a small one that lies nowhere by itself.
         still: tells, without waiting, whether it would be opened like this again; None where that cannot be told.
+        version: whose package it is, where it was found as one.
     """
 
     size: int
     reader: Reader | None
     data: bytes = b""
     still: Callable[[], bool] | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,16 @@ class Blobs:
             if content.kind is ContentKind.PACKAGE and content.package.digest == package:
                 return content.package
         return None
+
+    def version_of(self, name: Name, digest: Digest) -> str | None:
+        """Return the version of a chart whose package a blob is; None where it is none, or nobody can tell now."""
+        if digest.algorithm != "sha256":
+            return None
+        try:
+            package = self.package(name, digest.hex)
+        except (CatalogIncomplete, CatalogUnavailable):
+            return None
+        return package.version if package is not None else None
 
     def shows(self, name: Name, digest: Digest) -> bool:
         """Return whether readers see a blob: something that is published needs it, and it does not wait itself.
@@ -179,7 +191,7 @@ class Blobs:
             opened.reader.close()
             return None
         still = None if unchanged is None else lambda: unchanged(served.state)
-        return OpenBlob(opened.reader.info.size, opened.reader, still=still)
+        return OpenBlob(opened.reader.info.size, opened.reader, still=still, version=package.version)
 
     def _provenance(self, package: PackageRecord) -> OpenBlob | None:
         with self.repositories.open_provenance(package.repository, package.file).reader as reader:

@@ -19,7 +19,9 @@ def make_app(settings: Settings, ground: assembly.Ground, certificate: Watched[C
     repositories, registry = assembly.both_sides(settings, ground, found)
 
     def sync() -> Report:
-        return sync_now(repositories, metrics)
+        report = sync_now(repositories, metrics)
+        assembly.sync_notes(settings).done(report)
+        return report
 
     return create_app(
         settings,
@@ -41,6 +43,10 @@ def make_app(settings: Settings, ground: assembly.Ground, certificate: Watched[C
             ),
             audit=assembly.audit(settings, metrics),
             records=assembly.records(settings, found),
+            standing=assembly.standing(settings, ground, metrics),
+            counting=assembly.counting(settings),
+            pulls=assembly.pull_view(settings),
+            icons=assembly.icons(settings),
         ),
     )
 

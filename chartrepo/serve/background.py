@@ -1,4 +1,4 @@
-"""The one process that works in the background: sync, published indexes, snapshot, clean-up.
+"""The one process that works in the background: sync, what is searched, published indexes, snapshot, pulls, clean-up.
 
 It does one thing at a time and needs no threads. Whatever fails is logged and tried again, ever later; nothing that a
 request needs depends on it, but for the first building of the catalog.
@@ -14,6 +14,7 @@ from typing import Final
 from chartrepo import assembly
 from chartrepo.building import sync_or_build
 from chartrepo.core.errors import ChartrepoError, in_full
+from chartrepo.findable import Findable
 from chartrepo.judging import judge_again
 from chartrepo.kinds import Bucket
 from chartrepo.published import PublishedIndexes
@@ -34,6 +35,7 @@ _TICK: Final = 0.25
 _CLEAN_EVERY: Final = 3600.0
 _DAY: Final = 86400.0
 _AUDIT_EVERY: Final = 60.0
+_PULLS_EVERY: Final = 60.0
 _NEVER: Final = float("inf")
 _JUDGINGS: Final = 2
 """How often packages are held to changed policies: workers may go by the old ones for a second longer."""
@@ -113,6 +115,7 @@ class Background:
         catalog = self._repositories.catalog
         self._chores: list[_Chore] = []
         self._last_chores: list[_Chore] = []
+        self._chores.append(_Chore("making charts findable", Findable(self._repositories).work))
         if settings.publish_index:
             published = PublishedIndexes(self._repositories, context_path=settings.context_path)
             what = "writing index.yaml beside the packages"
@@ -137,8 +140,14 @@ class Background:
             if keep is not None:
                 what, first = "removing old audit records", _CLEAN_EVERY
                 self._chores.append(_Chore(what, lambda: journal.remove_older(keep), every=_DAY, first=first))
+        gathering = assembly.gathering(settings, found, catalog)
+        if gathering is not None:
+            what = "taking counts of pulls to the storage"
+            self._chores.append(_Chore(what, gathering.gather, every=_PULLS_EVERY))
+            self._last_chores.append(_Chore(what, gathering.gather))
         what = "removing uploads that expired"
         self._chores.append(_Chore(what, uploads.remove_expired, every=_CLEAN_EVERY, first=_CLEAN_EVERY))
+        self._notes = assembly.sync_notes(settings)
         self._next_sync = 0.0
         self._failures = Pauses()
         self._unread = Pauses()
@@ -190,6 +199,7 @@ class Background:
             pause = self._failures.longer()
             _complain(f"the sync failed, the next one is in {pause:.0f} s", error)
             self._metrics.sync("failed", time.monotonic() - began)
+            self._notes.failed(in_full(error))
             self._next_sync = time.monotonic() + pause
         else:
             self._failures.end()
@@ -205,6 +215,7 @@ class Background:
 
     def _tell(self, report: Report) -> None:
         self._metrics.sync("done", report.seconds, found=report.found, changed=report.changed, now=time.time())
+        self._notes.done(report)
         if not self._told:
             log.info("%s", found_in(self._repositories.catalog))
             self._told = True

@@ -60,6 +60,20 @@ class Trust:
             signature = read_signature(self._storage, package.repository, package.file, package.digest)
         return self._judged(package, signature, demands, policies)
 
+    def looking(self) -> "Trust":
+        """Return what judges as this does, and notes nothing of what it accepts."""
+        return Trust(self._acceptances.looking(), self._storage, self._referrers)
+
+    def judged_with(
+        self, package: PackageRecord, signature: Signature | None, demands: Sequence[Demand], *, policies: str
+    ) -> PackageRecord | Withheld:
+        """Do as `judged`, by a provenance file that need not lie beside the package; None for none.
+
+        Raises:
+            StorageError: nobody knows.
+        """
+        return self._judged(package, signature, demands, policies)
+
     def broken(self, package: PackageRecord, demands: Sequence[Demand]) -> tuple[str, ...]:
         """Return what a package that is served breaks of what policies ask of its provenance, were they for it.
 

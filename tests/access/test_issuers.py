@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from chartrepo.access.issuers import Issuer, KeySource, parse_issuers
+from chartrepo.access.issuers import Client, Issuer, KeySource, parse_issuers
 from chartrepo.access.rules import parse_rules
 from chartrepo.core.errors import AccessMisconfigured
 
@@ -140,3 +140,43 @@ def test_what_a_token_may_rest_on_changes_the_fingerprint() -> None:
     others = [one("sso", url="https://b"), one("sso", url="https://a", audience="b"), one("sso2", url="https://a")]
     assert first.fingerprint == one("sso", url="https://a", user="email").fingerprint
     assert first.fingerprint not in {other.fingerprint for other in others}
+
+
+class TestSigningIn:
+    """How people sign in with an issuer."""
+
+    URL: Final = "https://sso.example.com"
+
+    def test_the_rest_is_taken_for_granted(self) -> None:
+        found = one("sso", url=self.URL, sign_in={"client_id": "charts"})
+        assert found.sign_in == Client("charts", None, ("openid", "profile", "email"))
+        said = {"client_id": "charts", "client_secret_file": "secret", "scopes": ["openid", "groups"]}
+        assert one("sso", url=self.URL, sign_in=said).sign_in == Client("charts", HERE / "secret", ("openid", "groups"))
+        assert one("sso", url=self.URL).sign_in is None
+
+    def test_another_client_is_another_issuer_to_who_has_signed_in(self) -> None:
+        prints = {
+            one("sso", url=self.URL, **fields).fingerprint
+            for fields in ({}, {"sign_in": {"client_id": "a"}}, {"sign_in": {"client_id": "b"}})
+        }
+        assert len(prints) == 3
+        again = one("sso", url=self.URL, sign_in={"client_id": "a", "scopes": ["openid"]})
+        assert again.fingerprint in prints
+
+    @pytest.mark.parametrize(
+        ("fields", "problem"),
+        [
+            ({"sign_in": "charts"}, "sign_in: is no mapping"),
+            ({"sign_in": {}}, "sign_in: client_id: '' is no text"),
+            ({"sign_in": {"client_id": 1}}, "sign_in: client_id: '1' is no text"),
+            ({"sign_in": {"client_id": "a", "client_secret": "b"}}, "there is no field 'client_secret'"),
+            ({"sign_in": {"client_id": "a", "client_secret_file": 1}}, "client_secret_file: '1' is no text"),
+            ({"sign_in": {"client_id": "a", "scopes": "openid"}}, "scopes: write a list"),
+            ({"sign_in": {"client_id": "a", "scopes": ["open id"]}}, "scopes: write a list"),
+            ({"sign_in": {"client_id": "a", "scopes": ["email"]}}, "scopes: openid has to be among them"),
+            ({"kind": "gitlab", "sign_in": {"client_id": "a"}}, "of a kind that makes workloads known"),
+            ({"issuer": "x", "jwks_file": "k", "sign_in": {"client_id": "a"}}, "in place of jwks_file"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, fields: dict[str, Any], problem: str) -> None:
+        assert problem in refused({"sso": {"url": self.URL, "audience": "charts", **fields}})

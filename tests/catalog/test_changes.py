@@ -96,9 +96,16 @@ def test_recording_what_is_known_changes_nothing(catalog: Catalog) -> None:
     assert catalog.mark("") == before
 
 
-@pytest.mark.parametrize(
-    "others", [{"state": "state-2"}, {"provenance_state": "p", "signed": True}, {"warnings": ("a warning",)}]
-)
+def test_a_signature_moves_its_chart_for_the_search_and_not_the_time_of_the_index(unbuilt: Catalog) -> None:
+    build(unbuilt, package(created=NOW - 100))
+    since = unbuilt.mark("")
+    record(unbuilt, package(created=NOW - 100, provenance_state="p", signed=True))
+    with unbuilt.changes("", since, Form.JSON) as changes:
+        assert [name for name, _ in changes.charts] == ["app"]
+        assert changes.changed_at == NOW - 100
+
+
+@pytest.mark.parametrize("others", [{"state": "state-2"}, {"provenance_state": "p"}, {"warnings": ("a warning",)}])
 def test_what_no_index_shows_moves_the_mark_and_changes_no_chart(unbuilt: Catalog, others: dict[str, object]) -> None:
     build(unbuilt, package(created=NOW - 100))
     since = unbuilt.mark("")

@@ -192,3 +192,39 @@ def test_however_it_came_about_a_catalog_equals_one_that_is_built_anew(
 def _content(catalog: Catalog) -> object:
     status = [(one.name, one.charts, one.versions, one.size) for one in catalog.repositories()]
     return status, charts(catalog, form=Form.YAML), sorted(catalog.states()), catalog.set_aside()
+
+
+class TestBefore:
+    """Which version came before another one."""
+
+    VERSIONS = ("2.0.0", "2.0.0-rc.2", "2.0.0-rc.1", "1.9.0", "1.0.0+b", "1.0.0")
+
+    @pytest.mark.parametrize(
+        ("version", "before"),
+        [
+            ("2.0.0", "1.9.0"),
+            ("2.0.0-rc.2", "2.0.0-rc.1"),
+            ("2.0.0-rc.1", "1.9.0"),
+            ("1.9.0", "1.0.0+b"),
+            ("1.0.0+b", None),
+            ("1.0.0", None),
+        ],
+    )
+    def test_it_is_the_next_older_one_and_a_stable_one_before_a_stable_one(
+        self, catalog: Catalog, version: str, before: str | None
+    ) -> None:
+        build(catalog, *(package(version=each) for each in self.VERSIONS), package("other", "1.5.0"))
+        found = catalog.browsing.before(package(version=version))
+        assert (found.version if found is not None else None) == before
+
+    def test_where_no_stable_one_came_before_it_is_any(self, catalog: Catalog) -> None:
+        build(catalog, package(version="1.0.0"), package(version="1.0.0-rc.1"))
+        found = catalog.browsing.before(package(version="1.0.0"))
+        assert found is not None
+        assert found.version == "1.0.0-rc.1"
+
+    def test_the_names_of_some_are_read_the_newest_first(self, catalog: Catalog) -> None:
+        build(catalog, *(package(version=each) for each in self.VERSIONS))
+        assert catalog.browsing.names_of_newest("", "app", limit=3) == list(self.VERSIONS[:3])
+        assert catalog.browsing.names_of_newest("", "nothing", limit=3) == []
+        assert catalog.browsing.names_of_newest("", "a\0b", limit=3) == []

@@ -4,12 +4,13 @@ import random
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chartrepo.core.archive import Package, read_files, read_package
+from chartrepo.core.archive import Held, Package, hold_files, read_files, read_package
 from chartrepo.core.errors import PackageRefused
 from chartrepo.core.limits import DEFAULT, Limits
 from tests.support.packages import Entry, Item, Link, archive, chart_yaml, gzipped, package, pax, tar
@@ -342,3 +343,12 @@ def test_bytes_that_do_not_shrink_are_read_too() -> None:
     stored = gzipped(tar([CHART, ("app/noise", noise)]), level=0)
 
     assert read_files(io.BytesIO(stored), lambda path: path == "noise") == {"noise": noise}
+
+
+def test_what_is_too_large_to_be_held_is_told_by_its_digest() -> None:
+    data = package(files={"big": b"b" * 5_000, "small": b"s" * 10, "late": b"l" * 900})
+    held = hold_files(io.BytesIO(data), each=1_000, together=1_000)
+    assert held["big"] == Held("big", 5_000, None, sha256(b"b" * 5_000).hexdigest())
+    assert held["small"].data == b"s" * 10
+    assert held["late"].digest == sha256(b"l" * 900).hexdigest()
+    assert held["small"].digest == ""

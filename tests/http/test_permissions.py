@@ -7,6 +7,7 @@ import gzip
 import ipaddress
 import itertools
 import logging
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +20,7 @@ import yaml
 from chartrepo import layout
 from chartrepo.core.tokens import Token, compose, digest
 from storage.base import ABSENT
+from tests.support.forms import send, submit
 from tests.support.issuers import AUDIENCE, GITHUB, WORKFLOW, Issuer, Key, key_set
 from tests.support.oci_contents import digest_of
 from tests.support.packages import package
@@ -381,6 +383,81 @@ def test_a_blob_is_mounted_from_where_the_caller_reads(guarded: Site, caller: st
             assert answer.status_code == 201
         else:
             assert answer.status_code == 202 or target == name
+
+
+# ---- pages
+
+_PAGES_OF_CHARTS: Final[dict[str, tuple[str, Callable[[str, str], str]]]] = {
+    "delete a version": ("delete", lambda repository, chart: f"/ui/delete{_at(repository)}/{chart}@1.0.0"),
+    "delete a chart": ("delete", lambda repository, chart: f"/ui/delete{_at(repository)}/{chart}"),
+}
+
+
+@pytest.mark.parametrize("what", _PAGES_OF_CHARTS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_page_that_changes_a_chart_is_for_whom_the_rules_let(guarded: Site, caller: str, what: str) -> None:
+    site, (action, path) = by(guarded, caller), _PAGES_OF_CHARTS[what]
+    for repository, chart in CHARTS:
+        expected = 200 if may(caller, action, repository, chart) else refused(caller, action, repository, chart)
+        assert site.get(path(repository, chart)).status_code == expected, f"{repository}/{chart}"
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_pages_of_repositories_hold_what_may_be_read_and_nothing_else(guarded: Site, caller: str) -> None:
+    site = by(guarded, caller)
+    for repository in sorted({repository for repository, _ in CHARTS}):
+        readable = sorted(name for place, name in CHARTS if place == repository and may(caller, "read", place, name))
+        answer = site.get(f"/ui/repositories/{repository}")
+        assert answer.status_code in ((200,) if readable else (401,) if caller == "anonymous" else (200, 404))
+        start = "/ui/charts/" + (f"{repository}/" if repository else "")
+        shown = re.findall(rf'href="{start}([^"@/]+)"', answer.text)
+        assert shown == (readable if answer.status_code == 200 else [])
+        assert ("set aside" in answer.text.lower()) is False
+    listed = re.findall(r'class="row-name"><a href="/ui/repositories/([^"]*)"', site.get("/ui/repositories").text)
+    assert listed == sorted({place for place, name in CHARTS if may(caller, "read", place, name)})
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_page_that_publishes_is_for_whom_the_rules_let(guarded: Site, caller: str) -> None:
+    site = by(guarded, caller)
+    names = {name for _, name in CHARTS} | {"anything"}
+    for repository in sorted({repository for repository, _ in CHARTS}):
+        allowed = any(may(caller, "publish", repository, name) for name in names)
+        status = site.get(f"/ui/publish/{repository}" if repository else "/ui/publish").status_code
+        if repository:
+            assert (status == 200) == allowed
+        else:  # where to is said in the form
+            assert (status == 200) == any(may(caller, "publish", place, name) for place, _ in CHARTS for name in names)
+        assert status in {200, 401, 403, 404}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_chart_is_published_and_deleted_in_a_browser_by_whom_the_rules_let(guarded: Site, caller: str) -> None:
+    admin, site = guarded.by("admin", PASSWORD), by(guarded, caller)
+    for repository, chart in CHARTS:
+        version = fresh()
+        place = f"/ui/publish/{repository}"
+        status = send(site, place, chart=package(chart, version)).status_code
+        allowed = may(caller, "publish", repository, chart)
+        assert status == 201 if allowed else status in {401, 403, 404}
+        entry = f"/api{_at(repository)}/charts/{chart}/{version}"
+        assert admin.get(entry).status_code == (200 if allowed else 404)
+        tried = site.upload(package(chart, version), f"/api{_at(repository)}/charts?dry_run").status_code
+        assert tried == 409 if allowed else tried in {401, 403, 404}
+        if not allowed:
+            assert _post(admin, repository, chart, version) == 201
+        status = submit(site, f"/ui/delete{_at(repository)}/{chart}@{version}", confirm=chart).status_code
+        allowed = may(caller, "delete", repository, chart)
+        assert status == (303 if allowed else refused(caller, "delete", repository, chart))
+        assert admin.get(entry).status_code == (404 if allowed else 200)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_status_is_for_whom_it_is(guarded: Site, caller: str) -> None:
+    refusal = 401 if caller == "anonymous" else 403
+    site = by(guarded, caller)
+    assert site.get("/ui/status").status_code == (200 if caller == "admin" else refusal)
+    assert submit(site, "/ui/status").status_code == (303 if caller == "admin" else refusal)
 
 
 # ---- callers

@@ -1,12 +1,15 @@
 """Issuers of identity tokens: keys that sign, and a web server with discovery and keys that change."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import jwt
 from cryptography import x509
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.support import web
-from tests.support.web import Answer, Web
+from tests.support.web import Answer, Asked, Web
 
 AUDIENCE: Final = "https://charts.example.com"
 DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -166,3 +169,88 @@ def running() -> Iterator[LocalIssuer]:
     """An issuer on the loopback."""
     with web.running() as server:
         yield LocalIssuer(server)
+
+
+AUTHORIZE: Final = "/authorize"
+TOKEN: Final = "/token"
+CLIENT: Final = "charts-pages"
+CLIENT_SECRET: Final = "s3cr:et/+"
+
+
+class Provider(Web):
+    """An issuer with which people sign in: it lets in whoever comes, as one person, without asking anything.
+
+    Attributes:
+        issuer: what it is called, and its keys.
+        claims: what it says of that person.
+        changes: of the tokens that it makes; what is None is left out.
+        codes: that were given and not used yet, with what was asked for.
+        refuses: what it says in place of a code; empty for nothing.
+        used: the forms that came for tokens.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.issuer = LocalIssuer(self)
+        self.claims: dict[str, Any] = {"sub": "4711", "preferred_username": "grace", "groups": ["platform"]}
+        self.changes: dict[str, Any] = {}
+        self.codes: dict[str, dict[str, str]] = {}
+        self.refuses = ""
+        self.used: list[dict[str, str]] = []
+        self.say()
+
+    def say(self, **changes: Any) -> None:
+        """Publish the discovery document, with what changes in it."""
+        document = {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}{KEYS}",
+            "authorization_endpoint": f"{self.url}{AUTHORIZE}?realm=main",
+            "token_endpoint": f"{self.url}{TOKEN}",
+        }
+        self.answers[DISCOVERY] = Answer(json.dumps({**document, **changes}).encode())
+
+    def respond(self, asked: Asked) -> Answer:
+        """Send a browser back with a code, and give a token for it once."""
+        path, _, query = asked.path.partition("?")
+        if path == AUTHORIZE:
+            return self._send_back(dict(parse_qsl(query)))
+        if path == TOKEN and TOKEN not in self.answers:
+            return self._give(dict(parse_qsl(asked.body.decode())), asked.headers.get("authorization", ""))
+        return super().respond(asked)
+
+    def _send_back(self, wanted: dict[str, str]) -> Answer:
+        said = {"state": wanted["state"]}
+        if self.refuses:
+            said |= {"error": self.refuses, "error_description": "<b>not you</b>"}
+        else:
+            code = f"code-{len(self.codes) + len(self.used)}"
+            self.codes[code] = wanted
+            said["code"] = code
+        return Answer(status=302, headers=(("Location", f"{wanted['redirect_uri']}?{urlencode(said)}"),))
+
+    def _give(self, form: dict[str, str], authorization: str) -> Answer:
+        self.used.append(form)
+        wanted = self.codes.pop(form.get("code", ""), None)
+        pair = f"{quote_plus(CLIENT)}:{quote_plus(CLIENT_SECRET)}".encode()
+        if authorization != f"Basic {base64.b64encode(pair).decode()}":
+            return Answer(b'{"error": "invalid_client"}', 401)
+        challenge = (
+            base64.urlsafe_b64encode(sha256(form.get("code_verifier", "").encode()).digest()).decode().rstrip("=")
+        )
+        if (
+            wanted is None
+            or form["redirect_uri"] != wanted["redirect_uri"]
+            or (wanted["code_challenge_method"], wanted["code_challenge"]) != ("S256", challenge)
+        ):
+            return Answer(b'{"error": "invalid_grant"}', 400)
+        changes = {"aud": CLIENT, "nonce": wanted["nonce"], **self.changes}
+        token = self.issuer.token(self.claims, **changes)
+        return Answer(json.dumps({"id_token": token, "access_token": "x", "token_type": "Bearer"}).encode())
+
+
+@contextmanager
+def signing_in() -> Iterator[Provider]:
+    """An issuer on the loopback with which people sign in."""
+    provider = Provider()
+    with web.serving(provider):
+        yield provider

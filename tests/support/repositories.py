@@ -9,6 +9,7 @@ from chartrepo.building import sync_or_build
 from chartrepo.catalog import Catalog, open_catalog
 from chartrepo.core.index import Form
 from chartrepo.deletions import Deletions
+from chartrepo.findable import Findable
 from chartrepo.indexes import Indexes
 from chartrepo.judging import judge_again
 from chartrepo.maintenance import reindex
@@ -50,6 +51,8 @@ class Shop:
         state: where the server's own state lies.
         overwrite: when a version may be replaced.
         policing: the policies that charts are held to.
+        database: the address of the catalog; empty for a file in the folder.
+        writes_are_safe: whether the storage keeps two writers apart.
     """
 
     folder: Path
@@ -58,13 +61,15 @@ class Shop:
     overwrite: Overwrite = Overwrite.FORCE
     clock: Clock = field(default_factory=Clock)
     policing: Policing = field(default_factory=Policing)
+    database: str = ""
+    writes_are_safe: bool = True
     storage: FaultyStorage = field(init=False)
     catalog: Catalog = field(init=False)
 
     def __post_init__(self) -> None:
         _open.append(self)
         self.storage = FaultyStorage(self.inner)
-        self.catalog = _catalog(self.folder)
+        self.catalog = _catalog(self.folder, self.database)
 
     def close(self) -> None:
         """Close the catalog's connections."""
@@ -80,6 +85,7 @@ class Shop:
             clock=self.clock,
             look=look,
             policing=self.policing,
+            writes_are_safe=self.writes_are_safe,
         )
 
     def police(self, text: str) -> None:
@@ -108,7 +114,7 @@ class Shop:
         self.catalog.close()
         for file in self.folder.glob("catalog*"):
             file.unlink()
-        self.catalog = _catalog(self.folder)
+        self.catalog = _catalog(self.folder, self.database)
         self.build()
 
     def reindex(self) -> None:
@@ -116,6 +122,17 @@ class Shop:
 
     def sync(self) -> Report:
         return sync(self.repositories)
+
+    def make_findable(self) -> None:
+        """Do what the background does until all charts can be found."""
+        findable = Findable(self.repositories)
+        while self.is_behind():
+            findable.work()
+
+    def is_behind(self) -> bool:
+        """Whether charts are still to be made findable."""
+        with self.catalog.documents.looking() as looking:
+            return looking.is_behind()
 
     def publish(self, data: bytes | None = None, signature: bytes | None = None, **others: object) -> Published:
         """Publish a package; `app` 1.0.0 unless told otherwise."""
@@ -145,8 +162,9 @@ class Shop:
         ]
 
 
-def _catalog(folder: Path) -> Catalog:
-    return open_catalog(f"sqlite:///{folder}/catalog.sqlite", lock_dir=folder / "locks", storage_id="the storage")
+def _catalog(folder: Path, database: str) -> Catalog:
+    url = database or f"sqlite:///{folder}/catalog.sqlite"
+    return open_catalog(url, lock_dir=folder / "locks", storage_id="the storage")
 
 
 _open: list[Shop] = []

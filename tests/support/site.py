@@ -13,11 +13,16 @@ from werkzeug.test import Client, TestResponse
 from chartrepo import assembly
 from chartrepo.access import SigningKeys
 from chartrepo.audit import Audit, Journal, Records, Spool, Unaudited
+from chartrepo.catalog import PullView
 from chartrepo.configuration import load
 from chartrepo.http.app import Services, create_app
+from chartrepo.icons import Icons, KeptIcons, PublicWeb
 from chartrepo.metrics import Unmeasured, UploadResult
+from chartrepo.pulls import Counting, Gathering, Uncounted
+from chartrepo.pulls import Ledger as PullLedger
 from chartrepo.repository import Overwrite
 from chartrepo.sync import Report, sync_now
+from tests.support import documented
 from tests.support.repositories import Shop
 
 Headers = Mapping[str, str]
@@ -66,9 +71,10 @@ class Site:
         ledger: what the metrics were told.
         lines: the access log.
         spool: where audit records wait.
+        gathering: takes counts of pulls to where they are shown.
     """
 
-    def __init__(self, shop: Shop, **settings: Any) -> None:
+    def __init__(self, shop: Shop, *, web: PublicWeb | None = None, **settings: Any) -> None:
         self.shop = shop
         defaults = load({}, {}, Path.read_text).settings
         changes = settings if settings.keys() & CREDENTIALS else {**OPEN, **settings}
@@ -77,6 +83,9 @@ class Site:
         self.ledger = Ledger()
         self.lines: list[Line] = []
         self.spool = Spool(shop.folder / "audit-spool")
+        counts, view = shop.folder / "pull-counts", PullView(shop.folder / "pull-counts")
+        pulls = PullLedger(shop.state)
+        self.gathering = Gathering(counts, pulls, view, own=pulls, is_there=lambda _: True)
         uploads = shop.folder / "uploads"
         uploads.mkdir(exist_ok=True)
         registry = assembly.registry(self.settings, GROUND, shop.repositories, shop.state)
@@ -101,9 +110,13 @@ class Site:
                 if self.settings.audit
                 else Unaudited(),
                 records=Records(Journal(shop.state), self.spool, now=shop.clock) if self.settings.audit else None,
+                standing=assembly.standing(self.settings, GROUND, self.ledger),
+                counting=Counting(counts, clock=shop.clock) if self.settings.pulls else Uncounted(),
+                pulls=view if self.settings.pulls else None,
+                icons=Icons(KeptIcons(shop.folder / "icons"), web),
             ),
         )
-        self._client = Client(self.app)
+        self._client = Client(self.app, use_cookies=False)
         self.always: dict[str, str] = {}
 
     def by(self, user: str, password: str) -> "Site":
@@ -124,10 +137,11 @@ class Site:
         self.lines.append(Line(method, path, status, size, agent, request))
 
     def ask(self, method: str, path: str, *, headers: Headers | None = None, **options: Any) -> TestResponse:
-        """Send one request, and read its answer to the end."""
+        """Send one request, and read its answer to the end. It has to be one that the API's document knows."""
         response = self._client.open(path, method=method, headers={**self.always, **(headers or {})}, **options)
         response.get_data()
         response.close()
+        documented.check(self.ledger.requests[-1][0], method, response)
         return response
 
     def get(self, path: str, **headers: str) -> TestResponse:

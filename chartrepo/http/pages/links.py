@@ -5,8 +5,9 @@ The kind of page comes first, then the repository, then the chart with its versi
 its name, and no version has one.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from chartrepo.core.errors import InvalidName, InvalidVersion
@@ -16,8 +17,25 @@ from chartrepo.http.errors import NoSuchPath
 
 UI: Final = "/ui"
 STATIC: Final = "/static"
+FEED: Final = f"{UI}/feed"
+SIGN_IN: Final = "sign-in"
+SIGN_OUT: Final = "sign-out"
+_NO_NEXT: Final = (SIGN_IN, SIGN_OUT)
+_NEXT: Final = re.compile(r"[!-\[\]-~]+")
+"""ASCII that can be seen, without a backslash."""
+_LONGEST_NEXT: Final = 2000
 _SAFE: Final = "/+~"
 """Besides letters, digits and `._-`, what stands in a path as it is."""
+
+
+def is_page(path: str) -> bool:
+    """Return whether a path is that of a page, so that people see what is answered."""
+    return path == UI or path.startswith(f"{UI}/")
+
+
+def is_for_people(path: str) -> bool:
+    """Return whether people see what is answered at a path. A feed is read by programs, who are told as programs."""
+    return is_page(path) and path != FEED and not path.startswith(f"{FEED}/")
 
 
 class ChartPath(NamedTuple):
@@ -65,6 +83,11 @@ class Links:
         self._context = context_path
 
     @property
+    def context(self) -> str:
+        """The path under which everything is served; empty, or as `/charts`."""
+        return self._context
+
+    @property
     def home(self) -> str:
         """Of the first page."""
         return f"{self._ui}/"
@@ -74,9 +97,32 @@ class Links:
         path = f"{self._ui}/{kind}" + (f"/{quote(rest, safe=_SAFE)}" if rest else "")
         return with_query(path, query)
 
+    def search(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Of a search with these parameters, of which some may be there several times."""
+        return f"{self._ui}/search" + (f"?{urlencode(pairs)}" if pairs else "")
+
+    def here(self, environ: Mapping[str, Any]) -> str:
+        """Of the page that a request asks for, with its query."""
+        path = quote(str(environ["PATH_INFO"]).encode("latin-1", "replace"), safe=f"{_SAFE}@")
+        query = environ.get("QUERY_STRING")
+        return f"{self._context}{path}?{query}" if query else f"{self._context}{path}"
+
+    def is_next(self, address: str) -> bool:
+        """Return whether somebody who has signed in can be sent to an address: a page of ours, and no other.
+
+        Browsers take a backslash for `/`, pass over line ends, and take what begins with `//` for another host.
+        """
+        path = address.partition("?")[0].partition("#")[0]
+        return (
+            len(address) <= _LONGEST_NEXT
+            and _NEXT.fullmatch(address) is not None
+            and address.startswith(f"{self._ui}/")
+            and not any(path == f"{self._ui}/{kind}" or path.startswith(f"{self._ui}/{kind}/") for kind in _NO_NEXT)
+        )
+
     def repository(self, name: str, **query: str | int | None) -> str:
-        """Of a repository; an empty name is that of the root."""
-        return self.page("repositories", name, **query)
+        """Of a repository. An empty name is that of the root: without the slash it is the list of all."""
+        return self.page("repositories", name, **query) if name else with_query(f"{self._ui}/repositories/", query)
 
     def chart(
         self, repository: str, chart: str, version: str | None = None, *, tab: str = "charts", **query: str | int | None
@@ -85,6 +131,18 @@ class Links:
         name = quote(chart, safe="+~") + (f"@{quote(version, safe='+~')}" if version else "")
         where = f"{quote(repository, safe=_SAFE)}/" if repository else ""
         return with_query(f"{self._ui}/{tab}/{where}{name}", query)
+
+    def feed(self, repository: str | None = None, chart: str | None = None) -> str:
+        """Of the feed of a chart, of a repository, or of everything."""
+        if repository is None:
+            return self.page("feed")
+        if chart is None:
+            return self.page("feed/repositories", repository)
+        return self.chart(repository, chart, tab="feed/charts")
+
+    def below_ui(self, path: str) -> str:
+        """Of a page by its path below the context path, as a request has it."""
+        return f"{self._context}{quote(path, safe=_SAFE)}"
 
     def package(self, repository: str, file: str) -> str:
         """Of a package, or of the provenance beside it."""

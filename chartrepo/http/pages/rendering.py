@@ -10,9 +10,10 @@ from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
 from chartrepo.http.addresses import Addresses
-from chartrepo.http.auth import VISITOR, Visitor
+from chartrepo.http.auth import VISITOR, Visitor, is_signed_in
 from chartrepo.http.pages.assets import Assets
-from chartrepo.http.pages.links import Links
+from chartrepo.http.pages.links import SIGN_IN, Links
+from chartrepo.http.pages.notices import notice_of
 from chartrepo.http.pages.wording import exact, time_tag
 from chartrepo.version import __version__
 from chartrepo.wording import counted, shown_size
@@ -42,11 +43,15 @@ class Person:
         name: as `user:ada`; empty for nobody in particular.
         publishes: whether there is anything that this one may publish.
         administers: whether this one may do everything.
+        sign_in: where to sign in, and come back; empty where nobody can, or this one has.
+        signed_in: whether this one can sign out.
     """
 
     name: str
     publishes: bool
     administers: bool
+    sign_in: str = ""
+    signed_in: bool = False
 
 
 class Pages:
@@ -59,6 +64,7 @@ class Pages:
         context_path: under which everything is served.
         oci_prefix: what stands before the names of repositories in OCI.
         public_url: the address that the settings say, with the context path; empty for the one that is asked under.
+        can_sign_in: tells whether there is anybody who could.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Pages:
         context_path: str,
         oci_prefix: str,
         public_url: str,
+        can_sign_in: Callable[[], bool],
         now: Callable[[], float] = time.time,
     ) -> None:
         self.links = links
@@ -78,6 +85,7 @@ class Pages:
         self._context_path = context_path
         self._oci_prefix = oci_prefix
         self._public_url = public_url
+        self._can_sign_in = can_sign_in
         self._now = now
 
     def set_up(self, app: Flask) -> None:
@@ -106,18 +114,32 @@ class Pages:
         """
         now = self._now()
         text = render_template(
-            template, person=self.person(), time_tag=lambda seconds: time_tag(seconds, now), **values
+            template,
+            notice=notice_of(request.args),
+            person=self.person(),
+            time_tag=lambda seconds: time_tag(seconds, now),
+            **values,
         )
         return self._page(text.encode("utf-8", "replace"), status, headers)
 
-    @staticmethod
-    def person() -> Person:
+    def person(self) -> Person:
         """Return who asks."""
-        visitor: Visitor | None = request.environ.get(VISITOR)
-        if visitor is None:
-            return Person("", publishes=False, administers=False)
-        name = visitor.caller.name if visitor.is_known else ""
-        return Person(name, publishes=visitor.publishes_somewhere, administers=visitor.administers)
+        environ = request.environ
+        visitor: Visitor | None = environ.get(VISITOR)
+        if visitor is not None and visitor.is_known:
+            return Person(
+                visitor.caller.name,
+                publishes=visitor.publishes_somewhere,
+                administers=visitor.administers,
+                signed_in=is_signed_in(environ),
+            )
+        back = self.links.here(environ) if request.method == "GET" else None
+        return Person(
+            "",
+            publishes=visitor is not None and visitor.publishes_somewhere,
+            administers=visitor is not None and visitor.administers,
+            sign_in=self.links.page(SIGN_IN, next=back) if self._can_sign_in() else "",
+        )
 
     def repository_url(self, repository: str) -> str:
         """Return what `helm repo add` is told for a repository."""

@@ -9,13 +9,12 @@ from chartrepo.contents import ContentsCache
 from chartrepo.core.errors import InvalidName
 from chartrepo.core.names import check_repository
 from chartrepo.http.pages.assets import Assets
-from chartrepo.http.pages.errors import ErrorPages
+from chartrepo.http.pages.errors import ErrorPages, names_html
 from chartrepo.http.pages.links import UI, Links
 from chartrepo.http.pages.rendering import Pages
 from chartrepo.repository import Repositories
 
 _MOVED: Final = {"Vary": "Accept", "Cache-Control": "no-store"}
-_HTML: Final = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Site:
 
         That tells nobody whether there is such a repository.
         """
-        if request.method not in {"GET", "HEAD"} or not _names_html():
+        if request.method not in {"GET", "HEAD"} or not names_html():
             return None
         name = request.path.strip("/")
         try:
@@ -57,6 +56,13 @@ class Site:
         except InvalidName:
             return None
         return self._moved(self.links.repository(name) if name else self.links.home)
+
+    @staticmethod
+    def moved(to: str) -> Response:
+        """Return the answer to a form that sends the browser on to a page, so that no reload sends the form again."""
+        response = Response(status=303, headers={"Cache-Control": "no-store", "Location": to})
+        response.autocorrect_location_header = False
+        return response
 
     def _to_home(self) -> Response:
         return self._moved(self.links.home)
@@ -66,7 +72,3 @@ class Site:
         response = Response(status=302, headers={**_MOVED, "Location": to})
         response.autocorrect_location_header = False
         return response
-
-
-def _names_html() -> bool:
-    return any(kind.lower() == _HTML and quality > 0 for kind, quality in request.accept_mimetypes)

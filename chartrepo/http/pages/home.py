@@ -1,0 +1,95 @@
+"""The first page: a search field, what was published last, and what to do where there is nothing yet."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+from flask import Flask, Response, request
+
+from chartrepo.catalog.browsing import Publication
+from chartrepo.core.permissions import Action
+from chartrepo.http.auth import Visitor, visitor_of
+from chartrepo.http.pages.links import UI
+from chartrepo.http.pages.site import Site
+from chartrepo.http.searches import readable_by_caller
+from chartrepo.searching import Query, Search, Sort
+
+_RECENT: Final = 10
+_LOOKED_AT: Final = 1_000
+"""Publications that are looked at for some that the caller may read; after them, charts are."""
+_REPOSITORIES: Final = 24
+_CHARTS_LOOKED_AT: Final = 500
+_FIRST_CHART: Final = "hello"
+
+
+class HomePage:
+    """Shows the first page.
+
+    Args:
+        site: that the page is of.
+        search: finds charts.
+        has_credentials: tells whether anybody can be known to this server.
+    """
+
+    def __init__(self, site: Site, search: Search, *, has_credentials: Callable[[], bool]) -> None:
+        self._site = site
+        self._search = search
+        self._browsing = site.repositories.catalog.browsing
+        self._has_credentials = has_credentials
+
+    def register(self, app: Flask) -> None:
+        """Add the route to an application."""
+        app.add_url_rule(f"{UI}/", "home", self.view, methods=["GET"])
+
+    def view(self) -> Response:
+        """GET of the page."""
+        visitor = visitor_of(request.environ)
+        recent = self._recent()
+        repositories = list(islice(self._repositories(visitor), _REPOSITORIES + 1))
+        pages = self._site.pages
+        scheme, _, host = pages.origin().partition("://")
+        return pages.render(
+            "home.html",
+            recent=recent,
+            repositories=repositories[:_REPOSITORIES],
+            more_repositories=len(repositories) > _REPOSITORIES,
+            reads=visitor.reads_somewhere,
+            publishes=visitor.publishes_somewhere,
+            known=visitor.is_known,
+            has_credentials=self._has_credentials(),
+            needs_credential=not self._anybody_publishes(visitor),
+            chart=_FIRST_CHART,
+            upload_url=f"{pages.base_url()}/api/charts",
+            push_url=pages.oci_url(""),
+            host=host,
+            plain_http=scheme == "http",
+            repository_url=pages.repository_url(""),
+        )
+
+    @staticmethod
+    def _anybody_publishes(visitor: Visitor) -> bool:
+        return not visitor.is_known and visitor.publishes_somewhere
+
+    def _recent(self) -> list[Publication]:
+        """Return what was published last, and may be read."""
+        readable = readable_by_caller()
+        looked_at = islice(self._browsing.recent(), _LOOKED_AT if readable is not None else _RECENT)
+        found = list(
+            islice((each for each in looked_at if readable is None or readable(each.repository, each.name)), _RECENT)
+        )
+        if len(found) == _RECENT or readable is None:
+            return found
+        # Of so much nearly nothing may be read: what may be is looked for.
+        hits = self._search.find(Query(sort=Sort.NEWEST, size=_RECENT), readable).hits
+        more = [Publication(hit.repository, hit.name, hit.version, hit.created) for hit in hits]
+        return sorted({*found, *more}, key=lambda each: (-each.created, each.repository, each.name))[:_RECENT]
+
+    def _repositories(self, visitor: Visitor) -> Iterator[str]:
+        """Give the names of repositories that hold something which may be read."""
+        for name in self._browsing.names_of_repositories():
+            if visitor.reads_everything or visitor.reads_all(name, None):
+                yield name
+            elif visitor.reads_somewhere:
+                charts = islice(self._browsing.charts(name, None), _CHARTS_LOOKED_AT)
+                if any(visitor.may(Action.READ, name, chart.name) for chart in charts):
+                    yield name
