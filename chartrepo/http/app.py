@@ -42,6 +42,7 @@ from chartrepo.http.pages import api_page, assets, issuer_sign_in, sign_in
 from chartrepo.http.pages.api_page import ApiPage
 from chartrepo.http.pages.artifacts import ArtifactPages
 from chartrepo.http.pages.assets import Assets
+from chartrepo.http.pages.chart import ChartPage
 from chartrepo.http.pages.chart_tabs import ChartTabs
 from chartrepo.http.pages.compare import ComparePage
 from chartrepo.http.pages.delete import DeletePages
@@ -201,6 +202,7 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     ).register(app)
 
     site.register(app)
+    ChartPage(site, services.directory, publishers).register(app)
     ChartTabs(site, services.registry).register(app)
     ComparePage(site, comparing).register(app)
     search = Search(services.repositories.catalog)
