@@ -60,7 +60,10 @@ HOMES: Final = {
     "referencing": ("chartrepo.schemas",),
     "jwt": ("chartrepo.access",),
     "pysequoia": ("chartrepo.trust.openpgp",),
-    "pygments": ("chartrepo.http.pages.code",),
+    "markdown_it": ("chartrepo.markup",),
+    "mdit_py_plugins": ("chartrepo.markup.markdown",),
+    "nh3": ("chartrepo.markup.cleaning",),
+    "pygments": ("chartrepo.http.pages.code", "chartrepo.markup.highlighting"),
     "PIL": ("chartrepo.icons.pictures",),
     "cryptography": ("chartrepo.access", "chartrepo.trust.cosign"),
 }

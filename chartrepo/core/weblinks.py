@@ -8,6 +8,8 @@ LONGEST: Final = 2048
 """In characters. Browsers take more; nobody types it."""
 _WEB: Final = frozenset({"http", "https"})
 _MAIL: Final = "mailto"
+SCHEMES: Final = _WEB | {_MAIL}
+"""What an address may begin with."""
 _HOST: Final = re.compile(r"[^\s/?#@\\]+(?:@[^\s/?#@\\]+)?")
 
 

@@ -124,15 +124,14 @@ def _distinct(links: Iterable[Link]) -> Iterator[Link]:
 
 
 def _people(metadata: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[Person]:
-    known = set[str]()
+    """Give those of Chart.yaml, whom the annotation calls otherwise by their mail address, and those that it adds."""
+    renamed = {each.email: each.name for each in annotations.maintainers(said)}
     for each in metadata.get("maintainers", ()):
         name, email = each.get("name", ""), each.get("email", "")
         link = weblinks.checked(each.get("url", "")) or weblinks.mail_to(email) or ""
-        known.update((name, email))
-        yield Person(name or email, link)
-    for more in annotations.maintainers(said):
-        if not known & {more.name, more.email} - {""}:
-            yield Person(more.name, weblinks.mail_to(more.email) or "")
+        yield Person(renamed.pop(email, "") or name or email, link)
+    for email, name in renamed.items():
+        yield Person(name, weblinks.mail_to(email) or "")
 
 
 def keyed(policing: Policing, record: PackageRecord) -> Keyed | None:

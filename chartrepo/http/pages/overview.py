@@ -1,6 +1,9 @@
 """The first tab of a chart: what it is, how it is installed, its README, and all that is known of the version."""
 
+from typing import Final
+
 from flask import Flask, Response, request
+from markupsafe import Markup
 
 from chartrepo.access import Directory
 from chartrepo.catalog import PackageRecord
@@ -11,16 +14,19 @@ from chartrepo.http.auth import visitor_of
 from chartrepo.http.pages.chart_facts import facts_of, keyed
 from chartrepo.http.pages.chart_frame import ChartFrame, Opened
 from chartrepo.http.pages.links import UI
+from chartrepo.http.pages.raw import RawFiles
 from chartrepo.http.pages.site import Site
 from chartrepo.http.published_by import publisher_of
+from chartrepo.markup.readme import Places, Readme, ReadmeCache
 from chartrepo.publishers import Publishers
 
-_NEWEST = 10
+_NEWEST: Final = 10
 """Versions that are listed."""
+_NAMES_OF_READMES: Final = ("README.md", "README.markdown", "README.txt", "README")
 
 
 class OverviewTab:
-    """The page.
+    """The page, and the pictures in its README.
 
     Args:
         site: that it is of.
@@ -33,21 +39,26 @@ class OverviewTab:
         self._site = site
         self._directory = directory
         self._publishers = publishers
+        self._readmes = ReadmeCache()
 
     def register(self, app: Flask) -> None:
-        """Add the route to an application."""
+        """Add the routes to an application."""
         app.add_url_rule(f"{UI}/charts/<path:rest>", "ui_charts", self.view, methods=["GET"])
+        RawFiles(self._frame).register(app)
 
     def view(self, rest: str) -> Response:
         """GET of what a chart is."""
         opened = self._frame.open(rest)
         record = opened.subject.record
+        readme = self._readme(opened)
         browsing = self._site.repositories.catalog.browsing
         return self._frame.render(
             opened,
             "charts",
             "chart.html",
             ways=ways(self._goal(opened)),
+            readme=readme,
+            readme_html=Markup(readme.html) if readme is not None else None,  # noqa: S704 - it was cleaned
             facts=facts_of(opened.metadata),
             keyed=keyed(self._site.repositories.policing, record),
             publisher=publisher_of(visitor_of(request.environ), self._publishers, record),
@@ -55,6 +66,22 @@ class OverviewTab:
             before=browsing.before(record),
             path="/".join(filter(None, (record.repository, record.name))),
         )
+
+    def _readme(self, opened: Opened) -> Readme | None:
+        """Return the README; None where there is none, or it is too large to be held."""
+        path = opened.contents.find(*_NAMES_OF_READMES)
+        text = opened.contents.text(path) if path is not None else None
+        if path is None or text is None:
+            return None
+        record, links = opened.subject.record, self._site.links
+        where = (record.repository, record.name, record.version)
+        places = Places(
+            path,
+            opened.contents.files.keys(),
+            lambda file: links.chart(*where, tab="files", path=file),
+            lambda file: links.chart(*where, tab="raw", path=file),
+        )
+        return self._readmes.get((record.digest, *where), text, places)
 
     def _goal(self, opened: Opened) -> Goal:
         record, pages = opened.subject.record, self._site.pages
