@@ -21,6 +21,8 @@ from chartrepo.markup.markdown import to_html
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 """How the names of files end that can be shown as pictures."""
 _LARGEST_HTML: Final = 2 * 1024 * 1024
+_MOST_ENTITIES: Final = 40_000
+"""Cleaning takes some microseconds for each."""
 _KEPT: Final = 8 * 1024 * 1024
 """Characters that a process keeps of what it made."""
 
@@ -109,7 +111,7 @@ def render(text: str, places: Places) -> Readme:
 
 def _made(text: str, places: Places) -> str:
     made = to_html(text, is_own=lambda source: places.resolve_picture(source) is not None)
-    if len(made) > _LARGEST_HTML:
+    if len(made) > _LARGEST_HTML or made.count("&") > _MOST_ENTITIES:
         raise TooMuchError
     return clean(made, link=places.resolve_link, picture=places.resolve_picture)
 
