@@ -168,22 +168,54 @@ def create_app(settings: Settings, services: Services) -> Front:
 def _flask(settings: Settings, services: Services, authorizer: Authorizer, auditor: Auditor, cookies: Cookies) -> Flask:
     app = Flask("chartrepo", static_folder=None, template_folder="http/templates")
     spool = Spool(services.uploads)
-    publishing = Publishing(services.repositories, spool, services.metrics)
-    deleting = Deleting(services.repositories, auditor, settings.allow_delete)
     app.request_class = request_class(spool)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     site = _site(settings, services, auditor)
-    comparing = Differences(services.repositories.catalog.browsing, site.contents)
-    publishers = Publishers(services.records)
+    shared = _Shared(
+        site,
+        Publishing(services.repositories, spool, services.metrics),
+        Deleting(services.repositories, auditor, settings.allow_delete),
+        Differences(services.repositories.catalog.browsing, site.contents),
+        Publishers(services.records),
+        Search(services.repositories.catalog),
+    )
+    _add_api(app, settings, services, shared, authorizer=authorizer, auditor=auditor)
+    _add_pages(app, settings, services, shared, authorizer=authorizer)
+    forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
+
+    auditor.register(app)
+    app.before_request(_send_people_to(site))
+    _ask_who_calls(app, authorizer, services.metrics)
+    _check_forms(app, forms)
+    _check_that_views_ask(app)
+    _answer_errors(app, site)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the API and the pages both work with."""
+
+    site: Site
+    publishing: Publishing
+    deleting: Deleting
+    comparing: Differences
+    publishers: Publishers
+    search: Search
+
+
+def _add_api(
+    app: Flask, settings: Settings, services: Services, shared: _Shared, *, authorizer: Authorizer, auditor: Auditor
+) -> None:
     Api(
         services.repositories,
         services.indexes,
-        publishing,
+        shared.publishing,
         sync=services.sync,
-        deleting=deleting,
-        comparing=comparing,
-        publishers=publishers,
+        deleting=shared.deleting,
+        comparing=shared.comparing,
+        publishers=shared.publishers,
         pulls=services.pulls,
     ).register(app)
     TokensApi(services.directory).register(app)
@@ -191,6 +223,9 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
     if services.directory.registry_tokens is not None:
         OciToken(authorizer, services.directory.registry_tokens).register(app)
         Exchange(authorizer, auditor, services.directory.registry_tokens).register(app)
+    SearchApi(shared.search, shared.site.links).register(app)
+    HubSearch(shared.site, shared.search).register(app)
+    OpenApi(shared.site.pages.base_url).register(app)
     ops.Ops(
         services.repositories.catalog,
         services.metrics if settings.admin_port is None else None,
@@ -201,36 +236,26 @@ def _flask(settings: Settings, services: Services, authorizer: Authorizer, audit
         addresses=auditor.addresses,
     ).register(app)
 
+
+def _add_pages(app: Flask, settings: Settings, services: Services, shared: _Shared, *, authorizer: Authorizer) -> None:
+    site, directory = shared.site, services.directory
     site.register(app)
-    OverviewTab(site, services.directory, publishers).register(app)
+    HomePage(site, shared.search, has_credentials=lambda: directory.has_credentials).register(app)
+    SearchPage(site, shared.search).register(app)
+    OverviewTab(site, directory, shared.publishers).register(app)
     ChartTabs(site, services.registry).register(app)
-    ComparePage(site, comparing).register(app)
-    search = Search(services.repositories.catalog)
-    SearchApi(search, site.links).register(app)
-    SearchPage(site, search).register(app)
-    HomePage(site, search, has_credentials=lambda: services.directory.has_credentials).register(app)
-    forms = _sign_in(app, site, services.directory, authorizer=authorizer, auditor=auditor, cookies=cookies)
-    OwnTokens(site, services.directory).register(app)
-    downloads.register(app)
-    Feeds(site, publishers).register(app)
-    OpenApi(site.pages.base_url).register(app)
-    ApiPage(site, authorizer).register(app)
-    HubSearch(site, search).register(app)
-    RepositoryPages(site, services.directory, settings.allow_overwrite, settings.allow_delete).register(app)
-    PublishPages(site, publishing, settings.allow_overwrite).register(app)
-    DeletePages(site, deleting).register(app)
-    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
-    StatusPage(site, services.standing, services.directory, services.records, services.sync).register(app)
+    ComparePage(site, shared.comparing).register(app)
     IconPages(site, services.icons).register(app)
     PullsShown(services.pulls).register(app)
-
-    auditor.register(app)
-    app.before_request(_send_people_to(site))
-    _ask_who_calls(app, authorizer, services.metrics)
-    _check_forms(app, forms)
-    _check_that_views_ask(app)
-    _answer_errors(app, site)
-    return app
+    Feeds(site, shared.publishers).register(app)
+    downloads.register(app)
+    PublishPages(site, shared.publishing, settings.allow_overwrite).register(app)
+    DeletePages(site, shared.deleting).register(app)
+    RepositoryPages(site, directory, settings.allow_overwrite, settings.allow_delete).register(app)
+    ArtifactPages(site, services.registry, settings.allow_delete).register(app)
+    StatusPage(site, services.standing, directory, services.records, services.sync).register(app)
+    OwnTokens(site, directory).register(app)
+    ApiPage(site, authorizer).register(app)
 
 
 def _sign_in(
