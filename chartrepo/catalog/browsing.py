@@ -26,15 +26,6 @@ class ChartStatus(NamedTuple):
     size: int
 
 
-class Publication(NamedTuple):
-    """A version that was published, when, in seconds since the epoch."""
-
-    repository: str
-    name: str
-    version: str
-    created: int
-
-
 class Stamp(NamedTuple):
     """What a repository, or all of them, are at: two that are equal stand for the same content.
 
@@ -169,18 +160,6 @@ class Browsing:
             if len(found) < _AT_ONCE:
                 return
             after = found[-1].name
-
-    def recent(self) -> Iterator[Publication]:
-        """Give what was published, the last one first, as it is asked for."""
-        offset = 0
-        while True:
-            with self._reading() as session:
-                values = {"limit": _AT_ONCE, "offset": offset}
-                found = [Publication(*row) for row in session.rows(self._queries.last_published, values)]
-            yield from found
-            if len(found) < _AT_ONCE:
-                return
-            offset += _AT_ONCE
 
     def names_of_repositories(self, *, after: str | None = None) -> Iterator[str]:
         """Give the names of repositories that hold something, in their order, as they are asked for."""

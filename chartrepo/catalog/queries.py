@@ -214,13 +214,6 @@ class Queries:
             .offset(_ZERO)
         )
         self.count_of_versions = self._text(sa.select(charts.c.versions).where(_where(charts, "repository", "name")))
-        # limit, offset
-        self.last_published = self._text(
-            sa.select(*_columns(packages, "repository", "name", "version", "created"))
-            .order_by(packages.c.created.desc(), packages.c.repository.desc(), packages.c.file.desc())
-            .limit(limit)
-            .offset(offset)
-        )
         # last: the name of a repository; first: whether there was none before; limit
         repositories = self._tables.repositories
         holds = sa.exists().where(charts.c.repository == repositories.c.name, charts.c.versions > _ZERO)

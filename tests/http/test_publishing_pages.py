@@ -285,7 +285,7 @@ class TestDelete:
     def test_a_word_in_an_address_says_nothing_but_ours(self, admin: Site) -> None:
         for word in ("<script>", "You have won", "deleted2", ""):
             shown = admin.ask("GET", f"/ui/repositories?done={word}", headers=HTML)
-            assert 'role="status"' not in shown.text
+            assert 'class="box good" role="status"' not in shown.text
             assert word not in text_of(shown.text) or not word
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
 
-from chartrepo.catalog.browsing import Publication
+from chartrepo.catalog import PackageRecord
+from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.permissions import Action
+from chartrepo.core.search import Hit
 from chartrepo.http.auth import Visitor, visitor_of
 from chartrepo.http.pages.links import UI
 from chartrepo.http.pages.site import Site
@@ -15,11 +17,22 @@ from chartrepo.http.searches import readable_by_caller
 from chartrepo.searching import Query, Search, Sort
 
 _RECENT: Final = 10
-_LOOKED_AT: Final = 1_000
-"""Publications that are looked at for some that the caller may read; after them, charts are."""
+_LOOKED_AT: Final = 40
+"""Versions that are looked at for so many charts: of some, several were published together."""
 _REPOSITORIES: Final = 24
 _CHARTS_LOOKED_AT: Final = 500
 _FIRST_CHART: Final = "hello"
+
+
+class Recent(NamedTuple):
+    """A chart of which a version was published lately; fields as in `PackageRecord`, and what its metadata says."""
+
+    repository: str
+    name: str
+    version: str
+    created: int
+    description: str
+    icon: str
 
 
 class HomePage:
@@ -70,19 +83,15 @@ class HomePage:
     def _anybody_publishes(visitor: Visitor) -> bool:
         return not visitor.is_known and visitor.publishes_somewhere
 
-    def _recent(self) -> list[Publication]:
-        """Return what was published last, and may be read."""
+    def _recent(self) -> list[Recent]:
+        """Return the charts of which the caller may read what was published last."""
         readable = readable_by_caller()
-        looked_at = islice(self._browsing.recent(), _LOOKED_AT if readable is not None else _RECENT)
-        found = list(
-            islice((each for each in looked_at if readable is None or readable(each.repository, each.name)), _RECENT)
-        )
-        if len(found) == _RECENT or readable is None:
-            return found
-        # Of so much nearly nothing may be read: what may be is looked for.
-        hits = self._search.find(Query(sort=Sort.NEWEST, size=_RECENT), readable).hits
-        more = [Publication(hit.repository, hit.name, hit.version, hit.created) for hit in hits]
-        return sorted({*found, *more}, key=lambda each: (-each.created, each.repository, each.name))[:_RECENT]
+        found = [_of_record(record) for record in self._browsing.latest(_LOOKED_AT, readable=readable)]
+        if readable is not None and len(found) < _RECENT:
+            # Of so much nearly nothing may be read: what may be is looked for.
+            found += map(_of_hit, self._search.find(Query(sort=Sort.NEWEST, size=_RECENT), readable).hits)
+        charts = {(each.repository, each.name): each for each in reversed(found)}
+        return sorted(charts.values(), key=lambda each: (-each.created, each.repository, each.name))[:_RECENT]
 
     def _repositories(self, visitor: Visitor) -> Iterator[str]:
         """Give the names of repositories that hold something which may be read."""
@@ -93,3 +102,13 @@ class HomePage:
                 charts = islice(self._browsing.charts(name, None), _CHARTS_LOOKED_AT)
                 if any(visitor.may(Action.READ, name, chart.name) for chart in charts):
                     yield name
+
+
+def _of_record(record: PackageRecord) -> Recent:
+    metadata = metadata_of(record.entry_json)
+    said = (metadata.get("description", ""), metadata.get("icon", ""))
+    return Recent(record.repository, record.name, record.version, record.created, *said)
+
+
+def _of_hit(hit: Hit) -> Recent:
+    return Recent(hit.repository, hit.name, hit.version, hit.created, hit.description, "")

@@ -45,13 +45,7 @@ class IconPages:
         app.jinja_env.globals |= {
             "fetches_icons": self._icons.fetches,
             "may_have_icon": self._icons.may_have,
-            "version_may_have_icon": self._version_may_have,
         }
-
-    def _version_may_have(self, repository: str, chart: str, version: str) -> bool:
-        """Tell it of a version of which nothing else is known."""
-        record = self._site.repositories.catalog.browsing.version(repository, chart, version)
-        return record is not None and self._icons.may_have(metadata_of(record.entry_json).get("icon"))
 
     def view(self, rest: str) -> Response:
         """GET of the icon of a chart; its initial where it has none, or none for now."""
