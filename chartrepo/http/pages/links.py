@@ -25,6 +25,8 @@ SIGN_OUT: Final = "sign-out"
 _NO_NEXT: Final = (SIGN_IN, SIGN_OUT)
 _NEXT: Final = re.compile(r"[!-\[\]-~]+")
 """ASCII that can be seen, without a backslash."""
+_DOTS: Final = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
+"""A part of a path by which browsers take another one, or go up."""
 _LONGEST_NEXT: Final = 2000
 _SAFE: Final = "/+~"
 """Besides letters, digits and `._-`, what stands in a path as it is."""
@@ -112,13 +114,15 @@ class Links:
     def is_next(self, address: str) -> bool:
         """Return whether somebody who has signed in can be sent to an address: a page of ours, and no other.
 
-        Browsers take a backslash for `/`, pass over line ends, and take what begins with `//` for another host.
+        Browsers take a backslash for `/`, pass over line ends, take what begins with `//` for another host, and go up
+        at `..`, which leads out of the context path to whatever else has this host.
         """
         path = address.partition("?")[0].partition("#")[0]
         return (
             len(address) <= _LONGEST_NEXT
             and _NEXT.fullmatch(address) is not None
             and address.startswith(f"{self._ui}/")
+            and not any(map(_DOTS.fullmatch, path.split("/")))
             and not any(path == f"{self._ui}/{kind}" or path.startswith(f"{self._ui}/{kind}/") for kind in _NO_NEXT)
         )
 
