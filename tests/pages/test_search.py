@@ -130,6 +130,19 @@ def test_the_field_in_the_header_shows_the_first_results_as_one_types(chromium: 
         page.wait_for_url(f"{server.url}/ui/search?q=datab")
 
 
+@pytest.mark.parametrize("path", ["/ui/repositories/platform", "/ui/api"])
+def test_the_field_in_the_header_works_where_a_page_calls_something_else_a_search(
+    chromium: Browser, server: Server, path: str
+) -> None:
+    with browser.page(chromium) as page:
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{server.url}{path}")
+        page.get_by_role("searchbox", name="Search charts").fill("datab")
+        expect(page.locator("#bar-results a")).to_have_count(5)
+        assert said == []
+
+
 def test_a_chart_that_was_published_a_moment_ago_is_found_soon(chromium: Browser, server: Server) -> None:
     publish(server, package("newcomer", description="fresh from the press"))
     began = time.monotonic()

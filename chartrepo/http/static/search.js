@@ -1,7 +1,7 @@
 // Results as one types. Without it the form is sent, and the same page comes.
 
 // ---- on the first page and that of the search: the page itself changes
-const form = document.getElementById("search");
+const form = document.querySelector("form#search"); // other pages call other things so
 const status = document.getElementById("said");
 const PAUSE = 150; // milliseconds after the last key
 let timer = 0;
