@@ -327,6 +327,20 @@ class TestRepositories:
         assert '<a href="/ui/repositories/">root repository</a>' in admin.get("/ui/repositories").text
         assert "Root repository" in text_of(admin.get("/ui/repositories/").text)
 
+    def test_no_link_leads_a_session_where_none_counts(self, shop: Shop, site: Site) -> None:
+        """An index behind a credential is named, and not linked: a browser would ask for a password there."""
+        write_rules(
+            shop.folder / "rules.yaml", [(["anonymous"], ["read"], ["public/**"]), (["user:ada"], ["read"], ["**"])]
+        )
+        for repository in ("public", "team"):
+            shop.publish(package("web", icon="x"), repository=repository)
+        ada = site.by("ada", "secret")
+        assert 'href="/public/index.yaml"' in ada.get("/ui/repositories/public").text
+        shown = ada.get("/ui/repositories/team").text
+        assert "/team/index.yaml" in shown
+        assert 'href="/team/index.yaml"' not in shown
+        assert 'href="/api/' not in site.by("admin", "secret").get("/ui/status").text
+
     def test_more_than_a_page_are_on_the_next_one(
         self, shop: Shop, admin: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
