@@ -106,7 +106,11 @@ def test_a_package_is_published_by_drop(chromium: Browser, server: Server) -> No
 
         found.get_by_role("button", name="Publish").click()
 
-        page.wait_for_url("**/ui/charts/team/web@1.0.0?done=published")
+        page.wait_for_url("**/ui/charts/team/web@1.0.0")
+        done = page.get_by_role("status").filter(has_text="It was published.")
+        expect(done).to_be_visible()
+        page.reload()
+        expect(done).to_have_count(0)
         assert versions(server, "team", "web") != []
 
 
@@ -120,6 +124,15 @@ def test_a_refusal_is_shown_as_written_and_all_at_once(chromium: Browser, server
         expect(alert).to_contain_text("icon is missing: write it")
         expect(page.get_by_role("region", name="This would be published")).to_be_hidden()
         assert browser.findings(page) == []
+
+
+def test_dots_in_the_name_of_a_repository_are_refused_as_such(chromium: Browser, server: Server) -> None:
+    with signed_in(chromium, server) as page:
+        page.goto(f"{server.url}/ui/publish")
+        page.get_by_label("Repository").fill("../team")
+        choose(page, package("web", icon=ICON))
+        page.get_by_role("button", name="Check it").click()
+        expect(page.get_by_role("alert")).to_contain_text("'../team' cannot name a repository")
 
 
 def test_several_packages_at_once_are_not_guessed_at(chromium: Browser, server: Server) -> None:
@@ -143,7 +156,7 @@ def test_a_version_is_replaced_only_with_the_box(chromium: Browser, server: Serv
         found = page.get_by_role("region", name="This would be published")
         expect(found).to_contain_text("It would replace the version that is there.")
         found.get_by_role("button", name="Publish").click()
-        page.wait_for_url("**/ui/charts/app/web@1.0.0?done=replaced")
+        page.wait_for_url("**/ui/charts/app/web@1.0.0")
         page.goto(f"{server.url}/ui/repositories/app")
         expect(page.get_by_role("main")).to_contain_text("The new one.")
 
@@ -165,7 +178,7 @@ def test_the_keyboard_alone_publishes(chromium: Browser, server: Server) -> None
         while page.evaluate("document.activeElement.id") != "publish-now":
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/ui/charts/keys/web@1.0.0?done=published")
+        page.wait_for_url("**/ui/charts/keys/web@1.0.0")
 
 
 def test_who_was_signed_out_meanwhile_is_told(chromium: Browser, server: Server) -> None:
@@ -187,12 +200,12 @@ def test_a_version_is_deleted_by_typing_its_name(chromium: Browser, server: Serv
         expect(page.get_by_role("alert")).to_contain_text("nothing was deleted")
         page.get_by_label("Type the name of the chart").fill("web")
         page.get_by_role("button", name="Delete this version").click()
-        page.wait_for_url("**/ui/versions/gone/web?done=deleted")
+        page.wait_for_url("**/ui/versions/gone/web")
         page.goto(f"{server.url}/ui/delete/gone/web")
         page.get_by_label("Type the name of the chart").fill("web")
         page.get_by_role("button", name="Delete all versions").click()
-        page.wait_for_url("**/ui/repositories/gone?done=deleted")
-        expect(page.get_by_role("status")).to_contain_text("It was deleted.")
+        page.wait_for_url("**/ui/repositories/gone")
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("It was deleted.")
         assert versions(server, "gone", "web") == []
 
 
@@ -226,8 +239,8 @@ def test_a_sync_is_asked_for_on_the_status_page(chromium: Browser, server: Serve
     with signed_in(chromium, server) as page:
         page.goto(f"{server.url}/ui/status")
         page.get_by_role("button", name="Sync now").click()
-        page.wait_for_url("**/ui/status?done=synced")
-        expect(page.get_by_role("status")).to_contain_text("compared with the storage")
+        page.wait_for_url("**/ui/status")
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("compared with the storage")
         expect(page.get_by_role("region", name="Sync")).to_contain_text("just now")
         expect(page.get_by_role("region", name="Server")).not_to_contain_text("Workers alive 0")
 

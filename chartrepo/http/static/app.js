@@ -14,6 +14,13 @@ if (navigator.clipboard) {
   });
 }
 
+// ---- what was done a moment ago is said once: the address is one to pass on, and to load anew
+const address = new URL(location.href);
+for (const name of ["done", "revoked"]) address.searchParams.delete(name);
+if (address.href !== location.href && document.querySelector("#main > [role=status]")) {
+  history.replaceState(history.state, "", address);
+}
+
 // ---- "/" goes to the search field, as on other sites
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -91,11 +91,16 @@ form.addEventListener("input", forget);
 // ---- sending
 let under = null;
 function send(dry) {
+  const where = repository.value.trim().replace(/^\/+|\/+$/g, "");
+  // A browser would take these parts out of the address, and ask for another one.
+  if (where.split("/").some((part) => part === "." || part === "..")) {
+    refuse([`'${where}' cannot name a repository: no part of it may be '.' or '..'`]);
+    return;
+  }
   if (under) under.abort();
   const data = new FormData();
   data.append("chart", inputs.chart.files[0]);
   if (inputs.prov.files.length) data.append("prov", inputs.prov.files[0]);
-  const where = repository.value.trim().replace(/^\/+|\/+$/g, "");
   const path = where ? `/${where.split("/").map(encodeURIComponent).join("/")}` : "/";
   const query = [dry ? "dry_run" : "", force && force.checked ? "force" : ""].filter(Boolean).join("&");
   const asked = new XMLHttpRequest();
