@@ -213,6 +213,11 @@ class TestPublish:
         assert (answer.status_code, "the storage does not answer" in answer.text) == (503, True)
         assert site.ledger.uploads == ["failed"]
 
+    def test_the_first_commands_are_for_where_one_may_publish(self, site: Site) -> None:
+        assert "/api/REPOSITORY/charts" in site.by("grace", "secret").ask("GET", "/ui/", headers=HTML).text
+        for name in ("ada", "admin"):
+            assert "REPOSITORY" not in site.by(name, "secret").ask("GET", "/ui/", headers=HTML).text
+
     def test_repositories_are_suggested_only_to_who_may_publish_there(self, shop: Shop, site: Site) -> None:
         for repository in ("team", "public", "other"):
             shop.publish(package("web", icon="x"), repository=repository)

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 
 from chartrepo.catalog import PackageRecord
 from chartrepo.core.made_manifests import metadata_of
-from chartrepo.core.permissions import Action
+from chartrepo.core.permissions import Action, Extent
 from chartrepo.core.search import Hit
 from chartrepo.http.auth import Visitor, visitor_of
 from chartrepo.http.pages.links import UI
@@ -22,6 +22,8 @@ _LOOKED_AT: Final = 40
 _REPOSITORIES: Final = 24
 _CHARTS_LOOKED_AT: Final = 500
 _FIRST_CHART: Final = "hello"
+_SOME_REPOSITORY: Final = "REPOSITORY"
+"""In commands of who may publish somewhere, and not into the root."""
 
 
 class Recent(NamedTuple):
@@ -61,6 +63,8 @@ class HomePage:
         repositories = list(islice(self._repositories(visitor), _REPOSITORIES + 1))
         pages = self._site.pages
         scheme, _, host = pages.origin().partition("://")
+        root = not visitor.publishes_somewhere or visitor.extent(Action.PUBLISH, "") is not Extent.NONE
+        first = "" if root else _SOME_REPOSITORY
         return pages.render(
             "home.html",
             recent=recent,
@@ -72,11 +76,12 @@ class HomePage:
             has_credentials=self._has_credentials(),
             needs_credential=not self._anybody_publishes(visitor),
             chart=_FIRST_CHART,
-            upload_url=f"{pages.base_url()}/api/charts",
-            push_url=pages.oci_url(""),
+            some_repository=first,
+            upload_url="/".join(filter(None, (pages.base_url(), "api", first, "charts"))),
+            push_url=pages.oci_url(first),
             host=host,
             plain_http=scheme == "http",
-            repository_url=pages.repository_url(""),
+            repository_url=pages.repository_url(first),
         )
 
     @staticmethod
