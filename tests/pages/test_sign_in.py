@@ -117,7 +117,7 @@ def test_a_person_signs_in_makes_a_token_pushes_with_it_revokes_it_and_leaves(
         page.goto(f"{server.url}{HOME}")
         assert text not in page.content()
         page.get_by_role("button", name="Revoke laptop").click()
-        assert "The token was revoked" in page.get_by_role("status").inner_text()
+        assert "The token was revoked" in page.get_by_role("main").get_by_role("status").inner_text()
         eventually(lambda: _is_refused(runner), what="the token is good no more")
 
         page.get_by_role("button", name="Sign out").click()
