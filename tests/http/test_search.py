@@ -63,6 +63,11 @@ def test_that_deprecated_charts_are_not_shown_is_said_below_those_that_are(shop:
     assert "not shown." not in site.get("/ui/search?q=stack").text
 
 
+def test_another_page_is_no_filter(filled: Shop, site: Site) -> None:
+    assert "some are set" not in site.get("/ui/search?page=2&size=1").text
+    assert "some are set" in site.get("/ui/search?repository=open").text
+
+
 def test_the_shape_of_an_answer(shop: Shop, site: Site) -> None:
     data = package(
         "web",
