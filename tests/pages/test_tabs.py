@@ -75,7 +75,7 @@ def test_values_are_found_while_one_types(chromium: Browser, server: Server) -> 
         expect(page.locator("ul.values > li:visible")).to_have_count(10)
         page.get_by_label("Find a value").fill("many HOW")
         expect(page.locator("ul.values > li:visible")).to_have_count(1)
-        expect(page.get_by_role("status")).to_have_text("1 of 10 values")
+        expect(page.get_by_role("main").get_by_role("status")).to_have_text("1 of 10 values")
         page.get_by_label("Find a value").press("Enter")
         assert "q=" not in page.url
         page.get_by_label("Find a value").fill("")
