@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from chartrepo.catalog import PackageRecord
 from chartrepo.catalog.documents import Changed, Due
 from chartrepo.core.archive import read_files
+from chartrepo.core.crds import is_said_to_hold_definitions
 from chartrepo.core.errors import CatalogIncomplete, CatalogUnavailable, ChartrepoError
 from chartrepo.core.gunzip import Readable
 from chartrepo.core.made_manifests import metadata_of
-from chartrepo.core.search import README_NAMES, Document, Taken, document, is_crd
+from chartrepo.core.search import README_NAMES, Document, Taken, document
 from chartrepo.core.versions import is_stable
 from chartrepo.repository import Repositories
 from storage.base import StorageError, Unavailable
@@ -144,7 +145,7 @@ class _Taking:
         return Taken(files.get(self._readme), files.get("values.yaml"), self._crds)
 
     def _is_wanted(self, path: str) -> bool:
-        self._crds = self._crds or is_crd(path)
+        self._crds = self._crds or is_said_to_hold_definitions(path)
         if not self._readme and path.lower() in README_NAMES:
             self._readme = path
         return path in (self._readme, "values.yaml")

@@ -129,6 +129,16 @@ def is_installed(path: str) -> bool:
     return _inside(path).startswith("crds/") and may_hold_definitions(path)
 
 
+def is_said_to_hold_definitions(path: str) -> bool:
+    """Return whether a file is where charts keep definitions: in a folder `crds`, also of templates or a chart inside.
+
+    Many do so to upgrade them, which Helm never does with those in crds/: Argo CD has templates/crds/, Kyverno and
+    kube-prometheus-stack a chart of that name.
+    """
+    top, *others = path.split("/")[:-1] or [""]
+    return may_hold_definitions(path) and (top == "crds" or (top in ("templates", "charts") and "crds" in others))
+
+
 def is_templated(path: str) -> bool:
     """Return whether Helm renders a file: it lies in templates/, of the chart or of one in charts/."""
     return _inside(path).startswith("templates/")

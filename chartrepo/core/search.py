@@ -28,7 +28,6 @@ _VALUES: Final = 256 * 1024
 _WORD: Final = re.compile(r"[^\W_]+")
 _ADDRESS: Final = re.compile(r"https?://\S+")
 _IMAGE: Final = re.compile(r"^[ \t]*\w*[iI]mage[ \t]*:", re.MULTILINE)
-_CRD_SUFFIXES: Final = (".yaml", ".yml", ".json")
 README_NAMES: Final = ("readme.md", "readme", "readme.txt", "readme.rst")
 """What a README is called, at the top of a chart and in whatever case."""
 
@@ -39,7 +38,7 @@ class Taken(NamedTuple):
     Attributes:
         readme: what the README holds; None where there is none.
         values: what values.yaml holds; None where there is none.
-        crds: whether there is anything in its folder crds.
+        crds: whether there is anything in a folder crds.
     """
 
     readme: bytes | None = None
@@ -177,11 +176,6 @@ def document(
         icon_elsewhere=isinstance(icon, Remote),
     )
     return Document(hit, _words(hit, (taken.readme or b"")[:README_BYTES].decode("utf-8", "replace")))
-
-
-def is_crd(path: str) -> bool:
-    """Return whether a file of a chart is where its custom resource definitions lie."""
-    return path.startswith("crds/") and path.endswith(_CRD_SUFFIXES)
 
 
 class _Said:

@@ -17,7 +17,7 @@ from chartrepo.findable import Findable
 from chartrepo.searching import LAST, Deprecated, Found, Query, Search, Sort
 from storage.base import Unavailable
 from tests.support.catalogs import Place, build
-from tests.support.packages import package
+from tests.support.packages import chart_yaml, package
 from tests.support.repositories import NOW, Shop, provenance
 
 
@@ -164,6 +164,14 @@ def test_only_what_may_be_read_is_found_counted_and_meant(shop: Shop) -> None:
     publish(shop, "late", repository="secret")
     assert search.find(Query(), readable).progress.indexed is None
     assert search.find(Query(), None).progress.indexed == 2
+
+
+@pytest.mark.parametrize("path", ["crds/x.yaml", "templates/crds/x.yaml", "charts/sub/crds/x.yaml"])
+def test_charts_bring_definitions_wherever_those_lie(shop: Shop, path: str) -> None:
+    publish(shop, "one", files={"charts/sub/Chart.yaml": chart_yaml("sub", "0.0.0"), path: "a"})
+    publish(shop, "two", files={"templates/crds.yaml": "a", "crds/README.md": "a", "docs/crds/x.yaml": "a"})
+    shop.make_findable()
+    assert names(find(shop, crds=True)) == ["one"]
 
 
 def test_filters_and_what_each_of_them_would_find(shop: Shop) -> None:

@@ -10,13 +10,14 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.oci_contents import Bundle, Content, artifact
-from tests.support.packages import package
+from tests.support.packages import chart_yaml, package
 from tests.support.pushes import find, push_bundle
 from tests.support.repositories import Shop, provenance
 from tests.support.rich_chart import CRD, rich_chart
 from tests.support.site import Site
 
 TABS = ("values", "templates", "crds", "dependencies", "images", "changelog", "attachments", "files", "versions")
+NAMED_CRDS = chart_yaml("crds", "0.0.0")
 
 
 def text(page: str) -> str:
@@ -153,6 +154,16 @@ def test_definitions_are_listed_and_read(shown: Site) -> None:
     assert "cannot be read" in text(shown.get("/ui/crds/team/web?path=values.yaml").text)
 
 
+@pytest.mark.parametrize("path", ["crds/large.yaml", "templates/crds/large.yaml", "charts/crds/templates/large.yaml"])
+def test_definitions_that_are_too_large_are_named(shop: Shop, site: Site, path: str) -> None:
+    shop.publish(
+        package("big", files={"charts/crds/Chart.yaml": NAMED_CRDS, "crds/w.yaml": CRD, path: CRD + "#" * 1024 * 1024})
+    )
+    said = text(site.get("/ui/crds/big").text)
+    assert "1 custom resource definition" in said
+    assert f"Too large to be read here {path} 1.0 MiB" in said
+
+
 def test_an_example_that_an_alias_makes_large_is_not_written_out(shop: Shop, site: Site) -> None:
     example = "- {kind: Widget, a: &a '" + "x" * 50_000 + "', b: [" + "*a, " * 1_500 + "]}"
     shop.publish(package("big", files={"crds/w.yaml": CRD}, annotations={"artifacthub.io/crdsExamples": example}))
@@ -203,6 +214,13 @@ def test_images_are_told_with_where_they_are_from(shown: Site) -> None:
     assert "nginx:1.27 not scanned web linux/amd64" in said
     assert "Found in the values" in said
     assert 'href="/ui/values/team/web#v-image"' in shown.get("/ui/images/team/web").text
+
+
+def test_an_image_is_linked_to_the_page_of_values_that_it_is_on(shop: Shop, site: Site) -> None:
+    many = "".join(f"key{number}: {number}\n" for number in range(2_500))
+    shop.publish(package("many", files={"values.yaml": f"{many}main:\n  image: nginx:1.27\n"}))
+    assert 'href="/ui/values/many?page=3#v-main.image"' in site.get("/ui/images/many").text
+    assert 'id="v-main.image"' in site.get("/ui/values/many?page=3").text
 
 
 def test_what_changed_is_told_of_all_versions(shop: Shop, shown: Site) -> None:

@@ -52,6 +52,22 @@ def charts(site: Site, query: str = "") -> list[str]:
     return [f"{each['repository']}/{each['name']}" for each in found(site, query)["charts"]]
 
 
+def test_that_deprecated_charts_are_not_shown_is_said_below_those_that_are(shop: Shop, site: Site) -> None:
+    publish(shop, "open", "grafana", deprecated=True)
+    publish(shop, "open", "stack", description="Prometheus and Grafana")
+    shop.make_findable()
+    page = site.get("/ui/search?q=grafana").text
+    assert "1 deprecated chart is not shown." in page
+    assert '<a href="/ui/search?q=grafana&amp;deprecated=shown">Show it too</a>' in page
+    assert "not shown." not in site.get("/ui/search?q=grafana&deprecated=shown").text
+    assert "not shown." not in site.get("/ui/search?q=stack").text
+
+
+def test_another_page_is_no_filter(filled: Shop, site: Site) -> None:
+    assert "some are set" not in site.get("/ui/search?page=2&size=1").text
+    assert "some are set" in site.get("/ui/search?repository=open").text
+
+
 def test_the_shape_of_an_answer(shop: Shop, site: Site) -> None:
     data = package(
         "web",

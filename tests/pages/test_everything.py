@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support import browser
 from tests.support.demo import demo
+from tests.support.packages import package
 from tests.support.server import Server, running
 
 MOST = 400
@@ -75,6 +76,58 @@ def test_nothing_keeps_anybody_out_of_any_page(
             if found:
                 problems[address.removeprefix(server.url)] = found
     assert problems == {}
+
+
+TABS = ("charts", "values", "templates", "crds", "dependencies", "images", "changelog", "files", "versions", "delete")
+
+
+@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
+def test_no_name_is_so_long_that_a_page_gets_wider_than_the_window(
+    chromium: Browser, server: Server, width: int
+) -> None:
+    long = "x" * 150
+    annotations = {
+        f"artifacthub.io/{name}": text.replace("LONG", long)
+        for name, text in {
+            "changes": "- kind: added\n  description: LONG\n  links: [{name: LONG, url: 'https://example.com/LONG'}]\n",
+            "images": "- name: LONG\n  image: example.com/LONG:LONG\n",
+            "crds": "- kind: LONG\n  version: v1\n  name: LONG\n  displayName: LONG\n  description: LONG\n",
+            "links": "- name: LONG\n  url: https://example.com/LONG\n",
+            "maintainers": "- name: LONG\n  email: LONG@example.com\n",
+            "recommendations": "- url: https://example.com/LONG\n",
+            "screenshots": "- title: LONG\n  url: https://example.com/LONG.png\n",
+            "license": "LONG",
+            "alternativeName": "LONG",
+        }.items()
+    }
+    data = package(
+        long,
+        f"1.0.0-{long[:60]}",
+        appVersion=long,
+        description=long * 20,
+        home=f"https://example.com/{long}",
+        sources=[f"git@example.com:{long}.git"],
+        keywords=[long * 2, "short"],
+        maintainers=[{"name": long}],
+        dependencies=[{"name": long, "version": "1.0.0", "repository": f"https://example.com/{long}", "alias": long}],
+        annotations=annotations,
+        files={
+            "README.md": f"# {long}\n\n`{long}`\n",
+            "values.yaml": f"{long}: {{image: '{long}:{long}'}}\n",
+            long: "a",
+        },
+    )
+    urllib.request.urlopen(urllib.request.Request(f"{server.url}/api/long-{width}/charts", data=data)).close()
+    with browser.page(chromium, width=width) as page:
+        for address in (
+            f"search?q={long[:20]}&repository=long-{width}",
+            *(f"{tab}/long-{width}/{long}" for tab in TABS),
+        ):
+            page.goto(f"{server.url}/ui/{address}")
+            assert _too_wide(page) == [], address
+            if address.startswith("charts/"):
+                assert page.get_by_text(f"git@example.com:{long}.git").is_visible()
+                assert len(page.locator(".lead").inner_text()) <= 1_100
 
 
 def _elsewhere(url: str, server: Server) -> list[str]:

@@ -54,6 +54,25 @@ def test_results_come_as_one_types_and_the_address_says_what_they_are_of(chromiu
         assert page.url == f"{server.url}/ui/charts/platform/database"
 
 
+def test_one_can_go_back_from_a_filter_and_to_the_first_page(chromium: Browser, server: Server) -> None:
+    with browser.page(chromium) as page:
+        page.goto(f"{server.url}/ui/")
+        page.get_by_label("Search charts").press_sequentially("datab", delay=200)
+        expect(page.get_by_role("heading", name="4 charts")).to_be_visible()
+        page.get_by_label("platform").check()
+        expect(page.get_by_role("heading", name="3 charts")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("heading", name="4 charts")).to_be_visible()
+        expect(page.get_by_label("platform")).not_to_be_checked()
+        assert page.url == f"{server.url}/ui/search?q=datab"
+        page.go_back()
+        expect(page.get_by_role("heading", name="Recently published")).to_be_visible()
+        assert page.url == f"{server.url}/ui/"
+        page.go_forward()
+        expect(page.get_by_role("heading", name="4 charts")).to_be_visible()
+        assert page.url == f"{server.url}/ui/search?q=datab"
+
+
 def test_without_a_script_the_same_is_found(chromium: Browser, server: Server) -> None:
     with browser.page(chromium, script=False) as page:
         page.goto(f"{server.url}/ui/")

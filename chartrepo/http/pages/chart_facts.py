@@ -53,6 +53,7 @@ class Facts:
 
     Attributes:
         links: home, sources, and those of the annotation.
+        other_sources: those that no browser opens, as git@git.example.com:team/app.git.
         maintainers: of Chart.yaml, and of the annotation.
         keywords: of Chart.yaml.
         licence: empty where nothing is said.
@@ -68,6 +69,7 @@ class Facts:
     """
 
     links: tuple[Link, ...]
+    other_sources: tuple[str, ...]
     maintainers: tuple[Person, ...]
     keywords: tuple[str, ...]
     licence: str
@@ -91,6 +93,9 @@ def facts_of(metadata: Mapping[str, Any]) -> Facts:
     said: Mapping[str, str] = metadata.get("annotations", {})
     return Facts(
         links=tuple(_distinct(_links(metadata, said)))[:_MOST],
+        other_sources=tuple(each for each in metadata.get("sources", ()) if each and not weblinks.checked(each))[
+            :_MOST
+        ],
         maintainers=tuple(_people(metadata, said))[:_MOST],
         keywords=tuple(filter(None, metadata.get("keywords", ())))[:_MOST],
         licence=annotations.licence(said),

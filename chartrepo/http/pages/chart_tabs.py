@@ -36,7 +36,7 @@ class ChartTabs:
             "templates": templates.view,
             "crds": CrdsTab(frame).view,
             "dependencies": DependenciesTab(frame, site).view,
-            "images": ImagesTab(frame).view,
+            "images": ImagesTab(frame, values).view,
             "changelog": ChangelogTab(frame, site).view,
             "attachments": AttachmentsTab(frame, site, registry).view,
             "files": FilesTab(frame, site, templates).view,

@@ -12,7 +12,7 @@ from chartrepo.core.crds import (
     Definition,
     Summary,
     find_definitions,
-    is_installed,
+    is_said_to_hold_definitions,
     is_templated,
     may_hold_definitions,
     read_definition,
@@ -88,7 +88,9 @@ class CrdsTab:
             left_out=len(found) - len(listed),
             only_said=[each for each in said if each.kind not in kinds],
             examples=[_example(each) for each in examples if each.kind not in kinds],
-            too_large=[file for file in contents.files.values() if file.data is None and is_installed(file.path)],
+            too_large=[
+                file for file in contents.files.values() if file.data is None and is_said_to_hold_definitions(file.path)
+            ],
             one=None,
         )
 

@@ -10,16 +10,17 @@ from chartrepo.core.found_images import FoundImage, find_images
 from chartrepo.core.values import load_values
 from chartrepo.core.values_tree import DEEPEST, MOST_NODES
 from chartrepo.core.yaml11 import Budget
-from chartrepo.described_values import VALUES
+from chartrepo.described_values import VALUES, ValuesCache
 from chartrepo.http.pages.chart_frame import ChartFrame
-from chartrepo.http.pages.values_tab import value_anchor
+from chartrepo.http.pages.values_tab import pages_by_anchor, value_anchor
 
 
 class FromValues(NamedTuple):
-    """An image that values name, and where those are shown."""
+    """An image that values name, and where those are shown: the id there, and the page if there are several."""
 
     found: FoundImage
     anchor: str
+    page: int | None
 
 
 class ImagesTab:
@@ -27,10 +28,12 @@ class ImagesTab:
 
     Args:
         frame: around it.
+        values: tell where each of them is shown.
     """
 
-    def __init__(self, frame: ChartFrame) -> None:
+    def __init__(self, frame: ChartFrame, values: ValuesCache) -> None:
         self._frame = frame
+        self._values = values
 
     def view(self, rest: str) -> Response:
         """GET of the images of a chart."""
@@ -43,12 +46,15 @@ class ImagesTab:
                 found = find_images(load_values(data, Budget(nodes=MOST_NODES, depth=DEEPEST)))
             except PackageRefused as error:
                 problem = str(error)
+        described = self._values.of(opened.subject.record.digest, opened.contents) if found else None
+        pages = pages_by_anchor(described) if described is not None else {}
+        anchors = [value_anchor(each.path) for each in found]
         said = annotations.images(opened.annotations)
         return self._frame.render(
             opened,
             "images",
             "tab_images.html",
             said=said,
-            found=[FromValues(each, value_anchor(each.path)) for each in found],
+            found=[FromValues(*each, pages.get(each[1])) for each in zip(found, anchors, strict=True)],
             problem=problem,
         )

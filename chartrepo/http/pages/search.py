@@ -70,7 +70,7 @@ class SearchPage:
             said=said(found),
             groups=_groups(query, found),
             sorts=[(sort.value, title, sort is query.sort) for sort, title in _SORTS],
-            filtered=_without_filters(query) != query,
+            filtered=_without_filters(query) != replace(query, page=1, size=Query().size),
             reads=visitor.reads_somewhere,
             pages=pages,
             hidden=found.facets.deprecated if query.deprecated is Deprecated.HIDDEN else 0,

@@ -19,7 +19,8 @@ function address() {
   return form.action + (query ? `?${query}` : "");
 }
 
-async function search() {
+// What is chosen can be gone back from, and so can the first page; not each letter that is typed.
+async function search(step) {
   const turn = ++asked;
   const url = address();
   if (running) running.abort();
@@ -31,10 +32,10 @@ async function search() {
     text = await answer.text();
   } catch { return; } // a newer one has begun, or the network is away: the form can be sent
   if (turn !== asked) return;
-  show(new DOMParser().parseFromString(text, "text/html"), url);
+  show(new DOMParser().parseFromString(text, "text/html"), url, step);
 }
 
-function show(fresh, url) {
+function show(fresh, url, step) {
   const old = document.getElementById("found");
   const next = fresh.getElementById("found");
   if (!next) return location.assign(url);
@@ -50,19 +51,21 @@ function show(fresh, url) {
   }
   document.title = fresh.title;
   document.querySelector(".welcome")?.classList.add("smaller");
-  history.replaceState(null, "", url);
+  if (step || location.pathname !== new URL(url).pathname) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
   status.textContent = document.getElementById("count").textContent;
 }
 
-function soon() {
+function soon(step) {
   clearTimeout(timer);
-  timer = setTimeout(search, PAUSE);
+  timer = setTimeout(() => search(step), PAUSE);
 }
 
 if (form) {
-  document.getElementById("q").addEventListener("input", soon);
-  document.addEventListener("change", (event) => { if (event.target.form === form && event.target.id !== "q") soon(); });
-  form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(timer); search(); });
+  document.getElementById("q").addEventListener("input", () => soon(false));
+  document.addEventListener("change", (event) => { if (event.target.form === form && event.target.id !== "q") soon(true); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(timer); search(location.href !== address()); });
+  addEventListener("popstate", () => { if (!location.hash) location.reload(); });
 }
 
 // ---- in the header of all others: the first results, below the field
