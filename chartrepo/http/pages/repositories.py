@@ -183,7 +183,7 @@ class RepositoryPages:
             more_artifacts=more_artifacts,
             withheld=[each for each in shown if isinstance(each, Withheld)],
             set_aside=[each for each in shown if not isinstance(each, Withheld)],
-            more_aside=len(aside) > ASIDE and extent is Extent.ALL,
+            more_aside=len(aside) > ASIDE and _administers(visitor, repository),
             commands=commands(self.site.pages, self.directory, repository),
             may=self._may(visitor, repository),
             publishes=visitor.extent(Action.PUBLISH, repository) is not Extent.NONE,
@@ -251,10 +251,18 @@ def _row_of_some(name: str, charts: list[ChartStatus]) -> Row:
 
 
 def _is_shown(visitor: Visitor, aside: SetAside) -> bool:
-    """Return whether the caller sees that a package is set aside, as `GET /api/repositories` has it."""
+    """Return whether the caller sees that a package is set aside, and why.
+
+    One that waits for its provenance is for who may publish it. Of others the file does not tell whose chart it would
+    be; they are for who may do everything in the repository, and can mend them.
+    """
     if isinstance(aside, Withheld):
         return all(visitor.may(action, aside.repository, aside.name) for action in (Action.READ, Action.PUBLISH))
-    return visitor.reads_all(aside.repository, None)  # a file does not tell whose chart it would be
+    return _administers(visitor, aside.repository)
+
+
+def _administers(visitor: Visitor, repository: str) -> bool:
+    return visitor.extent(Action.ADMIN, repository) is Extent.ALL
 
 
 def _said(metadata: Any) -> tuple[str, str, bool]:
