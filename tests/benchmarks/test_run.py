@@ -191,4 +191,4 @@ def test_on_a_bucket_both_starts_are_timed_and_the_requests_of_an_upload_counted
     assert figures["S3: start without snapshot"]["value"]
     assert figures["S3: start with snapshot"]["value"]
     assert figures["S3: PUTs of a package for an upload"]["value"] == 1
-    assert figures["S3: listings for an upload"]["value"] == 0
+    assert figures["S3: listings for an upload"]["value"] < 0.5  # a sync of its own may come in between

@@ -61,6 +61,7 @@ def test_no_death_takes_a_pull(tmp_path: Path, kind: str) -> None:
 
     with running(tmp_path, *arguments) as server:
         assert publish(server.url, package_).status == 201
+        server.process.wait_until(lambda: len(server.workers) == 2, what="both workers were there")
         for worker in server.workers:
             for _ in range(20):
                 pull(server)

@@ -197,9 +197,9 @@ class TestStart:
         try:
             server.process.wait_until(lambda: _connects(server.port), what="it listened")
             while not seen or seen[-1].status != 200:
+                seen.append(get(f"{server.url}/index.yaml"))
                 assert get(f"{server.url}/livez").status == 200
                 assert get(f"{server.url}/charts/app-1.7.0.tgz").status == 200
-                seen.append(get(f"{server.url}/index.yaml"))
         finally:
             server.kill()
 

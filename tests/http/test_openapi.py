@@ -13,8 +13,10 @@ from urllib.parse import urlencode
 
 import jsonschema
 import pytest
+import yaml
 from flask import Flask
 
+from chartrepo.http import openapi
 from chartrepo.http.errors import STATUS
 from chartrepo.http.openapi import METHODS, OF_ROOT, PATH, document, resolve
 from chartrepo.version import __version__
@@ -30,6 +32,30 @@ NOT_HERE: Final = {"metrics", "artifacthub", "exchangeToken"}
 """Operations that this site answers with a refusal; their routes are looked at all the same."""
 OF_OCI: Final = {405}
 """Statuses that only OCI has."""
+
+
+def test_nothing_is_written_down_twice() -> None:
+    """YAML takes the later one of two keys, and says nothing."""
+    twice: list[str] = []
+
+    def look(node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _ in node.value]
+            twice.extend(name for name in set(names) if names.count(name) > 1)
+            for _, value in node.value:
+                look(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                look(value)
+
+    look(yaml.compose((Path(openapi.__file__).parent / "openapi.yaml").read_text(encoding="utf-8")))
+    assert twice == []
+
+
+def test_every_schema_is_used() -> None:
+    said = json.dumps(document())
+    schemas = document()["components"]["schemas"]
+    assert [name for name in schemas if f'schemas/{name}"' not in said] == []
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -50,7 +50,7 @@ def kind_of(link: str, server: Server) -> str | None:
     if f"{parts.scheme}://{parts.netloc}" != server.url or not parts.path.startswith("/ui/"):
         return None
     kind = parts.path.split("/")[2]
-    if kind in {"raw", "icons", "feed"}:
+    if kind in {"raw", "icons", "feed", "packages"}:
         return None
     named = sorted(each.partition("=")[0] for each in parts.query.split("&") if each)
     rich = "checkout" in parts.path
