@@ -115,7 +115,8 @@ class Background:
         catalog = self._repositories.catalog
         self._chores: list[_Chore] = []
         self._last_chores: list[_Chore] = []
-        self._chores.append(_Chore("making charts findable", Findable(self._repositories).work))
+        self._findable = Findable(self._repositories)
+        self._chores.append(_Chore("making charts findable", self._make_findable))
         if settings.publish_index:
             published = PublishedIndexes(self._repositories, context_path=settings.context_path)
             what = "writing index.yaml beside the packages"
@@ -167,6 +168,11 @@ class Background:
         """Do what must not wait for the next start."""
         for chore in self._last_chores:
             chore.do()
+
+    def _make_findable(self) -> None:
+        """Go on with what is searched, unless the sync fails: it says why, and is tried again."""
+        if not self._failures.failing:
+            self._findable.work()
 
     def sync_if_wanted(self) -> None:
         """Bring the catalog in line where it is time for that, or where it is asked for."""
