@@ -57,8 +57,7 @@ def kind_of(link: str, server: Server) -> str | None:
     return f"{kind} {rich} {named}"
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), [("light", browser.PHONE), ("dark", browser.WIDE)])
 def test_nothing_keeps_anybody_out_of_any_page(
     chromium: Browser, addresses: list[str], server: Server, theme: Literal["light", "dark"], width: int
 ) -> None:
