@@ -190,7 +190,7 @@ class TestStart:
 
     def test_it_is_alive_while_the_catalog_is_built_and_serves_packages(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
-        for number in range(1500):
+        for number in range(6000):
             (tmp_path / "data" / f"app-1.{number}.0.tgz").write_bytes(package(version=f"1.{number}.0"))
         server = start(tmp_path)
         seen: list[Got] = []
