@@ -1,14 +1,14 @@
 """What is in packages, read when somebody looks at it, and kept for a while."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
+from functools import partial
 from typing import Final
 
 from chartrepo.catalog import PackageRecord
 from chartrepo.core.archive import Held, hold_files
 from chartrepo.core.errors import FileNotFound
+from chartrepo.recent import Recent
 from chartrepo.repository import Repositories
 
 LARGEST_FILE: Final = 1024 * 1024
@@ -62,10 +62,7 @@ class ContentsCache:
 
     def __init__(self, repositories: Repositories, *, most: int = _MOST_OF_ALL) -> None:
         self._repositories = repositories
-        self._most = most
-        self._kept: OrderedDict[str, Contents] = OrderedDict()
-        self._used = 0
-        self._lock = Lock()
+        self._recent = Recent[Contents](weigh=lambda contents: contents.size, together=most)
 
     def of(self, record: PackageRecord) -> Contents:
         """Return what is in a package.
@@ -75,27 +72,11 @@ class ContentsCache:
             PackageRefused: it cannot be read (any more).
             Unavailable: the storage does not answer.
         """
-        with self._lock:
-            kept = self._kept.get(record.digest)
-            if kept is not None:
-                self._kept.move_to_end(record.digest)
-                return kept
+        return self._recent.get(record.digest, partial(self._read, record))
+
+    def _read(self, record: PackageRecord) -> Contents:
         opened = self._repositories.open_package(record.repository, record.file)
         with opened.reader as package:
             if opened.served is not None and opened.served.digest != record.digest:
                 raise FileNotFound(f"{record.file} was replaced a moment ago: try again")
-            contents = Contents(hold_files(package, each=LARGEST_FILE, together=MOST_OF_A_PACKAGE))
-        self._keep(record.digest, contents)
-        return contents
-
-    def _keep(self, digest: str, contents: Contents) -> None:
-        size = contents.size
-        if size > self._most:
-            return
-        with self._lock:
-            if digest in self._kept:
-                return
-            self._kept[digest] = contents
-            self._used += size
-            while self._used > self._most:
-                self._used -= self._kept.popitem(last=False)[1].size
+            return Contents(hold_files(package, each=LARGEST_FILE, together=MOST_OF_A_PACKAGE))

@@ -1,7 +1,5 @@
 """Which two versions of a chart are compared, and what differs between them, kept for a while."""
 
-from collections import OrderedDict
-from threading import Lock
 from typing import Final, NamedTuple
 
 from chartrepo.catalog import Browsing, PackageRecord
@@ -11,6 +9,7 @@ from chartrepo.core.errors import ChartNotFound, InvalidConstraint, VersionNotFo
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.messages import shown_path
 from chartrepo.core.versions import resolve
+from chartrepo.recent import Recent
 
 _MOST: Final = 8
 """Comparisons that a process keeps, for who looks at one in several ways."""
@@ -41,8 +40,7 @@ class Differences:
     def __init__(self, browsing: Browsing, contents: ContentsCache) -> None:
         self._browsing = browsing
         self._contents = contents
-        self._kept: OrderedDict[tuple[str, ...], Comparison] = OrderedDict()
-        self._lock = Lock()
+        self._recent = Recent[Comparison](_MOST, weigh=lambda found: found.size, heaviest=_LARGEST)
 
     def resolve(self, repository: str, name: str, old: str | None, new: str | None) -> Pair:
         """Return the two versions that are meant.
@@ -87,18 +85,7 @@ class Differences:
     def compare(self, old: PackageRecord, new: PackageRecord) -> Comparison:
         """Return what differs between two versions; raises as `ContentsCache.of`."""
         key = (old.digest, new.digest, old.version, new.version)
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return kept
-        found = compare(self._side(old), self._side(new))
-        if found.size <= _LARGEST:
-            with self._lock:
-                self._kept[key] = found
-                while len(self._kept) > _MOST:
-                    self._kept.popitem(last=False)
-        return found
+        return self._recent.get(key, lambda: compare(self._side(old), self._side(new)))
 
     def _side(self, record: PackageRecord) -> Side:
         metadata = metadata_of(record.entry_json)

@@ -5,11 +5,9 @@ from elsewhere. What cannot be parsed within bounds is shown as it is written.
 """
 
 import posixpath
-from collections import OrderedDict
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from html import escape
-from threading import Lock
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +15,7 @@ from chartrepo.core import weblinks
 from chartrepo.markup.bounds import LARGEST, MOST_LINES, TooMuchError
 from chartrepo.markup.cleaning import PREFIX, clean
 from chartrepo.markup.markdown import to_html
+from chartrepo.recent import Recent
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 """How the names of files end that can be shown as pictures."""
@@ -134,10 +133,7 @@ class ReadmeCache:
     """
 
     def __init__(self, *, most: int = _KEPT) -> None:
-        self._most = most
-        self._kept: OrderedDict[tuple[str, ...], Readme] = OrderedDict()
-        self._used = 0
-        self._lock = Lock()
+        self._recent = Recent[Readme](weigh=lambda readme: len(readme.html), together=most)
 
     def get(self, key: tuple[str, ...], text: str, places: Places) -> Readme:
         """Return a README as HTML; what is kept for the key, if anything is.
@@ -147,16 +143,4 @@ class ReadmeCache:
             text: as for `render`.
             places: as for `render`.
         """
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return kept
-        made = render(text, places)
-        with self._lock:
-            if key not in self._kept and len(made.html) <= self._most:
-                self._kept[key] = made
-                self._used += len(made.html)
-                while self._used > self._most:
-                    self._used -= len(self._kept.popitem(last=False)[1].html)
-        return made
+        return self._recent.get(key, lambda: render(text, places))
