@@ -165,7 +165,12 @@ class Queries:
             .where(charts.c.versions > _ZERO)
             .order_by(repositories.c.name)
         )
-        self.repositories = self._text(
+        self.repositories = self._text(self._sums().order_by(repositories.c.name))
+
+    def _sums(self) -> sa.Select[Any]:
+        """Select the columns of a `RepositoryStatus` of each repository that holds something."""
+        repositories, charts = self._tables.repositories, self._tables.charts
+        return (
             sa.select(
                 repositories.c.name,
                 sa.func.count(),
@@ -177,7 +182,6 @@ class Queries:
             .join(charts, charts.c.repository == repositories.c.name)
             .where(charts.c.versions > _ZERO)
             .group_by(repositories.c.name, repositories.c.revision, repositories.c.changed_at)
-            .order_by(repositories.c.name)
         )
 
     def _make_reads_of_pages(self) -> None:
@@ -273,19 +277,7 @@ class Queries:
         set_aside, manifests, tags = self._tables.set_aside, self._tables.manifests, self._tables.tags
         limit = sa.bindparam("limit", type_=sa.BigInteger)
         after: sa.BindParameter[str] = sa.bindparam("last")
-        status = (
-            sa.select(
-                repositories.c.name,
-                sa.func.count(),
-                sa.cast(sa.func.sum(charts.c.versions), sa.BigInteger),
-                sa.cast(sa.func.sum(charts.c.size), sa.BigInteger),
-                repositories.c.revision,
-                repositories.c.changed_at,
-            )
-            .join(charts, charts.c.repository == repositories.c.name)
-            .where(charts.c.versions > _ZERO)
-            .group_by(repositories.c.name, repositories.c.revision, repositories.c.changed_at)
-        )
+        status = self._sums()
         self.one_repository = self._text(status.where(_where(repositories, "name")))
         # last: a name; limit
         self.some_repositories = self._text(
