@@ -11,7 +11,7 @@ from chartrepo.core.annotations import Change
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.http.pages.chart_frame import ChartFrame
 from chartrepo.http.pages.site import Site
-from chartrepo.http.pages.tab_parts import asked_number
+from chartrepo.http.pages.tab_parts import asked_versions
 
 _AT_ONCE: Final = 20
 _LOOKS: Final[Mapping[str, str]] = {
@@ -56,20 +56,15 @@ class ChangelogTab:
     def view(self, rest: str) -> Response:
         """GET of what changed in the versions of a chart."""
         opened = self._frame.open(rest)
-        subject = opened.subject
-        pages = max(1, -(-subject.versions // _AT_ONCE))
-        page = min(asked_number(), pages)
-        records = self._site.repositories.catalog.browsing.versions(
-            subject.record.repository, subject.record.name, limit=_AT_ONCE, offset=(page - 1) * _AT_ONCE
-        )
+        asked = asked_versions(self._site.repositories.catalog, opened.subject, _AT_ONCE)
         return self._frame.render(
             opened,
             "changelog",
             "tab_changelog.html",
-            releases=[_release(record) for record in records],
+            releases=[_release(record) for record in asked.records],
             looks=_LOOKS,
-            page=page,
-            pages=pages,
+            page=asked.page,
+            pages=asked.pages,
             changelog=opened.contents.find(*_FILES),
         )
 

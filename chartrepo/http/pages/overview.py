@@ -64,7 +64,6 @@ class OverviewTab:
             publisher=publisher_of(visitor_of(request.environ), self._publishers, record),
             others=browsing.versions(record.repository, record.name, limit=_NEWEST),
             before=browsing.before(record),
-            path="/".join(filter(None, (record.repository, record.name))),
         )
 
     def _readme(self, opened: Opened) -> Readme | None:

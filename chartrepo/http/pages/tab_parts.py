@@ -1,17 +1,36 @@
 """What several tabs of a chart's page share: what an address asks for, and the folders and parts of long lists."""
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from flask import request
 
+from chartrepo.catalog import Catalog, PackageRecord
 from chartrepo.contents import Contents
 from chartrepo.core.errors import FileNotFound
 from chartrepo.core.visible import visible_name
+from chartrepo.http.pages.finding import Subject
 
 _MOST_DIGITS: Final = 6
 
 Item = TypeVar("Item")
+
+
+class PageOfVersions(NamedTuple):
+    """The versions of a chart that a page shows, the newest first; which page it is, and of how many."""
+
+    records: list[PackageRecord]
+    page: int
+    pages: int
+
+
+def asked_versions(catalog: Catalog, subject: Subject, at_once: int) -> PageOfVersions:
+    """Return the page of versions that the query asks for: the last one where it asks for more than there are."""
+    pages = max(1, -(-subject.versions // at_once))
+    page = min(asked_number(), pages)
+    chart = subject.record
+    records = catalog.browsing.versions(chart.repository, chart.name, limit=at_once, offset=(page - 1) * at_once)
+    return PageOfVersions(records, page, pages)
 
 
 def asked_number(name: str = "page") -> int:

@@ -9,7 +9,7 @@ from chartrepo.core import annotations, versions
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.http.pages.chart_frame import ChartFrame
 from chartrepo.http.pages.site import Site
-from chartrepo.http.pages.tab_parts import asked_number
+from chartrepo.http.pages.tab_parts import asked_versions
 
 _AT_ONCE: Final = 50
 
@@ -47,24 +47,14 @@ class VersionsTab:
     def view(self, rest: str) -> Response:
         """GET of the versions of a chart."""
         opened = self._frame.open(rest)
-        subject = opened.subject
-        pages = max(1, -(-subject.versions // _AT_ONCE))
-        page = min(asked_number(), pages)
-        records = self._site.repositories.catalog.browsing.versions(
-            subject.record.repository, subject.record.name, limit=_AT_ONCE, offset=(page - 1) * _AT_ONCE
-        )
-        listed = [_listed(record) for record in records]
+        asked = asked_versions(self._site.repositories.catalog, opened.subject, _AT_ONCE)
         return self._frame.render(
             opened,
             "versions",
             "tab_versions.html",
-            listed=listed,
-            page=page,
-            pages=pages,
-            first=(page - 1) * _AT_ONCE + 1,
-            compare=self._site.links.page(
-                "compare", "/".join(filter(None, (subject.record.repository, subject.record.name)))
-            ),
+            listed=[_listed(record) for record in asked.records],
+            page=asked.page,
+            pages=asked.pages,
         )
 
 
