@@ -8,8 +8,9 @@ of their own: the request's thread waits for as long as it means to, and then sh
 connection, and a worker of it stops for good where reads outlive their requests. So there a read holds its request's
 thread for as long as the client likes.
 
-Under both a thread waits for each body, in the end for minutes. So bodies get half of the threads at most (`Place`):
-clients that stall can keep uploads waiting, and nothing else.
+Under both a thread waits for each body, in the end for minutes. So at most half of the threads read bodies, and of the
+other half at most one in two waits for its turn to (`Places`): clients that stall can keep uploads waiting, and nothing
+else.
 """
 
 import contextlib
@@ -27,40 +28,75 @@ _PIECE: Final = 64 * 1024
 _DRAINED_AT_MOST: Final = 64 * 2**20
 """Bytes that are read after an early refusal."""
 _DRAINED_SECONDS: Final = 5.0
-_WAIT_FOR_A_PLACE: Final = 0.25
-"""Seconds: an upload holds a place for milliseconds, and whoever waits holds a thread."""
+_TURN_WITHIN: Final = 30.0
+"""Seconds that an upload waits for its turn: several large ones at once take that long, and proxies wait longer."""
+_A_MOMENT: Final = 0.25
+"""Seconds that it waits where others wait already, since it holds a thread: a small upload takes milliseconds."""
 _ENDED_WITHIN: Final = 1.0
 """Seconds in which a read comes back whose connection was shut: it is a matter of microseconds."""
+
+
+class Places:
+    """The room of one process for bodies. Safe to share between threads.
+
+    Args:
+        threads: requests that the process answers at a time. Half of them may read bodies, and a quarter wait to.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._free = Semaphore(max(1, threads // 2))
+        self._turns = Semaphore(threads // 4)
+
+    def take(self, *, wait: bool) -> bool:
+        """Take a place; return whether there was one.
+
+        Args:
+            wait: for a turn, where there is none; for a moment where too many wait for theirs.
+        """
+        if self._free.acquire(blocking=False):
+            return True
+        if not wait:
+            return False
+        if not self._turns.acquire(blocking=False):
+            return self._free.acquire(timeout=_A_MOMENT)
+        try:
+            return self._free.acquire(timeout=_TURN_WITHIN)
+        finally:
+            self._turns.release()
+
+    def leave(self) -> None:
+        """Give a place to another."""
+        self._free.release()
 
 
 class Place:
     """The right to read one body. `leave` is to be called at the request's end.
 
     Args:
-        places: how many bodies may be read at a time.
+        places: what it is taken from.
+
+    Attributes:
+        taken: whether it is held now.
     """
 
-    def __init__(self, places: Semaphore) -> None:
+    def __init__(self, places: Places) -> None:
         self._places = places
-        self._taken = False
+        self.taken = False
 
     def take(self, *, wait: bool = True) -> bool:
         """Take the place, where it is not taken yet; return whether that is so now.
 
         Args:
-            wait: for a moment, where there is none.
+            wait: for a turn, where there is none.
         """
-        if not self._taken:
-            self._taken = (
-                self._places.acquire(timeout=_WAIT_FOR_A_PLACE) if wait else self._places.acquire(blocking=False)
-            )
-        return self._taken
+        self.taken = self.taken or self._places.take(wait=wait)
+        return self.taken
 
     def leave(self) -> None:
         """Give the place to another."""
-        if self._taken:
-            self._taken = False
-            self._places.release()
+        if self.taken:
+            self.taken = False
+            self._places.leave()
 
 
 class OnThisThread(Executor):
@@ -103,7 +139,7 @@ class Body:
         limit: bytes; one more is `BodyTooLarge`. None for as many as come.
         setting: the name of the setting that is the limit.
         announced: its Content-Length, where the client gave one.
-        seconds: how long the whole may take, from now on.
+        seconds: how long the whole may take, from now on, without the wait for its place.
         pace: bytes a second. Each byte that comes adds the time it takes at this pace, so that a large body may go on
             for as long as it keeps it. None where nothing adds to `seconds`.
         connection: what `source` reads from, where the server shows it. Its reading side is shut when time is up.
@@ -126,7 +162,7 @@ class Body:
     ) -> None:
         self._source = source
         self._readers = readers
-        self._place = place or Place(Semaphore())
+        self._place = place or Place(Places(1))
         self._limit = limit
         self._setting = setting
         self._announced = announced
@@ -146,7 +182,7 @@ class Body:
         Raises:
             BodyTooLarge: it is, or says it is, larger than the limit.
             BodyTooSlow: it did not come in time.
-            TooManyBodies: others are read, and none came to its end in a moment.
+            TooManyBodies: others are read, and its turn did not come in time.
             BadRequest: the client hung up before the end, or what it sends makes no sense.
         """
         self._check(self._announced or 0)
@@ -157,6 +193,7 @@ class Body:
     def _read_piece(self, size: int) -> bytes:
         if self._ended or size == 0:
             return b""
+        self._begin()
         try:
             piece = self._take(size, self._deadline())
         except TimeoutError:
@@ -173,10 +210,17 @@ class Body:
             raise BadRequest(f"the body broke off after {self._taken} of {self._announced} bytes")
         return piece
 
-    def _take(self, size: int, deadline: float) -> bytes:
-        """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`, or `_Malformed`."""
+    def _begin(self) -> None:
+        """Take the place, where it is not taken yet. The wait for it is none of the client's time."""
+        if self._place.taken:
+            return
+        asked = self._clock()
         if not self._place.take():
             raise TooManyBodies("too many uploads are under way: try again soon")
+        self._started += self._clock() - asked
+
+    def _take(self, size: int, deadline: float) -> bytes:
+        """Read up to `size` bytes; `TimeoutError` where they do not come before `deadline`, or `_Malformed`."""
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError
@@ -184,7 +228,7 @@ class Body:
             size = min(size, self._announced - self._taken)  # for which a server may make room
         try:
             piece = self._read_within(size, left)
-        except (OSError, ValueError, TooManyBodies):
+        except (OSError, ValueError):
             raise
         except Exception as error:  # gunicorn's own, of which this module knows none
             raise _Malformed from error
@@ -229,7 +273,7 @@ class Body:
         try:
             while not self._ended and left > 0:
                 left -= len(self._take(_PIECE, until))
-        except (OSError, ValueError, TooManyBodies):  # TimeoutError is an OSError
+        except (OSError, ValueError):  # TimeoutError is an OSError
             self._give_up()
 
 

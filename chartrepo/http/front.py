@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from threading import Semaphore
 from typing import Any, Final, Protocol
 
 from chartrepo import logs
@@ -22,7 +21,7 @@ from chartrepo.http.addresses import Addresses
 from chartrepo.http.answers import STATUS_LINES, TEXT, Answer, Headers, json_answer
 from chartrepo.http.auditing import REASON, UNFORESEEN, Auditor
 from chartrepo.http.auth import VISITOR, Authorizer, Visitor
-from chartrepo.http.bodies import Body, OnThisThread, Place, announced_length, has_body
+from chartrepo.http.bodies import Body, OnThisThread, Place, Places, announced_length, has_body
 from chartrepo.http.browsers import Browsers
 from chartrepo.http.challenges import TokenService
 from chartrepo.http.errors import NoSuchPath, Unauthorized, answer
@@ -166,7 +165,7 @@ class Front:
         self._kept = KeptAnswers(_KEPT, reads.variant)
         self._live_at = frozenset({"/livez", f"{context_path}/livez"})
         self._readers = ThreadPoolExecutor(_BODIES_AT_ONCE, thread_name_prefix="body")
-        self._places = Semaphore(max(1, threads // 2))
+        self._places = Places(threads)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, as WSGI has it."""

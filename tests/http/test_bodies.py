@@ -4,15 +4,14 @@ import io
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from threading import Semaphore
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 
 from chartrepo.core.errors import BodyTooLarge
 from chartrepo.http import bodies
-from chartrepo.http.bodies import Body, OnThisThread, Place, announced_length, has_body
+from chartrepo.http.bodies import Body, OnThisThread, Place, Places, announced_length, has_body
 from chartrepo.http.errors import BadRequest, BodyTooSlow, TooManyBodies
 
 
@@ -232,14 +231,19 @@ class TestPlaces:
 
     @pytest.fixture(autouse=True)
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bodies, "_WAIT_FOR_A_PLACE", 0.01)
+        monkeypatch.setattr(bodies, "_A_MOMENT", 0.01)
 
     @staticmethod
     def body(place: Place, data: bytes = b"abc") -> Body:
         return Body(io.BytesIO(data), OnThisThread(), place=place, limit=None, announced=len(data), seconds=5)
 
+    @pytest.mark.parametrize(("threads", "bodies_at_once"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+    def test_they_are_half_of_the_threads(self, threads: int, bodies_at_once: int) -> None:
+        places = Places(threads)
+        assert [places.take(wait=False) for _ in range(bodies_at_once + 1)] == [True] * bodies_at_once + [False]
+
     def test_a_body_without_one_is_not_read(self) -> None:
-        places = Semaphore(1)
+        places = Places(2)
         first, second = Place(places), Place(places)
         self.body(first).read(1)
         with pytest.raises(TooManyBodies, match="try again soon"):
@@ -248,34 +252,78 @@ class TestPlaces:
         first.leave()
         assert self.body(second).read(1) == b"a"
 
+    def test_a_quarter_of_the_threads_wait_for_their_turn_and_others_for_a_moment(self) -> None:
+        places = Places(8)
+        held = [Place(places) for _ in range(4)]
+        assert all(place.take() for place in held)
+        with ThreadPoolExecutor(3) as pool:
+            reads = {pool.submit(self.body(Place(places)).read, 1) for _ in range(3)}
+            refused, waiting = wait(reads, return_when=FIRST_COMPLETED)
+            assert [type(read.exception()) for read in refused] == [TooManyBodies]
+
+            for place in held:
+                place.leave()
+            assert [read.result(5) for read in waiting] == [b"a", b"a"]
+
+    def test_a_turn_that_does_not_come_is_waited_for_no_longer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bodies, "_TURN_WITHIN", 0.01)
+        places = Places(4)
+        assert places.take(wait=True)
+        assert places.take(wait=True)
+        with pytest.raises(TooManyBodies, match="try again soon"):
+            self.body(Place(places)).read(1)
+        monkeypatch.setattr(bodies, "_TURN_WITHIN", 30)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(self.body(Place(places)).read, 1)
+            with pytest.raises(TimeoutError):
+                read.result(0.1)
+            places.leave()
+            assert read.result(5) == b"a"
+
+    def test_the_wait_for_it_is_none_of_the_client_s_time(self) -> None:
+        clock = Clock()
+
+        class Later(Places):
+            def take(self, *, wait: bool) -> bool:
+                clock.now += 20.0
+                return super().take(wait=wait)
+
+        taken = Body(
+            io.BytesIO(b"abc"), OnThisThread(), place=Place(Later(1)), limit=None, announced=3, seconds=5, clock=clock
+        )
+        assert [taken.read(1), clock.now] == [b"a", 20.0]
+        clock.now = 25.0
+        with pytest.raises(BodyTooSlow):
+            taken.read(1)
+
     def test_it_is_left_at_the_end_of_the_body(self) -> None:
-        places = Semaphore(1)
+        places = Places(1)
         body = self.body(Place(places), b"abcdef")
         assert [body.read(4), body.read(4), body.read(4)] == [b"abcd", b"ef", b""]
-        assert places.acquire(blocking=False)
+        assert places.take(wait=False)
 
     def test_it_is_given_back_once(self) -> None:
-        places = Semaphore(1)
+        places = Places(1)
         place = Place(places)
         self.body(place).read(1)
         place.leave()
         place.leave()
-        assert places.acquire(blocking=False)
-        assert not places.acquire(blocking=False)
+        assert places.take(wait=False)
+        assert not places.take(wait=False)
 
     def test_after_a_refusal_nothing_is_read_where_there_is_none(self) -> None:
-        places = Semaphore(1)
+        places = Places(1)
         self.body(Place(places)).read(1)
         refused = io.BytesIO(b"abc")
         Body(refused, OnThisThread(), place=Place(places), limit=None, announced=3, seconds=5).drain()
         assert refused.tell() == 0
 
     def test_after_a_refusal_the_rest_is_read_in_one(self) -> None:
-        places = Semaphore(1)
+        places = Places(1)
         refused = io.BytesIO(b"abc")
         Body(refused, OnThisThread(), place=Place(places), limit=None, announced=3, seconds=5).drain()
         assert refused.tell() == 3
-        assert places.acquire(blocking=False)
+        assert places.take(wait=False)
 
 
 def test_a_read_on_the_request_s_own_thread_tells_what_broke() -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -219,6 +220,22 @@ def test_clients_that_stall_leave_room_for_others(kind: str, tmp_path: Path, kno
         connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)))
         connection.request("GET", "/api/charts")
         assert answer(connection) == (200, {})
+
+
+def test_an_upload_waits_for_its_turn(kind: str, tmp_path: Path) -> None:
+    data = package("app", "1.0.0")
+    head = f"POST /api/charts HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+    settings = {"CHARTREPO_WORKERS": "1", "CHARTREPO_THREADS": "4"}
+    with running(tmp_path, "--server", kind, "--open-writes", env=settings) as server, ExitStack() as stack:
+        slow = [stack.enter_context(raw(server)) for _ in range(2)]
+        for connection in slow:
+            connection.sendall(head + data[:-1])
+        time.sleep(0.5)
+        connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)))
+        connection.request("POST", "/api/team/charts", body=data)
+        time.sleep(1)
+        slow[0].sendall(data[-1:])
+        assert answer(connection)[0] == 201
 
 
 def test_both_spellings_of_a_plus_lead_to_the_package(connection: http.client.HTTPConnection) -> None:
