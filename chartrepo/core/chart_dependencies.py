@@ -1,6 +1,6 @@
 """What a chart says of the charts that it depends on, and what of them it brings along."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from chartrepo.core.scalars import InvalidYamlError, Scalar, text_of
@@ -94,6 +94,36 @@ def bundled(files: Iterable[str]) -> list[str]:
     return [*found]
 
 
+def missing(declared: object, files: Iterable[str], read: Callable[[str], bytes | None]) -> list[str]:
+    """Return the names of the dependencies for want of which Helm refuses to install a chart.
+
+    Helm goes by the names that the charts below charts/ give themselves, whatever their versions are and whether they
+    are switched on (`action.CheckDependencies`). Packages in charts/ are not opened here: one that by its file name is
+    none of the dependencies may be any of them, and then nothing is said to be missing.
+
+    Args:
+        declared: `dependencies` of its metadata.
+        files: paths of the package.
+        read: gives a file of the package, None where it cannot be had.
+    """
+    listed = [each for each in declared if isinstance(each, dict)] if isinstance(declared, list) else []
+    wanted = dict.fromkeys(name for name in (_said(each.get("name")) for each in listed) if name)
+    bundles = bundled(files)
+    if len(bundles) >= _MOST:
+        return []
+    for path in bundles:
+        last = path.removeprefix("charts/")
+        if last.endswith(".tgz"):
+            found = [name for name in wanted if last.startswith(f"{name}-")]
+        else:
+            found = [last if last in wanted else _name_in(read(f"{path}/Chart.yaml"))]
+        if not any(found):
+            return []
+        for name in found:
+            wanted.pop(name, None)
+    return [*wanted]
+
+
 def _bundle(bundles: Iterable[str], name: str, pinned: str) -> str:
     for path in bundles:
         last = path.removeprefix("charts/")
@@ -105,22 +135,30 @@ def _bundle(bundles: Iterable[str], name: str, pinned: str) -> str:
     return ""
 
 
+def _name_in(chart_yaml: bytes | None) -> str:
+    """The name in a Chart.yaml; empty where it cannot be told."""
+    return _text(_mapping(chart_yaml).get("name"))
+
+
 def _pins(lock: bytes | None) -> Mapping[str, list[tuple[str, str]]]:
     """By name, the repositories and versions of a Chart.lock."""
     pins: dict[str, list[tuple[str, str]]] = {}
-    if lock is None:
-        return pins
-    try:
-        document = load(lock, Budget(_MOST_NODES, _DEEPEST))
-    except InvalidYamlError:
-        return pins
-    listed = document.get("dependencies") if isinstance(document, dict) else None
+    listed = _mapping(lock).get("dependencies")
     for each in listed[:_MOST] if isinstance(listed, list) else ():
         if isinstance(each, dict):
             pins.setdefault(_text(each.get("name")), []).append(
                 (_text(each.get("repository")), _text(each.get("version")))
             )
     return pins
+
+
+def _mapping(file: bytes | None) -> Mapping[str, Value]:
+    """What a file in YAML holds; nothing where that is no mapping."""
+    try:
+        document = load(file, Budget(_MOST_NODES, _DEEPEST)) if file is not None else None
+    except InvalidYamlError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _text(value: Value | None) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chartrepo.core.chart_dependencies import Dependency, bundled, read_dependencies
+from chartrepo.core.chart_dependencies import Dependency, bundled, missing, read_dependencies
 
 LOCK = b"""\
 dependencies:
@@ -49,3 +49,30 @@ def test_what_is_brought_along_is_what_helm_loads() -> None:
     files = ["charts/a/Chart.yaml", "charts/a/charts/b/Chart.yaml", "charts/_x/Chart.yaml", "charts/c-1.tgz",
              "charts/c-1.tgz.prov", "charts/README.md", "templates/charts/d.tgz"]  # fmt: skip
     assert bundled(files) == ["charts/a", "charts/c-1.tgz"]
+
+
+NEEDED = [{"name": "redis"}, {"name": "common"}, {"name": "redis", "alias": "cache"}]
+OTHER = b"apiVersion: v2\nname: redis\nversion: 9.0.0\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "lacks"),
+    [
+        ({}, ["redis", "common"]),
+        ({"charts/redis-18.0.0.tgz": b"", "charts/common/Chart.yaml": b""}, []),
+        ({"charts/redis-18.0.0.tgz": b""}, ["common"]),
+        ({"charts/any/Chart.yaml": OTHER}, ["common"]),  # Helm goes by the name inside
+        ({"charts/any/Chart.yaml": b"["}, []),
+        ({"charts/any/Chart.yaml": b"name: else"}, ["redis", "common"]),
+        ({"charts/any.tgz": b""}, []),  # may be any of them
+        ({"charts/README.md": b"", "charts/_redis/Chart.yaml": OTHER}, ["redis", "common"]),
+        ({f"charts/x{number}/Chart.yaml": b"" for number in range(300)}, []),
+    ],
+)
+def test_what_helm_misses_is_told_where_it_is_sure(files: dict[str, bytes], lacks: list[str]) -> None:
+    assert missing(NEEDED, files, files.get) == lacks
+
+
+@pytest.mark.parametrize("declared", [None, "x", 3, [], [None, 3, {"name": 3}, {"name": ""}, {}]])
+def test_who_needs_nothing_misses_nothing(declared: Any) -> None:
+    assert missing(declared, [], lambda _: None) == []

@@ -186,7 +186,7 @@ def test_dependencies_are_linked_where_they_are_here_and_may_be_read(shop: Shop,
     shop.publish(package("web", dependencies=dependencies, files={"Chart.lock": lock}), repository="team")
     page = site.get("/ui/dependencies/team/web").text
     rows = [text(f"<main {row}") for row in page.split("<tr>")[2:]]
-    assert rows[0].startswith("base ^1 1.0.0 locked 1.2.0 newest here that fits team here")
+    assert rows[0].startswith("base ^1 1.0.0 locked 1.2.0 newest here that fits missing in the package team here")
     assert "base.enabled" in rows[0]
     assert 'href="/ui/charts/team/base@1.2.0"' in page
     assert "nothing here fits" in rows[1]
@@ -194,6 +194,22 @@ def test_dependencies_are_linked_where_they_are_here_and_may_be_read(shop: Shop,
     assert "tags db" in rows[2]
     assert "here" not in rows[3].replace("elsewhere", "").replace("there", "")
     assert "not known here" in rows[4]
+
+
+def test_a_chart_that_helm_refuses_to_install_says_so(shop: Shop, site: Site) -> None:
+    dependencies = [{"name": name, "version": "1.x", "repository": "https://example.com"} for name in ("redis", "base")]
+    whole = {
+        "charts/base/Chart.yaml": chart_yaml("base", "1.0.0"),
+        "charts/redis/Chart.yaml": chart_yaml("redis", "1.0.0"),
+    }
+    shop.publish(package("web", "1.0.0", dependencies=dependencies))
+    shop.publish(package("web", "1.1.0", dependencies=dependencies, files=whole))
+
+    page = text(site.get("/ui/charts/web@1.0.0").text)
+    assert "Helm refuses to install this version: redis , base are named in Chart.yaml and missing" in page
+    assert text(site.get("/ui/dependencies/web@1.0.0").text).count("missing in the package") == 3
+    for tab in ("charts", "dependencies"):
+        assert "Helm refuses" not in site.get(f"/ui/{tab}/web@1.1.0").text
 
 
 def test_a_dependency_that_one_may_not_read_is_as_one_that_is_not_here(shop: Shop, tmp_path: Path) -> None:
