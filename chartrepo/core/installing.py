@@ -19,7 +19,10 @@ _LONGEST_RELEASE: Final = 53
 """Characters of the name of a release, as Helm takes it."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 _EVERY: Final = "1h"
-_USER: Final = "YOUR-NAME"
+SOMEBODY: Final = "YOUR-NAME"
+"""The user in commands of whom nobody knows."""
+ASKS: Final = "It asks for the password, or takes an API token for it:"
+"""What is to be said before a command that logs in."""
 _PASSWORD: Final = "YOUR-PASSWORD"  # noqa: S105 - no password
 
 
@@ -52,7 +55,7 @@ class Goal:
     @property
     def alias(self) -> str:
         """What the repository is called on somebody's machine."""
-        return self.repository.rpartition("/")[2] or "charts"
+        return alias_of(self.repository)
 
     @property
     def host(self) -> str:
@@ -88,6 +91,11 @@ class Way(NamedTuple):
     steps: tuple[Step, ...]
 
 
+def alias_of(repository: str) -> str:
+    """Return what a repository is called on somebody's machine, by the last part of its name."""
+    return repository.rpartition("/")[2] or "charts"
+
+
 def ways(goal: Goal) -> tuple[Way, ...]:
     """Return the ways there are, the most usual first. A library is only depended upon."""
     return tuple(_ways(goal))
@@ -106,10 +114,36 @@ def _ways(goal: Goal) -> Iterator[Way]:
             yield Way("flux-oci", "Flux, OCI", tuple(_by_flux_oci(goal)))
 
 
+def repo_add(alias: str, url: str, user: str | None) -> str:
+    """Return the command that adds a repository to Helm, which asks for the password.
+
+    Args:
+        alias: what it is to be called.
+        url: of the repository.
+        user: whose name it takes, empty where nobody knows; None where reading takes no credential.
+    """
+    log_in = f" --username {quote(user or SOMEBODY)}" if user is not None else ""
+    return f"helm repo add {quote(alias)} {quote(url)}{log_in}"
+
+
+def registry_login(host: str, user: str, *, plain_http: bool) -> str:
+    """Return the command that logs Helm in to a registry, and asks for the password.
+
+    Args:
+        host: and port.
+        user: whose name it takes; empty where nobody knows.
+        plain_http: whether it is reached without TLS.
+    """
+    plain = " --plain-http" if plain_http else ""
+    return f"helm registry login {quote(host)} --username {quote(user or SOMEBODY)}{plain}"
+
+
+def _repo_add(goal: Goal) -> str:
+    return repo_add(goal.alias, goal.repository_url, goal.user if goal.log_in else None)
+
+
 def _by_repository(goal: Goal) -> Iterator[Step]:
-    log_in = f" --username {quote(goal.user or _USER)}" if goal.log_in else ""
-    asks = "It asks for the password, or takes an API token for it:" if goal.log_in else ""
-    yield Step(f"helm repo add {quote(goal.alias)} {quote(goal.repository_url)}{log_in}", "console", asks)
+    yield Step(_repo_add(goal), "console", ASKS if goal.log_in else "")
     chart = quote(f"{goal.alias}/{goal.chart}")
     yield Step(f"helm install {_release(goal)} {chart} --version {quote(goal.version)}", "console")
 
@@ -117,9 +151,7 @@ def _by_repository(goal: Goal) -> Iterator[Step]:
 def _by_oci(goal: Goal) -> Iterator[Step]:
     plain = " --plain-http" if goal.plain_http else ""
     if goal.log_in:
-        asks = "It asks for the password, or takes an API token for it:"
-        text = f"helm registry login {quote(goal.host)} --username {quote(goal.user or _USER)}{plain}"
-        yield Step(text, "console", asks)
+        yield Step(registry_login(goal.host, goal.user, plain_http=goal.plain_http), "console", ASKS)
     version = quote(goal.version)
     yield Step(f"helm install {_release(goal)} {quote(goal.oci_url)} --version {version}{plain}", "console")
 
@@ -128,11 +160,8 @@ def _as_dependency(goal: Goal) -> Iterator[Step]:
     dependency = {"name": goal.chart, "version": goal.version, "repository": goal.repository_url}
     yield Step(_yaml({"dependencies": [dependency]}), "yaml", "In the Chart.yaml of the chart that needs it:")
     if goal.log_in:
-        user = quote(goal.user or _USER)
-        add = f"helm repo add {quote(goal.alias)} {quote(goal.repository_url)} --username {user}"
-        yield Step(f"{add}\nhelm dependency update", "console", "And then, with the password or an API token:")
-    else:
-        yield Step("helm dependency update", "console", "And then:")
+        yield Step(_repo_add(goal), "console", ASKS)
+    yield Step("helm dependency update", "console", "And then:")
 
 
 def _by_argo_cd(goal: Goal) -> Iterator[Step]:
@@ -162,7 +191,7 @@ def _by_argo_cd(goal: Goal) -> Iterator[Step]:
                 "type": "helm",
                 "name": goal.alias,
                 "url": goal.repository_url,
-                "username": goal.user or _USER,
+                "username": goal.user or SOMEBODY,
                 "password": _PASSWORD,
             },
         }
@@ -194,7 +223,7 @@ def _by_flux(goal: Goal) -> Iterator[Step]:
     if goal.log_in:
         command = (
             f"kubectl create secret generic {source}-credential "
-            f"--from-literal=username={quote(goal.user or _USER)} --from-literal=password={_PASSWORD}"
+            f"--from-literal=username={quote(goal.user or SOMEBODY)} --from-literal=password={_PASSWORD}"
         )
         yield Step(command, "console", "Once for the repository, since reading it takes a credential:")
 
@@ -216,7 +245,7 @@ def _by_flux_oci(goal: Goal) -> Iterator[Step]:
     if goal.log_in:
         command = (
             f"kubectl create secret docker-registry {name}-registry --docker-server={quote(goal.host)} "
-            f"--docker-username={quote(goal.user or _USER)} --docker-password={_PASSWORD}"
+            f"--docker-username={quote(goal.user or SOMEBODY)} --docker-password={_PASSWORD}"
         )
         yield Step(command, "console", "Once for the registry, since reading it takes a credential:")
 

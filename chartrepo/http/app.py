@@ -240,7 +240,7 @@ def _add_api(
 def _add_pages(app: Flask, settings: Settings, services: Services, shared: _Shared, *, authorizer: Authorizer) -> None:
     site, directory = shared.site, services.directory
     site.register(app)
-    HomePage(site, shared.search, has_credentials=lambda: directory.has_credentials).register(app)
+    HomePage(site, shared.search, directory, has_credentials=lambda: directory.has_credentials).register(app)
     SearchPage(site, shared.search).register(app)
     OverviewTab(site, directory, shared.publishers).register(app)
     ChartTabs(site, services.registry).register(app)

@@ -59,6 +59,13 @@ def test_what_takes_a_credential_says_how_to_log_in() -> None:
     assert "--docker-server=charts.example.com" in texts(closed["flux-oci"])[1]
 
 
+def test_what_asks_for_a_password_is_copied_alone() -> None:
+    """A line below it would be taken for the password."""
+    for way in ways(replace(GOAL, log_in=True)):
+        asking = [step for step in way.steps if "helm " in step.text and "--username" in step.text]
+        assert all("\n" not in step.text and "asks for the password" in step.before for step in asking)
+
+
 def test_a_library_is_only_depended_upon() -> None:
     assert list(by_key(replace(GOAL, library=True))) == ["dependency"]
 

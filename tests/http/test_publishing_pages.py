@@ -214,9 +214,9 @@ class TestPublish:
         assert site.ledger.uploads == ["failed"]
 
     def test_the_first_commands_are_for_where_one_may_publish(self, site: Site) -> None:
-        assert "/api/REPOSITORY/charts" in site.by("grace", "secret").ask("GET", "/ui/", headers=HTML).text
+        assert "/api/your-repository/charts" in site.by("grace", "secret").ask("GET", "/ui/", headers=HTML).text
         for name in ("ada", "admin"):
-            assert "REPOSITORY" not in site.by(name, "secret").ask("GET", "/ui/", headers=HTML).text
+            assert "your-repository" not in site.by(name, "secret").ask("GET", "/ui/", headers=HTML).text
 
     def test_repositories_are_suggested_only_to_who_may_publish_there(self, shop: Shop, site: Site) -> None:
         for repository in ("team", "public", "other"):
@@ -414,7 +414,8 @@ class TestRepositories:
         ada = site.by("ada", "secret")
         assert "helm repo add public http://localhost/public " in text_of(ada.get("/ui/repositories/public").text)
         said = text_of(ada.get("/ui/repositories/team").text)
-        assert "helm repo add team http://localhost/team --username ada --password-stdin" in said
+        assert "It asks for the password, or takes an API token for it:" in said
+        assert "helm repo add team http://localhost/team --username ada Copy helm search repo team/" in said
         assert "helm registry login localhost --username ada" in said
         assert "capitals" in text_of(ada.get("/ui/repositories/Team").text)
 

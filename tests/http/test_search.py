@@ -1,5 +1,6 @@
 """What `GET /api/search` and the pages of the search answer, and to whom."""
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -215,13 +216,13 @@ def test_a_repository_called_search_is_reached_as_any_other(shop: Shop, site: Si
 @pytest.mark.parametrize("url", ["", "https://charts.example.com"])
 def test_first_commands_are_those_for_this_server(shop: Shop, url: str) -> None:
     site = Site(shop, admin_password=PASSWORD, auth_anonymous_get=True, context_path="/charts", chart_url=url)
-    text = site.get("/charts/ui/").text
+    text = unescape(site.get("/charts/ui/").text)
     where = f"{url or 'http://localhost'}/charts"
-    assert f"curl -u USER --data-binary @hello-0.1.0.tgz {where}/api/charts" in text
-    assert f"helm repo add mine {where}" in text
-    assert ("helm registry login --plain-http localhost" in text) == (not url)
+    assert f"curl --user YOUR-NAME --data-binary @hello-0.1.0.tgz {where}/api/charts" in text
+    assert f"helm repo add charts {where}<" in text
+    assert f"helm registry login {where.split('/')[2]} --username YOUR-NAME{'' if url else ' --plain-http'}<" in text
     assert "Publish the first one" in site.by("admin", PASSWORD).get("/charts/ui/").text
-    assert "curl -u admin --data-binary" in site.by("admin", PASSWORD).get("/charts/ui/").text
+    assert "curl --user admin --data-binary" in site.by("admin", PASSWORD).get("/charts/ui/").text
     site = Site(shop, open_writes=False)
     assert "Nobody may publish to this server yet" in site.get("/ui/").text
 

@@ -179,8 +179,9 @@ def test_an_empty_server_says_how_to_begin(chromium: Browser, tmp_path: Path) ->
         page.goto(f"{empty.url}/ui/")
         expect(page.get_by_role("heading", name="There is no chart here yet")).to_be_visible()
         assert f"{empty.url}/api/charts" in page.locator("#by-curl").inner_text()
-        assert "-u" not in page.locator("#by-curl").inner_text()
-        assert f"helm repo add mine {empty.url}" in page.locator("#by-install").inner_text()
+        assert "--user" not in page.locator("#by-curl").inner_text()
+        assert page.locator("#by-login").count() == 0
+        assert page.locator("#by-add").inner_text() == f"helm repo add charts {empty.url}"
         assert browser.findings(page) == []
 
 

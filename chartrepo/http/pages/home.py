@@ -6,11 +6,14 @@ from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
 
+from chartrepo.access import Directory
 from chartrepo.catalog import PackageRecord
+from chartrepo.core.installing import ASKS
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.permissions import Action, Extent
 from chartrepo.core.search import Hit
 from chartrepo.http.auth import Visitor, visitor_of
+from chartrepo.http.pages.commands import commands
 from chartrepo.http.pages.links import UI
 from chartrepo.http.pages.site import Site
 from chartrepo.http.searches import readable_by_caller
@@ -22,7 +25,7 @@ _LOOKED_AT: Final = 40
 _REPOSITORIES: Final = 24
 _CHARTS_LOOKED_AT: Final = 500
 _FIRST_CHART: Final = "hello"
-_SOME_REPOSITORY: Final = "REPOSITORY"
+_SOME_REPOSITORY: Final = "your-repository"
 """In commands of who may publish somewhere, and not into the root."""
 
 
@@ -43,12 +46,16 @@ class HomePage:
     Args:
         site: that the page is of.
         search: finds charts.
+        directory: knows what needs a credential.
         has_credentials: tells whether anybody can be known to this server.
     """
 
-    def __init__(self, site: Site, search: Search, *, has_credentials: Callable[[], bool]) -> None:
+    def __init__(
+        self, site: Site, search: Search, directory: Directory, *, has_credentials: Callable[[], bool]
+    ) -> None:
         self._site = site
         self._search = search
+        self._directory = directory
         self._browsing = site.repositories.catalog.browsing
         self._has_credentials = has_credentials
 
@@ -62,7 +69,6 @@ class HomePage:
         recent = self._recent()
         repositories = list(islice(self._repositories(visitor), _REPOSITORIES + 1))
         pages = self._site.pages
-        scheme, _, host = pages.origin().partition("://")
         root = not visitor.publishes_somewhere or visitor.extent(Action.PUBLISH, "") is not Extent.NONE
         first = "" if root else _SOME_REPOSITORY
         return pages.render(
@@ -74,19 +80,11 @@ class HomePage:
             publishes=visitor.publishes_somewhere,
             known=visitor.is_known,
             has_credentials=self._has_credentials(),
-            needs_credential=not self._anybody_publishes(visitor),
             chart=_FIRST_CHART,
             some_repository=first,
-            upload_url="/".join(filter(None, (pages.base_url(), "api", first, "charts"))),
-            push_url=pages.oci_url(first),
-            host=host,
-            plain_http=scheme == "http",
-            repository_url=pages.repository_url(first),
+            commands=commands(pages, self._directory, first, package=f"{_FIRST_CHART}-0.1.0.tgz"),
+            asks=ASKS,
         )
-
-    @staticmethod
-    def _anybody_publishes(visitor: Visitor) -> bool:
-        return not visitor.is_known and visitor.publishes_somewhere
 
     def _recent(self) -> list[Recent]:
         """Return the charts of which the caller may read what was published last."""

@@ -12,6 +12,7 @@ from chartrepo.catalog import PackageRecord, SetAside, Withheld
 from chartrepo.catalog.browsing import ChartStatus
 from chartrepo.catalog.shelves import ArtifactStatus
 from chartrepo.core.errors import InvalidName
+from chartrepo.core.installing import ASKS
 from chartrepo.core.made_manifests import metadata_of
 from chartrepo.core.names import check_repository
 from chartrepo.core.permissions import ANYBODY, KNOWN, USERS, Action, Extent
@@ -185,6 +186,7 @@ class RepositoryPages:
             set_aside=[each for each in shown if not isinstance(each, Withheld)],
             more_aside=len(aside) > ASIDE and _administers(visitor, repository),
             commands=commands(self.site.pages, self.directory, repository),
+            asks=ASKS,
             may=self._may(visitor, repository),
             publishes=visitor.extent(Action.PUBLISH, repository) is not Extent.NONE,
             rules=self._rules(repository) if visitor.administers else None,
