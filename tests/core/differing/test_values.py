@@ -67,7 +67,7 @@ def applied(old: Any, new: Any, changes: list[ValueChange]) -> dict[Keys, Any]:
     gone |= {places[change.moved_root] for change in changes if change.what is What.MOVED}
     for root in gone:
         drop(root)
-    for root in gone:  # what they were in stays, if it is empty
+    for root in sorted(gone, key=len, reverse=True):  # what they were in stays, and where it is empty, it is a leaf
         parent, at = root[:-1], old
         for key in parent:
             at = at[key]
