@@ -181,10 +181,11 @@ class LocalStorage:
                 self._make_root(self._root)
             with os.scandir(self._root) as entries:
                 next(entries, None)
+            conditional = writable and self._probe()
             if writable:
-                self._conditional = self._probe()
+                self._conditional = conditional
             self._marked = os.path.exists(self.path(_LOCK))
-            return Abilities(description, conditional_writes=writable and self._conditional, marked=self._marked)
+            return Abilities(description, conditional_writes=conditional, marked=self._marked)
         except (NotADirectoryError, FileExistsError):
             raise Misconfigured(f"{name} is not a folder: name one, or move the file away") from None
         except FileNotFoundError:
@@ -462,15 +463,21 @@ class LocalStorage:
             if not self._conditional:
                 yield
                 return
-            descriptor = os.open(f"{self._root}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self._file_mode)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with self._locked():
                 yield
-            finally:
-                # Closing would not do: a child that another thread forked meanwhile holds the file open too.
-                with suppress(OSError):
-                    fcntl.flock(descriptor, fcntl.LOCK_UN)
-                os.close(descriptor)
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        """Keep out other processes that lock, where the file system has locks."""
+        descriptor = os.open(f"{self._root}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self._file_mode)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            # Closing would not do: a child that another thread forked meanwhile holds the file open too.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
     def _probe(self) -> bool:
         """Write here as `put` does it, and find out whether links and locks work."""
@@ -485,9 +492,8 @@ class LocalStorage:
                     f"the file system of {keys.shown(self._root)} keeps times in whole seconds, so that a replaced "
                     "file could look like the old one: use another file system"
                 )
-            self._conditional = True
             try:
-                with self._alone():
+                with self._lock, self._locked():
                     os.link(first, second)
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:
