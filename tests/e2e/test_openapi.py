@@ -56,10 +56,12 @@ def send_a_file(context, value):
 """
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+@pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with charts, read by everybody, and written to by the admin."""
-    # The two differ in how they read requests; what answers is the same.
+    """A server of the kind that is asked for, with charts, read by everybody, and written to by the admin.
+
+    The two kinds differ in how they read requests; what answers is the same.
+    """
     folder = tmp_path_factory.mktemp("api")
     arguments = ("--server", request.param, "--workers", "1", "--artifacthub-repository-id", "1234")
     password = {"CHARTREPO_ADMIN_PASSWORD": PASSWORD}
@@ -97,9 +99,14 @@ def tried(server: Server, folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("credential", "phases"),
-    [([], "examples,fuzzing"), (["--header", f"Authorization: {ADMIN}"], "examples,coverage,fuzzing")],
-    ids=["anybody", "admin"],
+    ("server", "credential", "phases"),
+    [
+        ("gunicorn", [], "examples,fuzzing"),
+        ("gunicorn", ["--header", f"Authorization: {ADMIN}"], "examples,coverage,fuzzing"),
+        ("granian", ["--header", f"Authorization: {ADMIN}"], "examples,fuzzing"),
+    ],
+    ids=["gunicorn-anybody", "gunicorn-admin", "granian-admin"],
+    indirect=["server"],
 )
 def test_it_finds_nothing(server: Server, tmp_path: Path, credential: list[str], phases: str) -> None:
     assert "No issues found" in tried(server, tmp_path, *credential, "--phases", phases)

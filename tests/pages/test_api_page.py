@@ -26,10 +26,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield found
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-def test_everybody_can_read_it(chromium: Browser, server: Server, width: int, theme: str) -> None:
-    with browser.page(chromium, width=width, theme="dark" if theme == "dark" else "light") as page:
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
+def test_everybody_can_read_it(chromium: Browser, server: Server, width: int, theme: browser.Theme) -> None:
+    with browser.page(chromium, width=width, theme=theme) as page:
         page.goto(f"{server.url}/ui/api")
         assert page.get_by_role("heading", level=1).inner_text() == "API"
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -5,7 +5,6 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -60,11 +59,8 @@ def test_the_commands_that_are_copied_install_the_chart(
     assert (tmp_path / "queue-3.1.0.tgz").is_file()
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_keeps_anybody_out(
-    chromium: Browser, server: Server, theme: Literal["light", "dark"], width: int
-) -> None:
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
+def test_nothing_keeps_anybody_out(chromium: Browser, server: Server, theme: browser.Theme, width: int) -> None:
     with browser.page(chromium, theme=theme, width=width) as page:
         for chart in ("platform/checkout", "platform/checkout@1.8.0", "common", "old-proxy", "platform/search"):
             page.goto(f"{server.url}/ui/charts/{chart}")

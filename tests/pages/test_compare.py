@@ -2,7 +2,6 @@
 
 import urllib.request
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
@@ -111,11 +110,10 @@ def test_a_wrong_version_is_told_and_another_can_be_chosen(chromium: Browser, se
         assert page.url == server.url + BOTH
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
 @pytest.mark.parametrize("view", ["", "&view=side", "&view=inline&space=hide"])
 def test_nothing_keeps_anybody_out(
-    chromium: Browser, server: Server, theme: Literal["light", "dark"], width: int, view: str
+    chromium: Browser, server: Server, theme: browser.Theme, width: int, view: str
 ) -> None:
     with browser.page(chromium, theme=theme, width=width) as page:
         said: list[str] = []

@@ -2,7 +2,6 @@
 
 import urllib.request
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -59,7 +58,7 @@ def kind_of(link: str, server: Server) -> str | None:
 
 @pytest.mark.parametrize(("theme", "width"), [("light", browser.PHONE), ("dark", browser.WIDE)])
 def test_nothing_keeps_anybody_out_of_any_page(
-    chromium: Browser, addresses: list[str], server: Server, theme: Literal["light", "dark"], width: int
+    chromium: Browser, addresses: list[str], server: Server, theme: browser.Theme, width: int
 ) -> None:
     assert len(addresses) > 20
     problems: dict[str, list[str]] = {}

@@ -3,7 +3,6 @@
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -51,10 +50,9 @@ def sizes(page: Page) -> dict[str, list[int]]:
     return {address: width for address, _, width in found}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
 def test_icons_are_shown_wherever_charts_are(
-    chromium: Browser, server: Server, theme: Literal["light", "dark"], width: int, tmp_path: Path
+    chromium: Browser, server: Server, theme: browser.Theme, width: int, tmp_path: Path
 ) -> None:
     with browser.page(chromium, width=width, theme=theme) as page:
         for path in ("/ui/versions/pictured", "/ui/search?q=icon", "/ui/"):

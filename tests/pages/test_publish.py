@@ -4,7 +4,6 @@ import base64
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -37,7 +36,7 @@ def signed_in(
     *,
     script: bool = True,
     width: int = browser.WIDE,
-    theme: Literal["light", "dark"] = "light",
+    theme: browser.Theme = "light",
 ) -> Iterator[Page]:
     """A page of somebody who has signed in as the administrator."""
     with browser.page(chromium, script=script, width=width, theme=theme) as page:
@@ -245,11 +244,8 @@ def test_a_sync_is_asked_for_on_the_status_page(chromium: Browser, server: Serve
         expect(page.get_by_role("region", name="Server")).not_to_contain_text("Workers alive 0")
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_keeps_anybody_out(
-    chromium: Browser, server: Server, theme: Literal["light", "dark"], width: int
-) -> None:
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
+def test_nothing_keeps_anybody_out(chromium: Browser, server: Server, theme: browser.Theme, width: int) -> None:
     upload(server, f"axe-{theme}-{width}", package("web", description="Serves pages. " * 20))
     with signed_in(chromium, server, theme=theme, width=width) as page:
         said: list[str] = []

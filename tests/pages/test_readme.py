@@ -132,10 +132,9 @@ def test_a_hostile_chart_runs_nothing_and_loads_nothing(chromium: Browser, serve
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-def test_axe_finds_nothing(chromium: Browser, server: Server, theme: str, width: int) -> None:
-    with browser.page(chromium, width=width, theme="dark" if theme == "dark" else "light") as page:
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
+def test_axe_finds_nothing(chromium: Browser, server: Server, theme: browser.Theme, width: int) -> None:
+    with browser.page(chromium, width=width, theme=theme) as page:
         page.goto(f"{server.url}/ui/charts/team/web")
         assert browser.findings(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -4,7 +4,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -185,8 +184,7 @@ def test_an_empty_server_says_how_to_begin(chromium: Browser, tmp_path: Path) ->
         assert browser.findings(page) == []
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
 @pytest.mark.parametrize(
     "path",
     [
@@ -197,9 +195,7 @@ def test_an_empty_server_says_how_to_begin(chromium: Browser, tmp_path: Path) ->
         "/ui/search?repository=&deprecated=shown",
     ],
 )
-def test_axe_finds_nothing(
-    chromium: Browser, server: Server, path: str, theme: Literal["light", "dark"], width: int
-) -> None:
+def test_axe_finds_nothing(chromium: Browser, server: Server, path: str, theme: browser.Theme, width: int) -> None:
     with browser.page(chromium, theme=theme, width=width) as page:
         page.goto(f"{server.url}{path}")
         assert browser.findings(page) == []

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import pytest
 import yaml
@@ -180,10 +180,9 @@ def test_the_keyboard_alone_signs_in_and_out(chromium: Browser, server: Server) 
         page.wait_for_url("**/ui/sign-in?next=%2Fui%2F")
 
 
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
 def test_nothing_keeps_anybody_out_of_these_pages(
-    chromium: Browser, server: Server, theme: Literal["light", "dark"], width: int
+    chromium: Browser, server: Server, theme: browser.Theme, width: int
 ) -> None:
     problems: dict[str, list[str]] = {}
 

@@ -1,7 +1,6 @@
 """The tabs of a chart's page in a real browser, with and without scripts."""
 
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -34,10 +33,9 @@ def open_tab(page: Page, server: Server, tab: str, query: str = "") -> None:
     assert page.get_by_role("heading", level=1).inner_text().startswith("web")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [browser.PHONE, browser.WIDE])
+@pytest.mark.parametrize(("theme", "width"), browser.LOOKS)
 def test_nothing_keeps_anybody_out_of_a_tab(
-    chromium: Browser, server: Server, width: int, theme: Literal["light", "dark"]
+    chromium: Browser, server: Server, width: int, theme: browser.Theme
 ) -> None:
     looked_at = {
         "templates": ["", "?path=templates/web.yaml"],

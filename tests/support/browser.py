@@ -15,6 +15,9 @@ AXE: Final = Path(__file__).parent.parent / "vendor" / "axe.min.js"
 _RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE: Final = 390
 WIDE: Final = 1440
+Theme = Literal["light", "dark"]
+LOOKS: Final[list[tuple[Theme, int]]] = [("dark", PHONE), ("light", WIDE)]
+"""How the tests of some pages look at them. `tests/pages/test_everything.py` looks at all in the other two ways."""
 
 
 def chromium() -> str:
@@ -52,7 +55,7 @@ def page(
     browser: Browser,
     *,
     width: int = WIDE,
-    theme: Literal["light", "dark"] = "light",
+    theme: Theme = "light",
     script: bool = True,
     height: int = 900,
 ) -> Iterator[Page]:
