@@ -1,7 +1,5 @@
 """Words, typos and ranks."""
 
-import time
-
 import pytest
 
 from chartrepo.core.search import (
@@ -15,6 +13,7 @@ from chartrepo.core.search import (
     words_in,
     words_of_query,
 )
+from tests.support.endless import must_end
 
 
 @pytest.mark.parametrize(
@@ -106,9 +105,8 @@ def test_annotations_files_and_fields_all_have_a_place() -> None:
 
 @pytest.mark.parametrize("piece", [b"image", b"http://", b" ", b"\xff", b"aImage", "ﷺ".encode(), b"https://x"])
 def test_what_hostile_charts_say_takes_no_time(piece: bytes) -> None:
-    began = time.monotonic()
     text = piece.decode("utf-8", "replace")
     said = {"name": "web", "version": "1", "description": text * 300_000, "keywords": [text * 5_000] * 5_000}
     taken = Taken(piece * 300_000, piece * 300_000)
-    document(said, repository="team", created=7, signed=True, stable=True, taken=taken)
-    assert time.monotonic() - began < 5
+    with must_end():
+        document(said, repository="team", created=7, signed=True, stable=True, taken=taken)

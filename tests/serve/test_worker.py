@@ -162,9 +162,7 @@ def test_a_client_that_does_not_notice_the_end_keeps_nobody_waiting(server: Serv
         for each in stubborn:
             each.sendall(asked(PATH, "Connection: close"))
             answers(each, 1)
-        began = time.monotonic()
-        assert _answers(server, "/livez")  # within half a second
-        assert time.monotonic() - began < 30
+        fetch(server, "/livez", timeout=1.5)  # they are given two seconds to notice
     finally:
         for each in stubborn:
             each.close()
@@ -324,7 +322,5 @@ def test_a_kept_connection_does_not_hold_up_a_stop(tmp_path: Path) -> None:
         time.sleep(0.5)
         connection.sendall(APP[100:])
         assert answers(connection, 1)[0][0] == 201
-        began = time.monotonic()
         assert connection.recv(4096) == b""
-        assert server.process.wait() == 0
-        assert time.monotonic() - began < 30
+        assert server.process.wait(seconds=30) == 0
