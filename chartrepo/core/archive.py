@@ -28,10 +28,13 @@ class Package:
     Attributes:
         chart: the version it holds.
         reservations: why an upload of it is refused though Helm accepts it; one sentence each, as in `PackageRefused`.
+        missing: names of the dependencies that are not in its charts/ folder, for want of which Helm takes the package
+            everywhere and refuses to install it (`action.CheckDependencies`).
     """
 
     chart: ChartVersion
     reservations: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def read_package(source: Readable, limits: Limits = DEFAULT) -> Package:
@@ -60,7 +63,7 @@ def read_package(source: Readable, limits: Limits = DEFAULT) -> Package:
     fault = stream.fault_after_here()
     if fault:
         reservations.append(fault)
-    return Package(chart.draft.finish(), tuple(_few(reservations)))
+    return Package(chart.draft.finish(), tuple(_few(reservations)), chart.missing())
 
 
 def read_files(
@@ -360,6 +363,11 @@ class _Chart:
         for subchart in self._subcharts.values():
             found += subchart.problems()
         return found
+
+    def missing(self) -> tuple[str, ...]:
+        """The dependencies that no chart in charts/ has the name of, once there are no problems."""
+        there = {subchart.draft.name for subchart in self._subcharts.values()}
+        return tuple(name for name in self.draft.dependencies if name not in there)
 
     def _missing(self) -> str:
         if self._is_file:

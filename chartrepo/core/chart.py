@@ -108,6 +108,16 @@ class Draft:
         self._complaints.file = self._folder + file
         self._fields = decode(_METADATA, document, self._fields, "", self._complaints)
 
+    @property
+    def name(self) -> str:
+        """What the chart calls itself, once there are no problems."""
+        return str(self._fields["name"])
+
+    @property
+    def dependencies(self) -> list[str]:
+        """The names of the charts that it depends on, each once, once there are no problems."""
+        return [*dict.fromkeys(filter(None, (each.get("name") for each in self._fields.get("dependencies", ()))))]
+
     def problems(self) -> list[str]:
         """Sanitise the texts and return what Helm refuses, in its order: wrong types, then what `Validate` finds."""
         self._sanitise()

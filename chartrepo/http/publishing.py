@@ -290,6 +290,7 @@ def as_json(repository: str, tried: Tried) -> dict[str, object]:
         "description": chart.metadata.get("description", ""),
         "digest": f"sha256:{tried.examined.digest}",
         "size": tried.examined.size,
+        "missing_dependencies": list(tried.examined.package.missing),
     }
     return {**told, "withheld": package.reason} if isinstance(package, Withheld) else told
 

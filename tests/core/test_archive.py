@@ -58,6 +58,26 @@ def test_files_may_come_in_any_order() -> None:
     assert read(archive(items)).chart.metadata["dependencies"] == [{"name": "db", "repository": ""}]
 
 
+NEEDS = "dependencies: [{name: db}, {name: web}, {name: db, alias: cache}, {alias: nameless}]\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        ({}, ("db", "web")),
+        ({"charts/db/Chart.yaml": chart_yaml("db")}, ("web",)),
+        ({"charts/any/Chart.yaml": chart_yaml("db"), "charts/db/Chart.yaml": chart_yaml("web", "9.9.9")}, ()),
+        ({"charts/any.tgz": package("db"), "charts/web-1.0.0.tgz": package("web")}, ()),
+        ({"charts/_db/Chart.yaml": chart_yaml("db"), "charts/.web/Chart.yaml": ""}, ("db", "web")),
+    ],
+)
+def test_dependencies_are_missing_that_no_chart_in_it_has_the_name_of(
+    files: dict[str, bytes | str], missing: tuple[str, ...]
+) -> None:
+    found = read(package(files={"requirements.yaml": NEEDS, **files}))
+    assert (found.missing, found.reservations) == (missing, ())
+
+
 @pytest.mark.parametrize(
     "files",
     [

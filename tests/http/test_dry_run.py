@@ -261,7 +261,15 @@ def test_it_says_what_would_be_published(shop: Shop) -> None:
         "description": "Serves pages.",
         "digest": f"sha256:{entry['digest']}",
         "size": len(WEB),
+        "missing_dependencies": [],
     }
+
+
+def test_what_helm_would_refuse_to_install_is_told_and_taken(shop: Shop) -> None:
+    site = opened(shop, Case())
+    needy = package("web", dependencies=[{"name": "redis", "version": "1.x", "repository": "https://example.com"}])
+    said = site.by("admin", "secret").upload(needy, "/api/app/charts?dry_run").get_json()
+    assert (said["outcome"], said["missing_dependencies"]) == ("created", ["redis"])
 
 
 def test_it_tells_of_all_that_is_wrong_at_once(shop: Shop) -> None:

@@ -100,6 +100,7 @@ def test_a_package_is_published_by_drop(chromium: Browser, server: Server) -> No
         expect(found).to_contain_text("Serves pages.")
         expect(found).to_contain_text("A new version.")
         expect(found).to_contain_text("4 files")
+        expect(found).not_to_contain_text("Missing dependencies")
         assert versions(server, "team", "web") == []
         assert page.evaluate("window.seen.at(-1)") == 100
 
@@ -146,7 +147,8 @@ def test_a_version_is_replaced_only_with_the_box(chromium: Browser, server: Serv
     with signed_in(chromium, server) as page:
         page.goto(f"{server.url}/ui/publish")
         page.get_by_label("Repository").fill("app")
-        choose(page, package("web", description="The new one."))
+        needs = [{"name": "redis", "version": "1.x", "repository": "https://example.com"}]
+        choose(page, package("web", description="The new one.", dependencies=needs))
         page.get_by_role("button", name="Check it").click()
         expect(page.get_by_role("alert")).to_contain_text("web-1.0.0.tgz already exists")
         page.get_by_label("Replace the version").check()
@@ -154,6 +156,7 @@ def test_a_version_is_replaced_only_with_the_box(chromium: Browser, server: Serv
         page.get_by_role("button", name="Check it").click()
         found = page.get_by_role("region", name="This would be published")
         expect(found).to_contain_text("It would replace the version that is there.")
+        expect(found).to_contain_text("redis. Helm would refuse to install it: run helm dependency build before")
         found.get_by_role("button", name="Publish").click()
         page.wait_for_url("**/ui/charts/app/web@1.0.0")
         page.goto(f"{server.url}/ui/repositories/app")
@@ -217,9 +220,12 @@ def test_all_of_it_works_without_a_script(chromium: Browser, server: Server) -> 
         expect(page.get_by_role("alert").get_by_role("listitem")).to_have_count(2)
 
         page.get_by_label("Repository").fill("app")
-        choose(page, package("plain", description="Has no script."))
+        needs = [{"name": "redis", "version": "1.x", "repository": "https://example.com"}]
+        choose(page, package("plain", description="Has no script.", dependencies=needs))
         page.get_by_role("button", name="Only check it").click()
-        expect(page.get_by_role("region", name="This would be published")).to_contain_text("Has no script.")
+        found = page.get_by_role("region", name="This would be published")
+        expect(found).to_contain_text("Has no script.")
+        expect(found).to_contain_text("redis. Helm would refuse to install it: run helm dependency build before")
         assert versions(server, "app", "plain") == []
 
         choose(page, package("plain", description="Has no script."))

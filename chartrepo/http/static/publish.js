@@ -20,6 +20,8 @@ const OUTCOMES = {
   withheld: "It would be stored, and readers would not see it yet.",
 };
 
+const NOT_INSTALLED = "Helm would refuse to install it: run helm dependency build before helm package.";
+
 // ---- the form does its work in two steps now
 document.getElementById("publish-directly").hidden = true;
 document.querySelector(".drop-hint").hidden = false;
@@ -152,6 +154,7 @@ function show(told) {
     ["Repository", told.repository || "root repository"],
     ["Size", size(told.size)],
     ["Digest", told.digest],
+    ["Missing dependencies", told.missing_dependencies.length ? `${told.missing_dependencies.join(", ")}. ${NOT_INSTALLED}` : ""],
     ["What would come of it", `${OUTCOMES[told.outcome]} ${told.withheld || ""}`],
   ];
   const shown = facts.filter(([, value]) => value);
