@@ -442,7 +442,7 @@ class Settings:
     threads: int = _setting(
         Section.LIMITS,
         kinds.whole(1, 1024),
-        "Requests that one worker handles at a time. Half of them may be uploads; a quarter more wait up to 30 s for "
+        "Requests that one worker handles at a time. Half of them may be uploads; half of the rest wait up to 30 s for "
         "their turn, others get 503",
         default=8,
     )

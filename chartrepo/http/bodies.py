@@ -8,17 +8,18 @@ of their own: the request's thread waits for as long as it means to, and then sh
 connection, and a worker of it stops for good where reads outlive their requests. So there a read holds its request's
 thread for as long as the client likes.
 
-Under both a thread waits for each body, in the end for minutes. So at most half of the threads read bodies, and of the
-other half at most one in two waits for its turn to (`Places`): clients that stall can keep uploads waiting, and nothing
-else.
+Under both a thread waits for each body, in the end for minutes. So at most half of the threads read bodies, and half of
+the others wait for their turn to (`Places`): clients that stall can keep uploads waiting, and nothing else. Whoever
+comes to neither is refused, and its connection ends without a thread: see `chartrepo.serve.worker`.
 """
 
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
-from threading import Semaphore
+from threading import Event, Lock
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from chartrepo.core.errors import BodyTooLarge
@@ -30,43 +31,55 @@ _DRAINED_AT_MOST: Final = 64 * 2**20
 _DRAINED_SECONDS: Final = 5.0
 _TURN_WITHIN: Final = 30.0
 """Seconds that an upload waits for its turn: several large ones at once take that long, and proxies wait longer."""
-_A_MOMENT: Final = 0.25
-"""Seconds that it waits where others wait already, since it holds a thread: a small upload takes milliseconds."""
+_A_MOMENT: Final = 0.02
+"""Seconds that it waits where enough others do, since it holds a thread: for a place that is about to be left."""
 _ENDED_WITHIN: Final = 1.0
 """Seconds in which a read comes back whose connection was shut: it is a matter of microseconds."""
 
 
 class Places:
-    """The room of one process for bodies. Safe to share between threads.
+    """The room of one process for bodies, first come, first served. Safe to share between threads.
 
     Args:
-        threads: requests that the process answers at a time. Half of them may read bodies, and a quarter wait to.
+        threads: requests that the process answers at a time. Half of them may read bodies, and half of the others wait
+            to, so that with three threads or more one is left.
     """
 
     def __init__(self, threads: int) -> None:
-        self._free = Semaphore(max(1, threads // 2))
-        self._turns = Semaphore(threads // 4)
+        self._lock = Lock()
+        self._free = max(1, threads // 2)
+        self._turns = (threads - self._free) // 2
+        self._line: deque[Event] = deque()
 
     def take(self, *, wait: bool) -> bool:
         """Take a place; return whether there was one.
 
         Args:
-            wait: for a turn, where there is none; for a moment where too many wait for theirs.
+            wait: for a turn, where there is none; next to no time where enough wait for theirs.
         """
-        if self._free.acquire(blocking=False):
+        with self._lock:
+            if self._free and not self._line:
+                self._free -= 1
+                return True
+            if not wait:
+                return False
+            within = _TURN_WITHIN if len(self._line) < self._turns else _A_MOMENT
+            turn = Event()
+            self._line.append(turn)
+        if turn.wait(within):
             return True
-        if not wait:
-            return False
-        if not self._turns.acquire(blocking=False):
-            return self._free.acquire(timeout=_A_MOMENT)
-        try:
-            return self._free.acquire(timeout=_TURN_WITHIN)
-        finally:
-            self._turns.release()
+        with self._lock:
+            if not turn.is_set():  # else it came in the last moment
+                self._line.remove(turn)
+            return turn.is_set()
 
     def leave(self) -> None:
-        """Give a place to another."""
-        self._free.release()
+        """Give a place to whoever waits longest."""
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()
+            else:
+                self._free += 1
 
 
 class Place:

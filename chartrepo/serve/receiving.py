@@ -58,6 +58,11 @@ class _Receiver(SocketUnreader):  # type: ignore[misc]
 class _Counted(LengthReader):  # type: ignore[misc]
     """Reads a body that has a Content-Length, in `length` what is left of it."""
 
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether all of it was read."""
+        return not self.length
+
     def fill(self, buffer: memoryview) -> int:
         """Fill a buffer, as far as the body goes; return how many bytes there are in it."""
         held = self.unreader.buf.getbuffer().nbytes
@@ -85,6 +90,11 @@ class _Chunks(ChunkedReader):  # type: ignore[misc]
         self._data = memoryview(b"")
         self._left: int | None = None
         self._ended = False
+
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether all of it was read, with what stands behind it."""
+        return self._ended
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, as gunicorn has it."""
@@ -148,6 +158,12 @@ class TimelyBody(Body):  # type: ignore[misc]
         super().__init__(reader)
         self._receiver = receiver
         self._buffer = memoryview(b"")
+
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether nothing of it is left on the connection."""
+        ended: bool = self.reader.is_at_its_end
+        return ended
 
     def read_within(self, size: int, seconds: float) -> bytes:
         """Return `size` bytes, or fewer where the body ends or some are at hand already; nothing at the end.

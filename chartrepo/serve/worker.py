@@ -34,7 +34,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from chartrepo.access import Certificate
 from chartrepo.http.front import AT_HAND
 from chartrepo.http.kept import Kept
-from chartrepo.serve.receiving import make_timely, receive_in_time
+from chartrepo.serve.receiving import TimelyBody, make_timely, receive_in_time
 from chartrepo.serve.tls import TlsSocket, encrypted, holds_more, told
 from chartrepo.watched import Watched
 
@@ -256,6 +256,17 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         make_timely(req)
         req.scheme = conn.scheme
         stays: bool = super().handle_request(req, conn)
+        return stays
+
+    def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
+        """Return whether a connection stays open: not with a body on it of which `Front` reads no more.
+
+        gunicorn would wait for the rest of it, with a thread, for as long as five seconds.
+        """
+        body = getattr(conn.parser.mesg, "body", None)
+        if isinstance(body, TimelyBody) and not body.is_at_its_end:
+            return False
+        stays: bool = super()._keepalive_after(conn, keepalive)
         return stays
 
     # ---- from the pool, and going

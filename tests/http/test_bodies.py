@@ -237,7 +237,7 @@ class TestPlaces:
     def body(place: Place, data: bytes = b"abc") -> Body:
         return Body(io.BytesIO(data), OnThisThread(), place=place, limit=None, announced=len(data), seconds=5)
 
-    @pytest.mark.parametrize(("threads", "bodies_at_once"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+    @pytest.mark.parametrize(("threads", "bodies_at_once"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
     def test_they_are_half_of_the_threads(self, threads: int, bodies_at_once: int) -> None:
         places = Places(threads)
         assert [places.take(wait=False) for _ in range(bodies_at_once + 1)] == [True] * bodies_at_once + [False]
@@ -252,7 +252,7 @@ class TestPlaces:
         first.leave()
         assert self.body(second).read(1) == b"a"
 
-    def test_a_quarter_of_the_threads_wait_for_their_turn_and_others_for_a_moment(self) -> None:
+    def test_half_of_the_others_wait_for_their_turn_and_the_rest_is_refused(self) -> None:
         places = Places(8)
         held = [Place(places) for _ in range(4)]
         assert all(place.take() for place in held)
