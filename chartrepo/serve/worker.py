@@ -51,6 +51,8 @@ _REQUEST_SECONDS: Final = 30
 """How long a request may take until its headers are there, from the connection or from its first bytes."""
 _NEXT_WITHIN_MS: Final = 2
 """How long a thread that has nothing else to do waits for the next request of the connection that it just answered."""
+_REST_WITHIN: Final = 0.01
+"""How long the rest of a body that nobody reads may take: it is here already, or the connection ends."""
 _LINGER_SECONDS: Final = 2
 """How long a client may take to notice that its connection ends: closed at once, it might not see its answer."""
 _ACCEPT_AGAIN_AFTER: Final = 1.0
@@ -259,13 +261,13 @@ class AtOnceWorker(ThreadWorker):  # type: ignore[misc]
         return stays
 
     def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
-        """Return whether a connection stays open: not with a body on it of which `Front` reads no more.
+        """Return whether a connection stays open: not where the rest of a body is still to come.
 
-        gunicorn would wait for the rest of it, with a thread, for as long as five seconds.
+        gunicorn would wait for it, with a thread, for as long as five seconds. What was to be read is read by `Front`.
         """
         body = getattr(conn.parser.mesg, "body", None)
-        if isinstance(body, TimelyBody) and not body.is_at_its_end:
-            return False
+        if keepalive and isinstance(body, TimelyBody) and not body.is_at_its_end:
+            return bool(conn.parser.finish_body(deadline=time.monotonic() + _REST_WITHIN))
         stays: bool = super()._keepalive_after(conn, keepalive)
         return stays
 

@@ -2,13 +2,14 @@
 
 import base64
 import http.client
+import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -243,11 +244,29 @@ def test_what_is_no_request_is_refused_and_harms_nobody(server: Server, sent: by
 def test_a_body_of_a_get_is_passed_over(server: Server, path: str) -> None:
     hidden = asked("/charts/none-1.0.0.tgz")
     with raw(server) as connection:
-        connection.sendall(asked(path, f"Content-Length: {len(hidden)}"))
-        time.sleep(0.1)
-        connection.sendall(hidden + asked(path))
+        connection.sendall(asked(path, f"Content-Length: {len(hidden)}") + hidden + asked(path))
         assert [status for status, _ in answers(connection, 2)] == [200, 200]
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("path", [PATH, "/livez", "/health"])
+def test_a_body_of_a_get_that_comes_late_is_never_taken_for_a_request(server: Server, path: str) -> None:
+    hidden = asked("/charts/none-1.0.0.tgz")
+    with raw(server) as connection:
+        connection.sendall(asked(path, f"Content-Length: {len(hidden)}"))
+        time.sleep(0.1)
+        connection.sendall(hidden + asked(path, "Connection: close"))
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert set(re.findall(rb"HTTP/1.1 (\d+) ", data)) == {b"200"}
+    assert "Traceback" not in server.log
+
+
+def test_bodies_of_gets_that_never_come_hold_up_nobody(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(20):
+            stalled = stack.enter_context(raw(server))
+            stalled.sendall(asked("/charts/none-1.0.0.tgz", "Content-Length: 5000"))
+        fetch(server, "/health", timeout=10)
 
 
 @pytest.mark.parametrize(("line", "version"), [("Connection: close", "1.1"), ("Accept: */*", "1.0")])
