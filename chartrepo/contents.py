@@ -1,13 +1,18 @@
 """What is in packages, read when somebody looks at it, and kept for a while."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from chartrepo.catalog import PackageRecord
-from chartrepo.core.archive import Held, hold_files
-from chartrepo.core.errors import FileNotFound
+from chartrepo.core.archive import Held, hold_files, read_first
+from chartrepo.core.chart import CHART_YAML
+from chartrepo.core.chart_dependencies import missing, name_in_chart_yaml
+from chartrepo.core.errors import FileNotFound, PackageRefused
+from chartrepo.core.limits import Limits
+from chartrepo.core.made_manifests import metadata_of
 from chartrepo.recent import Recent
 from chartrepo.repository import Repositories
 
@@ -17,6 +22,8 @@ MOST_OF_A_PACKAGE: Final = 8 * 1024 * 1024
 """Bytes that are kept of one package."""
 _MOST_OF_ALL: Final = 32 * 1024 * 1024
 """Bytes that a process keeps."""
+_BEGINNING: Final = Limits(total=1024 * 1024)
+"""How much of a package in charts/ is read for its name, which `helm package` writes first."""
 _AROUND: Final = 300
 """Bytes that a file takes beside its own, about."""
 
@@ -27,9 +34,11 @@ class Contents:
 
     Attributes:
         files: by path, in the order of the archive.
+        missing: names of dependencies that are not among them, so that Helm refuses to install the chart.
     """
 
     files: Mapping[str, Held]
+    missing: tuple[str, ...]
 
     def data(self, path: str) -> bytes | None:
         """Return what a file holds; None where there is none, or it is too large to be shown."""
@@ -79,4 +88,19 @@ class ContentsCache:
         with opened.reader as package:
             if opened.served is not None and opened.served.digest != record.digest:
                 raise FileNotFound(f"{record.file} was replaced a moment ago: try again")
-            return Contents(hold_files(package, each=LARGEST_FILE, together=MOST_OF_A_PACKAGE))
+            files = hold_files(package, each=LARGEST_FILE, together=MOST_OF_A_PACKAGE)
+        return Contents(files, missing(metadata_of(record.entry_json), files, partial(_name_in, files)))
+
+
+def _name_in(files: Mapping[str, Held], path: str) -> str:
+    """Return the name of a chart in charts/; empty where it cannot be told."""
+    if not path.endswith(".tgz"):
+        found = files.get(f"{path}/{CHART_YAML}")
+        return name_in_chart_yaml(found.data if found is not None else None)
+    packed = files[path].data
+    try:
+        return name_in_chart_yaml(
+            read_first(io.BytesIO(packed), CHART_YAML, _BEGINNING) if packed is not None else None
+        )
+    except PackageRefused:
+        return ""

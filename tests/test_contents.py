@@ -1,5 +1,6 @@
 """What is in packages, read when somebody looks at it."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from chartrepo import contents
 from chartrepo.catalog import PackageRecord
 from chartrepo.contents import ContentsCache
+from chartrepo.core.archive import read_package
 from chartrepo.core.errors import FileNotFound
-from tests.support.packages import package
+from tests.support.packages import chart_yaml, package
 from tests.support.repositories import Shop
 
 
@@ -79,3 +81,44 @@ def test_a_package_that_was_replaced_is_not_shown_as_the_other(shop: Shop) -> No
     shop.publish(package("app", "1.0.0", description="another"), force=True)
     with pytest.raises(FileNotFound, match="was replaced a moment ago: try again"):
         ContentsCache(shop.repositories).of(record)
+
+
+def needy(*names: str, files: Mapping[str, bytes | str]) -> bytes:
+    dependencies = [{"name": name, "version": "1.x", "repository": "https://example.com"} for name in names]
+    return package("needy", dependencies=dependencies, files=dict(files))
+
+
+REDIS = chart_yaml("redis", "1.0.0")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        needy("redis", files={}),
+        needy("redis", "redis-cluster", files={"charts/redis-cluster-1.0.0.tgz": package("redis-cluster")}),
+        needy("redis", files={"charts/redis-exporter-2.0.0.tgz": package("redis-exporter")}),
+        needy("redis", "pg", files={f"charts/redis-{n}.0.0.tgz": package("redis", f"{n}.0.0") for n in (1, 2)}),
+        needy("redis", "pg", files={"charts/redis/Chart.yaml": REDIS, "charts/redis-1.0.0.tgz": package("redis")}),
+        needy("a", "b", files={"charts/a/Chart.yaml": chart_yaml("b", "1.0.0")}),
+        needy("redis", files={"charts/redis/Chart.yaml": chart_yaml("valkey", "1.0.0")}),
+        needy("redis", files={"charts/redis-1.0.0.tgz": package("valkey")}),
+        needy("redis", "pg", files={"charts/whatever.tgz": package("redis")}),
+        needy("redis", files={"charts/redis/Chart.yaml": REDIS}),
+        needy("redis", files={"charts/_redis/Chart.yaml": REDIS, "charts/redis-1.0.0.tgz.prov": "x"}),
+        needy("", files={}),
+    ],
+    ids=range(12),
+)
+def test_dependencies_are_missing_just_as_at_the_door(shop: Shop, data: bytes) -> None:
+    record = shop.publish(data).record
+    assert isinstance(record, PackageRecord)
+    assert ContentsCache(shop.repositories).of(record).missing == read_package(io.BytesIO(data)).missing
+
+
+def test_nothing_is_said_to_be_missing_beside_a_chart_that_is_not_looked_into(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "LARGEST_FILE", 100)
+    record = shop.publish(needy("redis", files={"charts/x.tgz": package("x")})).record
+    assert isinstance(record, PackageRecord)
+    assert ContentsCache(shop.repositories).of(record).missing == ()

@@ -29,7 +29,8 @@ class Package:
         chart: the version it holds.
         reservations: why an upload of it is refused though Helm accepts it; one sentence each, as in `PackageRefused`.
         missing: names of the dependencies that are not in its charts/ folder, for want of which Helm takes the package
-            everywhere and refuses to install it (`action.CheckDependencies`).
+            everywhere and refuses to install it (`action.CheckDependencies`). Helm goes by the names that the charts in
+            there give themselves, whatever their versions are. Nothing for a library, which it never installs.
     """
 
     chart: ChartVersion
@@ -86,6 +87,21 @@ def read_files(
     """
     budget = Budget(limits)
     return {file.path: file.content() for file in _files(Gunzip(source, budget), budget) if wanted(file.path)}
+
+
+def read_first(source: Readable, path: str, limits: Limits = DEFAULT) -> bytes | None:
+    """Return the first file with a path inside the chart, and read no further; None where there is none.
+
+    Args:
+        source: the bytes of the package, from where it stands.
+        path: as in `read_files`.
+        limits: how large the package may be, as far as it is read.
+
+    Raises:
+        PackageRefused: the archive is damaged or too large.
+    """
+    budget = Budget(limits)
+    return next((file.content() for file in _files(Gunzip(source, budget), budget) if file.path == path), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +382,8 @@ class _Chart:
 
     def missing(self) -> tuple[str, ...]:
         """The dependencies that no chart in charts/ has the name of, once there are no problems."""
+        if self.draft.is_library:
+            return ()
         there = {subchart.draft.name for subchart in self._subcharts.values()}
         return tuple(name for name in self.draft.dependencies if name not in there)
 

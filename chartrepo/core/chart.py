@@ -72,6 +72,10 @@ class ChartVersion:
         return tuple(self.metadata.get("keywords", ()))
 
 
+UNNAMED: Final = "(a dependency without a name)"
+"""What such a one is called. Helm takes it for one that is missing, since no chart has its name."""
+
+
 class Draft:
     """A chart's metadata while its files are read: Chart.yaml, and what else Helm decodes over it."""
 
@@ -115,8 +119,13 @@ class Draft:
 
     @property
     def dependencies(self) -> list[str]:
-        """The names of the charts that it depends on, each once, once there are no problems."""
-        return [*dict.fromkeys(filter(None, (each.get("name") for each in self._fields.get("dependencies", ()))))]
+        """The names of the charts that it depends on, each once, once there are no problems; `UNNAMED` for none."""
+        return [*dict.fromkeys(each.get("name") or UNNAMED for each in self._fields.get("dependencies", ()))]
+
+    @property
+    def is_library(self) -> bool:
+        """Whether nobody installs it."""
+        return self._fields.get("type") == "library"
 
     def problems(self) -> list[str]:
         """Sanitise the texts and return what Helm refuses, in its order: wrong types, then what `Validate` finds."""

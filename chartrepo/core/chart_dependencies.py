@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from chartrepo.core.chart import UNNAMED
 from chartrepo.core.scalars import InvalidYamlError, Scalar, text_of
 from chartrepo.core.yaml11 import Budget, Value, load
 
@@ -94,34 +95,31 @@ def bundled(files: Iterable[str]) -> list[str]:
     return [*found]
 
 
-def missing(declared: object, files: Iterable[str], read: Callable[[str], bytes | None]) -> list[str]:
-    """Return the names of the dependencies for want of which Helm refuses to install a chart.
+def missing(metadata: Mapping[str, Any], files: Iterable[str], name_in: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the names of the dependencies for want of which Helm refuses to install a chart; none for a library.
 
-    Helm goes by the names that the charts below charts/ give themselves, whatever their versions are and whether they
-    are switched on (`action.CheckDependencies`). Packages in charts/ are not opened here: one that by its file name is
-    none of the dependencies may be any of them, and then nothing is said to be missing.
+    It is what `chartrepo.core.archive.Package.missing` is, found out from a package that was published.
 
     Args:
-        declared: `dependencies` of its metadata.
+        metadata: of the chart.
         files: paths of the package.
-        read: gives a file of the package, None where it cannot be had.
+        name_in: gives the name that a chart in charts/ has in its Chart.yaml, by what `bundled` calls it; empty where
+            that cannot be told, so that it may be any.
     """
+    declared = metadata.get("dependencies")
     listed = [each for each in declared if isinstance(each, dict)] if isinstance(declared, list) else []
-    wanted = dict.fromkeys(name for name in (_said(each.get("name")) for each in listed) if name)
+    if not listed or metadata.get("type") == "library":
+        return ()
     bundles = bundled(files)
-    if len(bundles) >= _MOST:
-        return []
-    for path in bundles:
-        last = path.removeprefix("charts/")
-        if last.endswith(".tgz"):
-            found = [name for name in wanted if last.startswith(f"{name}-")]
-        else:
-            found = [last if last in wanted else _name_in(read(f"{path}/Chart.yaml"))]
-        if not any(found):
-            return []
-        for name in found:
-            wanted.pop(name, None)
-    return [*wanted]
+    there = {name_in(path) for path in bundles}
+    if "" in there or len(bundles) >= _MOST:
+        return ()
+    return tuple(dict.fromkeys(_said(each.get("name")) or UNNAMED for each in listed if each.get("name") not in there))
+
+
+def name_in_chart_yaml(file: bytes | None) -> str:
+    """Return the name in a Chart.yaml; empty where it cannot be told."""
+    return _text(_mapping(file).get("name"))
 
 
 def _bundle(bundles: Iterable[str], name: str, pinned: str) -> str:
@@ -133,11 +131,6 @@ def _bundle(bundles: Iterable[str], name: str, pinned: str) -> str:
         if last.endswith(".tgz") and last.startswith(f"{name}-") and rest[:1].isdigit() and not pinned:
             return path
     return ""
-
-
-def _name_in(chart_yaml: bytes | None) -> str:
-    """The name in a Chart.yaml; empty where it cannot be told."""
-    return _text(_mapping(chart_yaml).get("name"))
 
 
 def _pins(lock: bytes | None) -> Mapping[str, list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chartrepo.core.archive import Held, Package, hold_files, read_files, read_package
+from chartrepo.core.chart import UNNAMED
 from chartrepo.core.errors import PackageRefused
 from chartrepo.core.limits import DEFAULT, Limits
 from tests.support.packages import Entry, Item, Link, archive, chart_yaml, gzipped, package, pax, tar
@@ -75,7 +76,8 @@ def test_dependencies_are_missing_that_no_chart_in_it_has_the_name_of(
     files: dict[str, bytes | str], missing: tuple[str, ...]
 ) -> None:
     found = read(package(files={"requirements.yaml": NEEDS, **files}))
-    assert (found.missing, found.reservations) == (missing, ())
+    assert (found.missing, found.reservations) == ((*missing, UNNAMED), ())
+    assert read(package(type="library", files={"requirements.yaml": NEEDS, **files})).missing == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from chartrepo.core.chart_dependencies import Dependency, bundled, missing, read_dependencies
+from chartrepo.core.chart import UNNAMED
+from chartrepo.core.chart_dependencies import (
+    Dependency,
+    bundled,
+    missing,
+    name_in_chart_yaml,
+    read_dependencies,
+)
 
 LOCK = b"""\
 dependencies:
@@ -51,28 +58,33 @@ def test_what_is_brought_along_is_what_helm_loads() -> None:
     assert bundled(files) == ["charts/a", "charts/c-1.tgz"]
 
 
-NEEDED = [{"name": "redis"}, {"name": "common"}, {"name": "redis", "alias": "cache"}]
-OTHER = b"apiVersion: v2\nname: redis\nversion: 9.0.0\n"
+NEEDED = [{"name": "redis"}, {"name": "common"}, {"name": "redis", "alias": "cache"}, {"name": 3}, {"version": "1"}]
 
 
 @pytest.mark.parametrize(
-    ("files", "lacks"),
+    ("names", "lacks"),
     [
-        ({}, ["redis", "common"]),
-        ({"charts/redis-18.0.0.tgz": b"", "charts/common/Chart.yaml": b""}, []),
-        ({"charts/redis-18.0.0.tgz": b""}, ["common"]),
-        ({"charts/any/Chart.yaml": OTHER}, ["common"]),  # Helm goes by the name inside
-        ({"charts/any/Chart.yaml": b"["}, []),
-        ({"charts/any/Chart.yaml": b"name: else"}, ["redis", "common"]),
-        ({"charts/any.tgz": b""}, []),  # may be any of them
-        ({"charts/README.md": b"", "charts/_redis/Chart.yaml": OTHER}, ["redis", "common"]),
-        ({f"charts/x{number}/Chart.yaml": b"" for number in range(300)}, []),
+        ({}, ("redis", "common", UNNAMED)),
+        ({"redis-18.0.0.tgz": "redis", "common": "common"}, (UNNAMED,)),
+        ({"common-1.tgz": "redis", "redis-1.tgz": "redis-ha"}, ("common", UNNAMED)),
+        ({"redis": ""}, ()),
+        ({f"x{number}": "x" for number in range(300)}, ()),
     ],
 )
-def test_what_helm_misses_is_told_where_it_is_sure(files: dict[str, bytes], lacks: list[str]) -> None:
-    assert missing(NEEDED, files, files.get) == lacks
+def test_what_helm_misses_is_told_where_it_is_sure(names: dict[str, str], lacks: tuple[str, ...]) -> None:
+    files = [f"charts/{path}" if path.endswith(".tgz") else f"charts/{path}/Chart.yaml" for path in names]
+    assert missing({"dependencies": NEEDED}, files, lambda path: names[path.removeprefix("charts/")]) == lacks
+    assert missing({"dependencies": NEEDED, "type": "library"}, [], lambda _: "") == ()
 
 
-@pytest.mark.parametrize("declared", [None, "x", 3, [], [None, 3, {"name": 3}, {"name": ""}, {}]])
+@pytest.mark.parametrize("declared", [None, "x", 3, [], [None, 3]])
 def test_who_needs_nothing_misses_nothing(declared: Any) -> None:
-    assert missing(declared, [], lambda _: None) == []
+    assert missing({"dependencies": declared}, [], lambda _: "") == ()
+
+
+@pytest.mark.parametrize(
+    ("chart_yaml", "name"),
+    [(b"name: a", "a"), (b"name: 3", "3"), (b"name: [a]", ""), (b"[", ""), (b"- a", ""), (None, "")],
+)
+def test_the_name_in_a_chart_yaml(chart_yaml: bytes | None, name: str) -> None:
+    assert name_in_chart_yaml(chart_yaml) == name

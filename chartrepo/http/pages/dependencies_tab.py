@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from chartrepo.core import weblinks
-from chartrepo.core.chart_dependencies import bundled, missing, read_dependencies
+from chartrepo.core.chart_dependencies import bundled, read_dependencies
 from chartrepo.core.permissions import Action
 from chartrepo.dependency_places import Bases, find_places
 from chartrepo.http.auth import visitor_of
@@ -54,7 +54,7 @@ class DependenciesTab:
                 (each, place, weblinks.checked(each.repository) if not each.repository.startswith("oci:") else None)
                 for each, place in zip(dependencies, places, strict=True)
             ],
-            missing=missing(opened.metadata.get("dependencies"), contents.files, contents.data),
+            missing=contents.missing,
             lock=lock,
             others=[path for path in bundled(contents.files) if path not in used],
         )

@@ -8,7 +8,6 @@ from markupsafe import Markup
 from chartrepo.access import Directory
 from chartrepo.catalog import PackageRecord
 from chartrepo.core import oci
-from chartrepo.core.chart_dependencies import missing
 from chartrepo.core.installing import Goal, ways
 from chartrepo.core.permissions import ANONYMOUS, Action
 from chartrepo.http.auth import visitor_of
@@ -58,7 +57,7 @@ class OverviewTab:
             "charts",
             "chart.html",
             ways=ways(self._goal(opened)),
-            missing=missing(opened.metadata.get("dependencies"), opened.contents.files, opened.contents.data),
+            missing=opened.contents.missing,
             readme=readme,
             readme_html=Markup(readme.html) if readme is not None else None,  # noqa: S704 - it was cleaned
             facts=facts_of(opened.metadata),
