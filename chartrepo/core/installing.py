@@ -21,8 +21,8 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 _EVERY: Final = "1h"
 SOMEBODY: Final = "YOUR-NAME"
 """The user in commands of whom nobody knows."""
-ASKS: Final = "It asks for the password, or takes an API token for it:"
-"""What is to be said before a command that logs in."""
+ASKS: Final = "This asks for the password; an API token does as well:"
+"""What is to be said right before a command that logs in."""
 _PASSWORD: Final = "YOUR-PASSWORD"  # noqa: S105 - no password
 
 

@@ -414,7 +414,7 @@ class TestRepositories:
         ada = site.by("ada", "secret")
         assert "helm repo add public http://localhost/public " in text_of(ada.get("/ui/repositories/public").text)
         said = text_of(ada.get("/ui/repositories/team").text)
-        assert "It asks for the password, or takes an API token for it:" in said
+        assert said.count("This asks for the password; an API token does as well:") == 2
         assert "helm repo add team http://localhost/team --username ada Copy helm search repo team/" in said
         assert "helm registry login localhost --username ada" in said
         assert "capitals" in text_of(ada.get("/ui/repositories/Team").text)

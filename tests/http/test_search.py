@@ -214,7 +214,7 @@ def test_a_repository_called_search_is_reached_as_any_other(shop: Shop, site: Si
 
 
 @pytest.mark.parametrize("url", ["", "https://charts.example.com"])
-def test_first_commands_are_those_for_this_server(shop: Shop, url: str) -> None:
+def test_first_commands_are_those_for_this_server(shop: Shop, tmp_path: Path, url: str) -> None:
     site = Site(shop, admin_password=PASSWORD, auth_anonymous_get=True, context_path="/charts", chart_url=url)
     text = unescape(site.get("/charts/ui/").text)
     where = f"{url or 'http://localhost'}/charts"
@@ -223,6 +223,11 @@ def test_first_commands_are_those_for_this_server(shop: Shop, url: str) -> None:
     assert f"helm registry login {where.split('/')[2]} --username YOUR-NAME{'' if url else ' --plain-http'}<" in text
     assert "Publish the first one" in site.by("admin", PASSWORD).get("/charts/ui/").text
     assert "curl --user admin --data-binary" in site.by("admin", PASSWORD).get("/charts/ui/").text
+    rules = tmp_path / "permissions.yaml"
+    rules.write_text("permissions:\n  - {who: [anonymous], may: [read, publish], on: ['drop/**']}\n")
+    text = Site(shop, admin_password=PASSWORD, permissions=rules).get("/ui/").text
+    assert "curl --data-binary @hello-0.1.0.tgz http://localhost/api/your-repository/charts" in text
+    assert "helm registry login" not in text
     site = Site(shop, open_writes=False)
     assert "Nobody may publish to this server yet" in site.get("/ui/").text
 

@@ -43,7 +43,14 @@ class Commands:
     upload: str
 
 
-def commands(pages: Pages, directory: Directory, repository: str, *, package: str = "CHART-VERSION.tgz") -> Commands:
+def commands(
+    pages: Pages,
+    directory: Directory,
+    repository: str,
+    *,
+    package: str = "CHART-VERSION.tgz",
+    anybody_publishes: bool = False,
+) -> Commands:
     """Return how a repository is used by whoever asks.
 
     Args:
@@ -51,13 +58,14 @@ def commands(pages: Pages, directory: Directory, repository: str, *, package: st
         directory: knows what needs a credential.
         repository: its name.
         package: the file that is published.
+        anybody_publishes: no credential is needed for that, whatever the rules say of this repository.
 
     Raises:
         AccessMisconfigured: the file of rules never could be read.
     """
     anybody = directory.rights(ANONYMOUS)
     readable = anybody.extent(Action.READ, repository) is Extent.ALL
-    writable = anybody.extent(Action.PUBLISH, repository) is Extent.ALL
+    writable = anybody_publishes or anybody.extent(Action.PUBLISH, repository) is Extent.ALL
     kind, _, name = visitor_of(request.environ).caller.name.partition(":")
     user = name if kind == "user" else ""
     alias = alias_of(repository)

@@ -82,7 +82,13 @@ class HomePage:
             has_credentials=self._has_credentials(),
             chart=_FIRST_CHART,
             some_repository=first,
-            commands=commands(pages, self._directory, first, package=f"{_FIRST_CHART}-0.1.0.tgz"),
+            commands=commands(
+                pages,
+                self._directory,
+                first,
+                package=f"{_FIRST_CHART}-0.1.0.tgz",
+                anybody_publishes=not visitor.is_known and visitor.publishes_somewhere,
+            ),
             asks=ASKS,
         )
 
