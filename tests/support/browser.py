@@ -1,12 +1,13 @@
 """A real browser: Debian's Chromium, driven by playwright, for what only a browser can tell of a page."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.support.tools import UnobtainableError
 
@@ -18,6 +19,24 @@ WIDE: Final = 1440
 Theme = Literal["light", "dark"]
 LOOKS: Final[list[tuple[Theme, int]]] = [("dark", PHONE), ("light", WIDE)]
 """How the tests of some pages look at them. `tests/pages/test_everything.py` looks at all in the other two ways."""
+
+
+def _and_the_page_is_there(act: Callable[..., None]) -> Callable[..., None]:
+    """Let a deed wait for the page that it leads to.
+
+    Playwright's own waits until that page begins, and whoever looks at once sees nothing of it yet on a busy machine.
+    """
+
+    @wraps(act)
+    def acts(locator: Locator, *arguments: Any, **options: Any) -> None:
+        act(locator, *arguments, **options)
+        locator.page.wait_for_load_state()
+
+    return acts
+
+
+for _deed in ("click", "press"):
+    setattr(Locator, _deed, _and_the_page_is_there(getattr(Locator, _deed)))
 
 
 def chromium() -> str:
