@@ -106,8 +106,9 @@ REDIS = chart_yaml("redis", "1.0.0")
         needy("redis", files={"charts/redis/Chart.yaml": REDIS}),
         needy("redis", files={"charts/_redis/Chart.yaml": REDIS, "charts/redis-1.0.0.tgz.prov": "x"}),
         needy("", files={}),
+        needy("x" * 600, files={"charts/x/Chart.yaml": chart_yaml("x" * 600, "1.0.0")}),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_dependencies_are_missing_just_as_at_the_door(shop: Shop, data: bytes) -> None:
     record = shop.publish(data).record

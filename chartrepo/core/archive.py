@@ -64,7 +64,7 @@ def read_package(source: Readable, limits: Limits = DEFAULT) -> Package:
     fault = stream.fault_after_here()
     if fault:
         reservations.append(fault)
-    return Package(chart.draft.finish(), tuple(_few(reservations)), chart.missing())
+    return Package(chart.draft.finish(), tuple(_few(reservations)), chart.missing_dependencies())
 
 
 def read_files(
@@ -380,7 +380,7 @@ class _Chart:
             found += subchart.problems()
         return found
 
-    def missing(self) -> tuple[str, ...]:
+    def missing_dependencies(self) -> tuple[str, ...]:
         """The dependencies that no chart in charts/ has the name of, once there are no problems."""
         if self.draft.is_library:
             return ()

@@ -114,7 +114,8 @@ def missing(metadata: Mapping[str, Any], files: Iterable[str], name_in: Callable
     there = {name_in(path) for path in bundles}
     if "" in there or len(bundles) >= _MOST:
         return ()
-    return tuple(dict.fromkeys(_said(each.get("name")) or UNNAMED for each in listed if each.get("name") not in there))
+    wanted = dict.fromkeys(_said(each.get("name")) or UNNAMED for each in listed)
+    return tuple(name for name in wanted if name not in there)
 
 
 def name_in_chart_yaml(file: bytes | None) -> str:
