@@ -58,7 +58,7 @@ class Places:
             wait: for a turn, where there is none; next to no time where enough wait for theirs.
         """
         with self._lock:
-            if self._free and not self._line:
+            if self._free:  # then nobody is in line
                 self._free -= 1
                 return True
             if not wait:
